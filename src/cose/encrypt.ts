@@ -1,0 +1,105 @@
+import { concat } from '../bytes/bytes.js';
+import { type CborValue, decodeCbor, encodeCbor } from '../bytes/cbor.js';
+import { itemEnd } from '../bytes/deterministic.js';
+import { checkUnprotected, decodeProtected, encodeProtected, type HeaderMap, isBytes, malformed } from './header.js';
+
+/** One entry of the recipients array (RFC 9052 §5.1). `ciphertext` is the wrapped content encryption key. */
+export interface Recipient {
+  readonly protectedBytes: Uint8Array;
+  readonly protectedHeader: HeaderMap;
+  readonly unprotectedHeader: HeaderMap;
+  readonly ciphertext: Uint8Array;
+}
+
+/** A COSE_Encrypt message (RFC 9052 §5.1). */
+export interface Encrypt {
+  readonly protectedBytes: Uint8Array;
+  readonly protectedHeader: HeaderMap;
+  readonly unprotectedHeader: HeaderMap;
+  readonly ciphertext: Uint8Array;
+  readonly recipients: readonly Recipient[];
+  /** The recipients array exactly as it stands on the wire: the sender's signature covers its hash. */
+  readonly recipientsBytes: Uint8Array;
+}
+
+/** Tag 96 and the head of an array of four: how every COSE_Encrypt begins. */
+const PREFIX = Uint8Array.of(0xd8, 0x60, 0x84);
+
+/** Encodes the recipients array. */
+export function encodeRecipients(
+  recipients: readonly Pick<Recipient, 'protectedHeader' | 'unprotectedHeader' | 'ciphertext'>[],
+): Uint8Array {
+  return encodeCbor(
+    recipients.map((recipient) => [
+      encodeProtected(recipient.protectedHeader),
+      recipient.unprotectedHeader,
+      recipient.ciphertext,
+    ]),
+  );
+}
+
+/** The tagged encoding (tag 96), from a recipients array that is encoded already. */
+export function encodeEncrypt(
+  message: Pick<Encrypt, 'protectedBytes' | 'unprotectedHeader' | 'ciphertext' | 'recipientsBytes'>,
+): Uint8Array {
+  return concat(
+    PREFIX,
+    encodeCbor(message.protectedBytes),
+    encodeCbor(message.unprotectedHeader),
+    encodeCbor(message.ciphertext),
+    message.recipientsBytes,
+  );
+}
+
+/**
+ * Decodes a tagged COSE_Encrypt with one to `maxRecipients` recipients.
+ *
+ * @throws {@link SealMQError} `DECODE_CBOR`, `DECODE_COSE`
+ */
+export function decodeEncrypt(bytes: Uint8Array, maxRecipients: number): Encrypt {
+  if (PREFIX.some((byte, i) => bytes[i] !== byte)) throw malformed('not a COSE_Encrypt');
+  // Field by field, so that the recipients array is at hand as it was sent.
+  let offset = PREFIX.length;
+  const [protectedField, unprotectedField, ciphertextField, recipientsBytes] = [0, 1, 2, 3].map(() => {
+    const end = itemEnd(bytes, offset);
+    const field = bytes.subarray(offset, end);
+    offset = end;
+    return field;
+  }) as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
+  if (offset !== bytes.length) throw malformed('trailing bytes');
+
+  const protectedBytes = decodeCbor(protectedField);
+  const ciphertext = decodeCbor(ciphertextField);
+  const recipients = decodeCbor(recipientsBytes);
+  if (!isBytes(protectedBytes) || !isBytes(ciphertext)) throw malformed('COSE_Encrypt fields');
+  if (!Array.isArray(recipients) || recipients.length < 1 || recipients.length > maxRecipients) {
+    throw malformed('number of recipients');
+  }
+  const protectedHeader = decodeProtected(protectedBytes);
+  return {
+    protectedBytes,
+    protectedHeader,
+    unprotectedHeader: checkUnprotected(decodeCbor(unprotectedField), protectedHeader),
+    ciphertext,
+    recipients: (recipients as CborValue[]).map(toRecipient),
+    recipientsBytes,
+  };
+}
+
+function toRecipient(value: CborValue): Recipient {
+  if (!Array.isArray(value) || value.length !== 3) throw malformed('recipient is not an array of three');
+  const [protectedBytes, unprotected, ciphertext] = value as CborValue[];
+  if (!isBytes(protectedBytes) || !isBytes(ciphertext)) throw malformed('recipient fields');
+  const protectedHeader = decodeProtected(protectedBytes);
+  return {
+    protectedBytes,
+    protectedHeader,
+    unprotectedHeader: checkUnprotected(unprotected, protectedHeader),
+    ciphertext,
+  };
+}
+
+/** The Enc_structure (RFC 9052 §5.3): the additional data of the content encryption. */
+export function encStructure(protectedBytes: Uint8Array, externalAad: Uint8Array): Uint8Array {
+  return encodeCbor(['Encrypt', protectedBytes, externalAad]);
+}

@@ -1,0 +1,54 @@
+import { type CborValue, decodeCbor, encodeCbor, Tagged } from '../bytes/cbor.js';
+import { checkUnprotected, decodeProtected, encodeProtected, type HeaderMap, isBytes, malformed } from './header.js';
+import { MessageTag } from './labels.js';
+
+/** A COSE_Sign1 message (RFC 9052 §4.2). `payload` is `null` where it is detached. */
+export interface Sign1 {
+  /** The protected header as it stands on the wire: what the signature covers. */
+  readonly protectedBytes: Uint8Array;
+  readonly protectedHeader: HeaderMap;
+  readonly unprotectedHeader: HeaderMap;
+  readonly payload: Uint8Array | null;
+  readonly signature: Uint8Array;
+}
+
+const NOTHING: HeaderMap = new Map();
+
+/** A Sign1 that lacks its signature, to be completed with {@link encodeSign1}. */
+export function prepareSign1(protectedHeader: HeaderMap, payload: Uint8Array | null): Omit<Sign1, 'signature'> {
+  return {
+    protectedBytes: encodeProtected(protectedHeader),
+    protectedHeader,
+    unprotectedHeader: NOTHING,
+    payload,
+  };
+}
+
+/** The tagged encoding (tag 18). */
+export function encodeSign1(message: Sign1): Uint8Array {
+  const { protectedBytes, unprotectedHeader, payload, signature } = message;
+  return encodeCbor(new Tagged(MessageTag.Sign1, [protectedBytes, unprotectedHeader, payload, signature]));
+}
+
+/**
+ * Decodes a tagged COSE_Sign1.
+ *
+ * @throws {@link SealMQError} `DECODE_CBOR`, `DECODE_COSE`
+ */
+export function decodeSign1(bytes: Uint8Array): Sign1 {
+  const message = decodeCbor(bytes);
+  if (!(message instanceof Tagged) || message.tag !== MessageTag.Sign1) throw malformed('not a COSE_Sign1');
+  const parts = message.value as CborValue;
+  if (!Array.isArray(parts) || parts.length !== 4) throw malformed('COSE_Sign1 is not an array of four');
+  const [protectedBytes, unprotected, payload, signature] = parts as CborValue[];
+  if (!isBytes(protectedBytes) || !isBytes(signature)) throw malformed('COSE_Sign1 fields');
+  if (payload !== null && !isBytes(payload)) throw malformed('COSE_Sign1 payload');
+  const protectedHeader = decodeProtected(protectedBytes);
+  const unprotectedHeader = checkUnprotected(unprotected, protectedHeader);
+  return { protectedBytes, protectedHeader, unprotectedHeader, payload, signature };
+}
+
+/** The Sig_structure (RFC 9052 §4.4): what is signed. */
+export function sigStructure(protectedBytes: Uint8Array, externalAad: Uint8Array, payload: Uint8Array): Uint8Array {
+  return encodeCbor(['Signature1', protectedBytes, externalAad, payload]);
+}

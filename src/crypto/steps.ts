@@ -1,0 +1,39 @@
+/**
+ * One program for synchronous and asynchronous backends: a protocol is a generator that yields what a backend answered,
+ * a value or a promise of one. With node:crypto it runs through at once, with Web Crypto it waits where it must.
+ */
+
+/** A value now, or a promise of one. */
+export type Awaitable<T> = T | Promise<T>;
+
+/** A program whose steps may have to be waited for; its result is a `T`. */
+export type Steps<T> = Generator<unknown, T, unknown>;
+
+/** One step: hands `value` to the driver and continues with what it settles to. Use as `yield* step(…)`. */
+export function* step<T>(value: Awaitable<T>): Steps<T> {
+  return (value instanceof Promise ? yield value : value) as T;
+}
+
+/** All of `values`, waited for together where any is a promise. Use as `yield* all(…)`. */
+export function* all<T>(values: readonly Awaitable<T>[]): Steps<T[]> {
+  return (values.some((value) => value instanceof Promise) ? yield Promise.all(values) : values) as T[];
+}
+
+/** Runs a program: answers its result at once if no step was a promise, else a promise of it. */
+export function run<T>(steps: Steps<T>): Awaitable<T> {
+  const first = steps.next();
+  return first.done ? first.value : wait(steps, first.value);
+}
+
+async function wait<T>(steps: Steps<T>, pending: unknown): Promise<T> {
+  for (;;) {
+    let next: IteratorResult<unknown, T>;
+    try {
+      next = steps.next(await pending);
+    } catch (error) {
+      next = steps.throw(error);
+    }
+    if (next.done) return next.value;
+    pending = next.value;
+  }
+}

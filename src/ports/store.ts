@@ -1,0 +1,36 @@
+/** One change of a {@link Store.batch}. */
+export type StoreOperation =
+  | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
+  | { readonly type: 'del'; readonly key: string };
+
+/** A range of keys in their UTF-8 order. */
+export interface StoreRange {
+  readonly gte?: string;
+  readonly gt?: string;
+  readonly lt?: string;
+  readonly lte?: string;
+  readonly reverse?: boolean;
+  readonly limit?: number;
+}
+
+/**
+ * Where a messenger keeps its state: an ordered map of text keys to bytes with atomic batches. It is the part of the
+ * `abstract-level` interface that SealMQ uses, so `new Level(path, { keyEncoding: 'utf8', valueEncoding: 'view' })` is one.
+ *
+ * Every failure rejects; a missing key answers `undefined`. `src/testing/` has a contract suite for implementers.
+ */
+export interface Store {
+  get(key: string): Promise<Uint8Array | undefined>;
+
+  /**
+   * All of `operations`, or none of them, in order. A process that is killed after the promise resolved finds them.
+   *
+   * @param options - `sync: true` also survives a loss of power, where the platform can (fsync)
+   */
+  batch(operations: StoreOperation[], options?: { sync?: boolean }): Promise<void>;
+
+  /** Entries of a range in key order, as they were when the iteration began. */
+  iterator(range: StoreRange): AsyncIterable<[key: string, value: Uint8Array]>;
+
+  close(): Promise<void>;
+}

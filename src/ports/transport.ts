@@ -1,0 +1,53 @@
+/** Why the connection is as it is. */
+export interface ConnectionState {
+  readonly state: 'connecting' | 'connected' | 'disconnected' | 'closed';
+  /** For `connected`: the broker still had our session, so messages it queued for us follow. */
+  readonly sessionPresent?: boolean;
+  /** For `disconnected`: what was seen, for people. */
+  readonly reason?: string;
+}
+
+/** How one message is to be published. */
+export interface PublishOptions {
+  readonly qos: 0 | 1;
+  readonly retain?: boolean;
+  /** Seconds after which the broker may drop it; honoured where the broker speaks MQTT 5. */
+  readonly expiresIn?: number;
+}
+
+/** What a {@link Transport} hands in. */
+export interface TransportHandlers {
+  /**
+   * One received message. The acknowledgement (PUBACK) is withheld, and nothing else is read from the socket, until the
+   * promise resolves: do a durable write in it, never a network wait. A rejection leaves the message unacknowledged, so
+   * that the broker sends it again after a reconnect.
+   */
+  message(topic: string, payload: Uint8Array): Promise<void>;
+
+  /** Each change of the connection, in order. */
+  connection(state: ConnectionState): void;
+}
+
+/**
+ * A publish/subscribe transport with at-least-once delivery and a session that the broker keeps while we are away:
+ * MQTT, or anything that can do the same.
+ */
+export interface Transport {
+  /**
+   * Starts connecting and keeps at it, with jittered back-off, until {@link close}. Subscriptions of `filters` (QoS 1) are
+   * in place when it resolves, and are renewed whenever the broker has lost the session.
+   *
+   * @throws `TRANSPORT_REFUSED` when the broker denies us, `TRANSPORT_TIMEOUT` when nothing answers in time
+   */
+  open(filters: readonly string[], handlers: TransportHandlers): Promise<void>;
+
+  /** Resolves when the broker has acknowledged (QoS 1) or the bytes are on their way (QoS 0). @throws `TRANSPORT_CLOSED` */
+  publish(topic: string, payload: Uint8Array, options: PublishOptions): Promise<void>;
+
+  /** Disconnects on purpose, keeping the session at the broker; {@link resume} connects again. */
+  pause(): Promise<void>;
+  resume(): void;
+
+  /** Disconnects for good. What is in flight is abandoned: the outbox has it. */
+  close(): Promise<void>;
+}
