@@ -41,8 +41,10 @@ export interface PrivateParameters {
 const Parameter = { kty: 1, crv: -1, x: -2, y: -3, d: -4, n: -1, e: -2 } as const;
 const RSA_SECRETS = { d: -3, p: -4, q: -5, dP: -6, dQ: -7, qInv: -8 } as const;
 const RSA_EXPONENT = Uint8Array.of(1, 0, 1);
-const MIN_RSA_BYTES = 384;
-const MAX_RSA_BYTES = 512;
+
+/** Smallest and largest RSA modulus in bytes. */
+export const MIN_RSA_BYTES = 384;
+export const MAX_RSA_BYTES = 512;
 
 /** The COSE_Key map with only the parameters that RFC 9679 §3 requires for a thumbprint. */
 export function publicKeyMap(key: PublicKey): CborMap {

@@ -1,3 +1,5 @@
+import { SealMQError } from '../errors.js';
+
 /**
  * One program for synchronous and asynchronous backends: a protocol is a generator that yields what a backend answered,
  * a value or a promise of one. With node:crypto it runs through at once, with Web Crypto it waits where it must.
@@ -36,4 +38,12 @@ async function wait<T>(steps: Steps<T>, pending: unknown): Promise<T> {
     if (next.done) return next.value;
     pending = next.value;
   }
+}
+
+/** The result of a program that a synchronous backend has finished. @throws `USAGE_SYNC_UNAVAILABLE` */
+export function atOnce<T>(result: Awaitable<T>): T {
+  if (!(result instanceof Promise)) return result;
+  // Nobody will look at that promise any more.
+  result.catch(() => {});
+  throw new SealMQError('USAGE_SYNC_UNAVAILABLE', 'this backend answers with promises; use the asynchronous form');
 }

@@ -1,8 +1,9 @@
+import { equal } from '../bytes/bytes.js';
 import { encodeCbor } from '../bytes/cbor.js';
 import type { Recipient } from '../cose/encrypt.js';
 import { encodeProtected } from '../cose/header.js';
 import { kdfContext } from '../cose/kdf-context.js';
-import { type PublicKey, publicKeyMap, readPublicKey } from '../cose/key.js';
+import { MAX_RSA_BYTES, MIN_RSA_BYTES, type PublicKey, publicKeyMap, readPublicKey } from '../cose/key.js';
 import { Algorithm, Header } from '../cose/labels.js';
 import type { CryptoProvider, KeyManagementName, PrivateKey, SignatureName } from './provider.js';
 import { type Steps, step } from './steps.js';
@@ -24,6 +25,8 @@ export interface KeyManagementAlgorithm {
   /** COSE `alg`. */
   readonly alg: number;
   matches(key: PublicKey): boolean;
+  /** Whether a recipient has this algorithm's form: headers, ephemeral key and sizes. @throws `DECODE_KEY` */
+  accepts(recipient: Recipient): boolean;
   /** Wraps `cek` (32 bytes) to `key`, whose RFC 9679 thumbprint is handed in; the caller adds the `kid`. */
   wrap(provider: CryptoProvider, key: PublicKey, keyThumbprint: Uint8Array, cek: Uint8Array): Steps<WrappedKey>;
   /** The content encryption key, or `null` when this recipient was not made for `key`. */
@@ -37,6 +40,7 @@ export interface KeyManagementAlgorithm {
 
 const NO_SALT = new Uint8Array(0);
 const KEY_BYTES = 32;
+const WRAPPED_KEY_BYTES = 40;
 
 /** ECDH-ES + A256KW (RFC 9053 §6.4.1): one fresh ephemeral key per recipient and message. */
 function ecdhEsA256kw(name: KeyManagementName, matches: (key: PublicKey) => boolean): KeyManagementAlgorithm {
@@ -60,6 +64,13 @@ function ecdhEsA256kw(name: KeyManagementName, matches: (key: PublicKey) => bool
     name,
     alg,
     matches,
+    accepts({ protectedBytes: bytes, unprotectedHeader, ciphertext }) {
+      return (
+        equal(bytes, protectedBytes) &&
+        ciphertext.length === WRAPPED_KEY_BYTES &&
+        matches(readPublicKey(unprotectedHeader.get(Header.ephemeralKey)))
+      );
+    },
     *wrap(provider, key, keyThumbprint, cek) {
       const { ephemeralKey, sharedSecret } = yield* step(provider.agreeEphemeral(key));
       const kek = yield* keyEncryptionKey(provider, keyThumbprint, ephemeralKey, sharedSecret);
@@ -71,7 +82,6 @@ function ecdhEsA256kw(name: KeyManagementName, matches: (key: PublicKey) => bool
     },
     *unwrap(provider, key, keyThumbprint, recipient) {
       const ephemeralKey = readPublicKey(recipient.unprotectedHeader.get(Header.ephemeralKey));
-      if (!matches(ephemeralKey)) return null;
       const secret = yield* step(provider.agree(key, ephemeralKey));
       if (secret === null) return null;
       const kek = yield* keyEncryptionKey(provider, keyThumbprint, ephemeralKey, secret);
@@ -85,6 +95,8 @@ const rsaesOaep256: KeyManagementAlgorithm = {
   name: 'RSA-OAEP-256',
   alg: Algorithm['RSAES-OAEP-256'],
   matches: (key) => key.kty === 'RSA',
+  accepts: ({ protectedBytes, ciphertext }) =>
+    protectedBytes.length === 0 && ciphertext.length >= MIN_RSA_BYTES && ciphertext.length <= MAX_RSA_BYTES,
   *wrap(provider, key, _keyThumbprint, cek) {
     return {
       protectedHeader: new Map(),

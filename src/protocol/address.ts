@@ -1,0 +1,24 @@
+import { SealMQError } from '../errors.js';
+
+const USER_NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+const REGISTRATION_ID = /^~[a-z2-7]{52}$/;
+
+/** Words that stand where an address would in a topic. */
+const RESERVED = new Set(['room', 'group', 'relay']);
+
+/**
+ * Whether `value` is an address: a user name (`[a-z0-9][a-z0-9._-]{0,63}`) or a registration id (`~` and 52 lower-case
+ * base32 characters). Nothing else may reach a topic or a URL.
+ */
+export function isAddress(value: unknown): value is string {
+  return typeof value === 'string' && !RESERVED.has(value) && (USER_NAME.test(value) || REGISTRATION_ID.test(value));
+}
+
+/** `value` itself when it is an address. @throws {@link SealMQError} `USAGE_INVALID_ADDRESS` */
+export function assertAddress(value: unknown): string {
+  if (isAddress(value)) return value;
+  throw new SealMQError(
+    'USAGE_INVALID_ADDRESS',
+    'an address is 1 to 64 characters a-z 0-9 . _ - that begin with a letter or digit (room, group and relay are reserved)',
+  );
+}

@@ -1,0 +1,180 @@
+import { equal } from '../../bytes/bytes.js';
+import { itemEnd } from '../../bytes/deterministic.js';
+import type { PublicKey } from '../../cose/key.js';
+import { Header } from '../../cose/labels.js';
+import { decodeSign1, type Sign1 } from '../../cose/sign1.js';
+import type { CryptoProvider, PrivateKey } from '../../crypto/provider.js';
+import { type Awaitable, atOnce, run, type Steps, step } from '../../crypto/steps.js';
+import { keyThumbprint } from '../../crypto/thumbprints.js';
+import { SealMQError } from '../../errors.js';
+import { verify } from '../signed.js';
+import { type Claims, decodeClaims } from './claims.js';
+import { contentAad, KID_BYTES, MAX_SEALED_BYTES, type ProfiledMessage, parseSealed } from './profile.js';
+import type { Family } from './topics.js';
+
+/** How far ahead of directory time a message may be issued, in seconds. */
+const MAX_AHEAD = 300;
+
+/** A message that was sealed to me and verified. */
+export interface OpenedMessage extends Claims {
+  readonly payload: Uint8Array;
+  /** Thumbprint (RFC 9679, 32 bytes) of the sender device's signing key. */
+  readonly senderKey: Uint8Array;
+}
+
+/** Why a sender's key is not to be had: a final answer. Passing reasons (directory unreachable) throw instead. */
+export type SenderRefusal = 'unknown-sender' | 'unknown-key' | 'retired' | 'revoked' | 'held' | 'blocked';
+
+/** The signing key that belongs to a sender's `kid`, or why there is none. */
+export type SenderKey = { readonly key: PublicKey } | { readonly refused: SenderRefusal };
+
+/** Who opens, and what the topic said. */
+export interface OpenContext {
+  /** My address, from the topic the message came by. */
+  readonly address: string;
+  /** From the topic as well; default `message`. */
+  readonly family?: Family;
+  /** My device's sealing keys: the current one and those retired but not yet forgotten. */
+  readonly keys: readonly PrivateKey[];
+  /** Directory time in seconds. */
+  readonly now: number;
+  /**
+   * Finds the sender's signing key. `from` is syntactically an address but not verified; `kid` is a 32-byte thumbprint,
+   * and the answer must be the key with that thumbprint from a verified record that names `from`.
+   */
+  readonly senderKey: (from: string, kid: Uint8Array, issuedAt: number) => Awaitable<SenderKey>;
+  /** Largest sealed message in bytes; default 1.5 MiB. */
+  readonly maxSealedBytes?: number;
+}
+
+/** What came of opening a message. Everything but `opened` is final: the same bytes never open later. */
+export type OpenOutcome =
+  | { readonly kind: 'opened'; readonly message: OpenedMessage }
+  /** Does not parse under the profile. */
+  | { readonly kind: 'malformed'; readonly error: SealMQError }
+  /** Sealed to other devices, or moved here from another topic and so not openable. */
+  | { readonly kind: 'not-for-me' }
+  /** Did not decrypt, or not signed by the one it names, or signed for another receiver or set of readers. */
+  | { readonly kind: 'unverifiable'; readonly error: SealMQError; readonly from?: string }
+  | { readonly kind: 'sender-refused'; readonly reason: SenderRefusal; readonly from: string }
+  | { readonly kind: 'expired'; readonly message: OpenedMessage }
+  | { readonly kind: 'from-the-future'; readonly message: OpenedMessage };
+
+/**
+ * Opens a sealed message: parses it, unwraps the key, decrypts, looks up the sender, verifies. What the bytes are is an
+ * outcome, never an exception; it throws only what `senderKey` throws, and `USAGE_` errors.
+ */
+export async function open(provider: CryptoProvider, sealed: Uint8Array, context: OpenContext): Promise<OpenOutcome> {
+  return run(openSteps(provider, sealed, context));
+}
+
+/** {@link open} at once, on a synchronous backend and look-up. @throws `USAGE_SYNC_UNAVAILABLE` on the others */
+export function openSync(provider: CryptoProvider, sealed: Uint8Array, context: OpenContext): OpenOutcome {
+  return atOnce(run(openSteps(provider, sealed, context)));
+}
+
+function* openSteps(provider: CryptoProvider, sealed: Uint8Array, context: OpenContext): Steps<OpenOutcome> {
+  let signed: SignedPart;
+  let profiled: ProfiledMessage;
+  try {
+    profiled = parseSealed(sealed, context.maxSealedBytes ?? MAX_SEALED_BYTES);
+    const cek = yield* unwrap(provider, profiled, context.keys);
+    if (cek === 'not-for-me') return { kind: 'not-for-me' };
+    if (cek === null) return unverifiable('VERIFY_DECRYPTION');
+    const content = yield* decrypt(provider, profiled, cek, context);
+    if (content === null) return unverifiable('VERIFY_DECRYPTION');
+    signed = parseSigned(content, context.address);
+  } catch (error) {
+    if (error instanceof SealMQError && error.code.startsWith('DECODE_')) return { kind: 'malformed', error };
+    throw error;
+  }
+  return yield* verifySigned(provider, profiled, signed, context);
+}
+
+/** The content encryption key; `null` when a recipient names one of my keys but does not unwrap. */
+function* unwrap(
+  provider: CryptoProvider,
+  { recipients }: ProfiledMessage,
+  keys: readonly PrivateKey[],
+): Steps<Uint8Array | null | 'not-for-me'> {
+  let named = false;
+  for (const key of keys) {
+    const thumbprint = yield* keyThumbprint(provider, key.publicKey);
+    for (const { recipient, kid, algorithm } of recipients) {
+      if (algorithm?.name !== key.algorithm || !equal(kid, thumbprint.subarray(0, KID_BYTES))) continue;
+      named = true;
+      const cek = yield* algorithm.unwrap(provider, key, thumbprint, recipient);
+      if (cek) return cek;
+    }
+  }
+  return named ? null : 'not-for-me';
+}
+
+/** Decrypted bytes and whether the outer audience was nil, as it is for a message to several receivers. */
+interface Content {
+  readonly bytes: Uint8Array;
+  readonly forSeveral: boolean;
+}
+
+function* decrypt(
+  provider: CryptoProvider,
+  { message, iv }: ProfiledMessage,
+  cek: Uint8Array,
+  { address, family = 'message' }: OpenContext,
+): Steps<Content | null> {
+  for (const audience of [address, null]) {
+    const aad = contentAad(message.protectedBytes, family, audience);
+    const bytes = yield* step(provider.aesGcmDecrypt(cek, iv, aad, message.ciphertext));
+    if (bytes) return { bytes, forSeveral: audience === null };
+  }
+  return null;
+}
+
+interface SignedPart {
+  readonly sign1: Sign1;
+  readonly claims: Claims;
+  readonly kid: Uint8Array;
+  /** Whether the signed audience is me, in the form that the outer audience announced. */
+  readonly forMe: boolean;
+}
+
+/** The Sign1 in front of the padding, and its claims. @throws `DECODE_CBOR`, `DECODE_COSE`, `DECODE_CLAIMS` */
+function parseSigned({ bytes, forSeveral }: Content, address: string): SignedPart {
+  const end = itemEnd(bytes, 0);
+  if (bytes.subarray(end).some((byte) => byte !== 0)) throw new SealMQError('DECODE_COSE', 'padding is not zero');
+  const sign1 = decodeSign1(bytes.subarray(0, end));
+  const kid = sign1.protectedHeader.get(Header.kid);
+  if (!(kid instanceof Uint8Array) || sign1.payload === null) throw new SealMQError('DECODE_COSE', 'signed part');
+  const claims = decodeClaims(sign1.protectedHeader);
+  const { audience } = claims;
+  const forMe =
+    typeof audience === 'string' ? !forSeveral && audience === address : forSeveral && audience.includes(address);
+  return { sign1, claims, kid, forMe };
+}
+
+function* verifySigned(
+  provider: CryptoProvider,
+  { message }: ProfiledMessage,
+  { sign1, claims, kid, forMe }: SignedPart,
+  { family = 'message', now, senderKey }: OpenContext,
+): Steps<OpenOutcome> {
+  const { from } = claims;
+  // The claims are not verified yet: a signed part that was lifted out of a message to somebody else ends here,
+  // before its sender is looked up.
+  if (!forMe) return unverifiable('VERIFY_SIGNATURE', from);
+  const sender = yield* step(senderKey(from, kid, claims.issuedAt));
+  if ('refused' in sender) return { kind: 'sender-refused', reason: sender.refused, from };
+
+  const bound = [family, yield* step(provider.sha256(message.recipientsBytes))];
+  const valid = yield* verify(provider, sender.key, sign1, { purpose: 'message', bound });
+  if (!valid) return unverifiable('VERIFY_SIGNATURE', from);
+
+  const opened: OpenedMessage = { ...claims, payload: sign1.payload as Uint8Array, senderKey: kid };
+  if (claims.expiresAt !== undefined && claims.expiresAt <= now) return { kind: 'expired', message: opened };
+  if (claims.issuedAt > now + MAX_AHEAD) return { kind: 'from-the-future', message: opened };
+  return { kind: 'opened', message: opened };
+}
+
+function unverifiable(code: 'VERIFY_DECRYPTION' | 'VERIFY_SIGNATURE', from?: string): OpenOutcome {
+  return { kind: 'unverifiable', error: new SealMQError(code), ...(from !== undefined && { from }) };
+}
