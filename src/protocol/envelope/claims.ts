@@ -1,4 +1,5 @@
-import type { CborMap, CborValue } from '../../bytes/cbor.js';
+import type { CborValue } from '../../bytes/cbor.js';
+import { type Check, isArrayOf, isBytesOf, isCounter, isText, present, readFields } from '../../bytes/fields.js';
 import type { HeaderMap } from '../../cose/header.js';
 import { Claim, Header } from '../../cose/labels.js';
 import { SealMQError } from '../../errors.js';
@@ -78,84 +79,42 @@ export function encodeClaims(claims: Claims): HeaderMap {
  * @throws {@link SealMQError} `DECODE_CLAIMS`
  */
 export function decodeClaims(header: HeaderMap): Claims {
-  const cwt = header.get(Header.cwtClaims);
-  if (!(cwt instanceof Map)) throw invalid('no CWT claims');
-  const audience = readAudience((cwt as CborMap).get(Claim.aud));
-  const contentType = optional(header.get(Header.contentType), 'content type', isContentType);
-  const claims = {
-    from: required(cwt.get(Claim.iss), 'iss', isAddress),
+  const outer = readFields(header, 'DECODE_CLAIMS', 'message claims');
+  const cwt = readFields(header.get(Header.cwtClaims), 'DECODE_CLAIMS', 'CWT claims');
+  const audience = cwt.required(Claim.aud, isAudience);
+  const contentType = outer.optional(Header.contentType, isContentType);
+  return present({
+    from: cwt.required(Claim.iss, isAddress),
     audience,
-    issuedAt: required(cwt.get(Claim.iat), 'iat', isCounter),
-    id: required(cwt.get(Claim.cti), 'cti', isMessageId),
-    expiresAt: optional(cwt.get(Claim.exp), 'exp', isCounter),
+    issuedAt: cwt.required(Claim.iat, isCounter),
+    id: cwt.required(Claim.cti, isMessageId),
+    expiresAt: cwt.optional(Claim.exp, isCounter),
     contentType: contentType === undefined ? undefined : decodeContentType(contentType),
-    seq: readSeq(header.get(Header.seq), audience),
-    channel: optional(header.get(Header.channel), 'channel', isChannel),
-    stream: optional(header.get(Header.stream), 'stream', isCounter),
-    to: optional(header.get(Header.to), 'to', isAddress),
-    inReplyTo: optional(header.get(Header.inReplyTo), 'inReplyTo', isMessageId),
-    version: optional(header.get(Header.version), 'version', isCounter),
-  };
-  return Object.fromEntries(Object.entries(claims).filter(([, value]) => value !== undefined)) as unknown as Claims;
+    seq: outer.optional(Header.seq, isSeqFor(audience)),
+    channel: outer.optional(Header.channel, isText(MAX_CHANNEL_LENGTH)),
+    stream: outer.optional(Header.stream, isCounter),
+    to: outer.optional(Header.to, isAddress),
+    inReplyTo: outer.optional(Header.inReplyTo, isMessageId),
+    version: outer.optional(Header.version, isCounter),
+  });
 }
 
-function readAudience(value: CborValue | undefined): string | readonly string[] {
-  if (isAddress(value)) return value;
-  if (!Array.isArray(value) || value.length < 1 || value.length > MAX_RECIPIENTS) throw invalid('aud');
-  const addresses = value as readonly CborValue[];
-  // Sorted and without repetition, so that there is one way to write a set.
-  if (!addresses.every((address, i) => isAddress(address) && (i === 0 || (addresses[i - 1] as string) < address))) {
-    throw invalid('aud');
-  }
-  return addresses as readonly string[];
-}
+const isMessageId = isBytesOf(MESSAGE_ID_BYTES);
+const isMediaType = isText(MAX_CONTENT_TYPE_LENGTH);
 
-function readSeq(value: CborValue | undefined, audience: Claims['audience']): Claims['seq'] {
-  if (value === undefined) return undefined;
-  if (typeof audience === 'string') return required(value, 'seq', isSeq);
-  if (!Array.isArray(value) || value.length !== audience.length || !value.every(isSeq)) throw invalid('seq');
-  return value as readonly number[];
-}
+const isContentType = (value: unknown): value is number | string => isCounter(value) || isMediaType(value);
 
-function required<T extends CborValue>(
-  value: CborValue | undefined,
-  name: string,
-  is: (value: unknown) => value is T,
-): T {
-  if (!is(value)) throw invalid(name);
-  return value;
-}
+/** One address, or a set of them: sorted and without repetition, so that there is one way to write it. */
+const isAudience = (value: unknown): value is Claims['audience'] =>
+  isAddress(value) ||
+  (isAddresses(value) && value.length > 0 && value.every((next, i) => i === 0 || (value[i - 1] ?? '') < next));
 
-function optional<T extends CborValue>(
-  value: CborValue | undefined,
-  name: string,
-  is: (value: unknown) => value is T,
-): T | undefined {
-  return value === undefined ? undefined : required(value, name, is);
-}
+const isAddresses = isArrayOf(isAddress, MAX_RECIPIENTS);
 
-function isCounter(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
-}
+const isSeq = (value: unknown): value is number => isCounter(value) && value >= 1;
 
-function isSeq(value: unknown): value is number {
-  return isCounter(value) && value >= 1;
-}
-
-function isMessageId(value: unknown): value is Uint8Array {
-  return value instanceof Uint8Array && value.length === MESSAGE_ID_BYTES;
-}
-
-function isChannel(value: unknown): value is string {
-  return typeof value === 'string' && value.length >= 1 && value.length <= MAX_CHANNEL_LENGTH;
-}
-
-function isContentType(value: unknown): value is number | string {
-  return (
-    isCounter(value) || (typeof value === 'string' && value.length >= 1 && value.length <= MAX_CONTENT_TYPE_LENGTH)
-  );
-}
-
-function invalid(name: string): SealMQError {
-  return new SealMQError('DECODE_CLAIMS', `malformed message claims: ${name}`);
+function isSeqFor(audience: Claims['audience']): Check<number | readonly number[]> {
+  if (typeof audience === 'string') return isSeq;
+  const isSeqs = isArrayOf(isSeq, MAX_RECIPIENTS);
+  return (value): value is readonly number[] => isSeqs(value) && value.length === audience.length;
 }

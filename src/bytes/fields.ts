@@ -1,0 +1,68 @@
+import { type ErrorCode, SealMQError } from '../errors.js';
+import type { CborMap, CborValue } from './cbor.js';
+
+/** A type guard on a decoded value. */
+export type Check<T> = (value: unknown) => value is T;
+
+/** Reads typed fields out of a decoded CBOR map; anything missing or of another type is refused. */
+export interface FieldReader {
+  required<T>(key: number | string, is: Check<T>): T;
+  optional<T>(key: number | string, is: Check<T>): T | undefined;
+}
+
+/**
+ * A reader of the map `value`. Unknown keys are ignored.
+ *
+ * @param code - the error to throw
+ * @param what - what the map is, for people
+ */
+export function readFields(value: CborValue | undefined, code: ErrorCode, what: string): FieldReader {
+  const fail = (key: number | string) => new SealMQError(code, `malformed ${what}: ${key}`);
+  if (!(value instanceof Map)) throw fail('not a map');
+  const map = value as CborMap;
+  const required: FieldReader['required'] = (key, is) => {
+    const found = map.get(key);
+    if (!is(found)) throw fail(key);
+    return found;
+  };
+  return { required, optional: (key, is) => (map.has(key) ? required(key, is) : undefined) };
+}
+
+/** An object whose `undefined` properties may be left out. */
+type Optional<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] } & {
+  [K in keyof T as undefined extends T[K] ? K : never]?: Exclude<T[K], undefined>;
+};
+
+/** `fields` without those that are `undefined`. */
+export function present<T extends object>(fields: T): Optional<T> {
+  const result: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(fields)) if (value !== undefined) result[name] = value;
+  return result as Optional<T>;
+}
+
+/** A CBOR map of the fields that are not `undefined`, under their names. */
+export function toMap(fields: Readonly<Record<string, CborValue | undefined>>): CborMap {
+  return new Map(Object.entries(fields).filter((entry): entry is [string, CborValue] => entry[1] !== undefined));
+}
+
+/** An integer from 0 to 2⁵³ − 1. */
+export const isCounter: Check<number> = (value): value is number =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+
+/** Any byte string. */
+export const isBytes: Check<Uint8Array> = (value): value is Uint8Array => value instanceof Uint8Array;
+
+/** A byte string of exactly `length` bytes. */
+export function isBytesOf(length: number): Check<Uint8Array> {
+  return (value): value is Uint8Array => value instanceof Uint8Array && value.length === length;
+}
+
+/** Text of 1 to `longest` UTF-16 code units. */
+export function isText(longest: number): Check<string> {
+  return (value): value is string => typeof value === 'string' && value.length >= 1 && value.length <= longest;
+}
+
+/** An array of up to `longest` items that all pass `is`. */
+export function isArrayOf<T>(is: Check<T>, longest: number): Check<readonly T[]> {
+  return (value): value is readonly T[] => Array.isArray(value) && value.length <= longest && value.every(is);
+}

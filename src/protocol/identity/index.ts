@@ -1,0 +1,38 @@
+/** Accounts, devices and key records as pure functions. */
+export {
+  type Account,
+  type AccountOptions,
+  activeSealKeys,
+  addDevice,
+  createAccount,
+  findDevice,
+  nextRecord,
+  PROFILE,
+  RECORD_LIFETIME,
+  type RecordEdit,
+  retireDevice,
+  revokeDevice,
+  rotateDevice,
+} from './account.js';
+export { compareRecords, type RecordChange, vouchForIdentity } from './chain.js';
+export {
+  type DeviceEntry,
+  type DeviceKeys,
+  deviceKid,
+  deviceStanding,
+  enterDevice,
+  generateDeviceKeys,
+  isActive,
+  type ProofContext,
+  RETIRED_GRACE,
+  verifyProof,
+} from './device.js';
+export {
+  type Capabilities,
+  type KeyRecord,
+  MAX_DEVICES,
+  MAX_RECORD_BYTES,
+  type RecordContent,
+  signRecord,
+  verifyRecord,
+} from './record.js';
