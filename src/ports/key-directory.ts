@@ -1,41 +1,37 @@
-/** A verified answer of a directory, still as bytes: the identity layer verifies the record itself. */
-export interface DirectoryAnswer {
-  /** The encoded key record (a COSE_Sign1). */
-  readonly record: Uint8Array;
-  /** Seconds for which the answer may be used without asking again, from {@link fetchedAt}. */
-  readonly maxAge: number;
-  /** Milliseconds, clock of this machine. */
-  readonly fetchedAt: number;
-}
-
-/** Options of one look-up. */
-export interface LookupOptions {
-  /** Ask the source even though a fresh answer is at hand (rate-limited by the cache). */
-  readonly refresh?: boolean;
-}
+/** What a directory answers to a look-up; where it is a server, its signed statement has been verified already. */
+export type DirectoryAnswer =
+  /** The encoded key record (a COSE_Sign1), not verified yet: that is the identity layer's work. */
+  | { readonly kind: 'record'; readonly record: Uint8Array; readonly maxAge: number }
+  /** The record whose hash was handed in is still the current one. */
+  | { readonly kind: 'unchanged'; readonly maxAge: number }
+  /** The directory states that nobody has claimed the address. */
+  | { readonly kind: 'none'; readonly maxAge: number };
 
 /**
- * Where public keys are found. Three kinds: an HTTP directory behind a cache, a static one for tests and pre-provisioned
- * fleets, and whatever an application brings.
+ * Where public keys are found: an HTTP service, a static set for tests and pre-provisioned fleets, or what an application
+ * brings. A `KeyCache` stands in front of it, so an implementation neither caches nor retries. `maxAge` is in seconds.
  */
 export interface KeyDirectory {
   /**
-   * The record of `address`, or `undefined` when the directory states (signed, where it is a server) that there is none.
+   * Asks for the record of `address` (checked syntactically before).
    *
-   * @throws `DIRECTORY_UNREACHABLE` for a passing fault, `DIRECTORY_BAD_ANSWER` / `DIRECTORY_STALE` for an answer that does not verify
+   * @param knownHash - SHA-256 of the encoded record at hand, for a conditional request
+   * @throws `DIRECTORY_UNREACHABLE`, `DIRECTORY_RATE_LIMITED` for passing faults; `DIRECTORY_BAD_ANSWER`, `DIRECTORY_STALE`,
+   *   `DIRECTORY_KEY_CHANGED` for an answer that does not verify
    */
-  lookup(address: string, options?: LookupOptions): Promise<DirectoryAnswer | undefined>;
+  lookup(address: string, knownHash?: Uint8Array): Promise<DirectoryAnswer>;
 
   /**
-   * Publishes a record of one's own.
+   * Publishes an encoded record of one's own; a repetition of the current one is accepted.
    *
-   * @throws `DIRECTORY_CONFLICT` when the address belongs to another identity or the version does not follow,
-   *   `DIRECTORY_REFUSED` when the claim policy says no, `DIRECTORY_UNREACHABLE`
+   * @throws `DIRECTORY_CONFLICT` when the address is claimed by another identity or the version does not follow,
+   *   `DIRECTORY_REFUSED` when the claim policy says no, `DIRECTORY_RATE_LIMITED`, `DIRECTORY_UNREACHABLE`
    */
   publish(address: string, record: Uint8Array): Promise<void>;
 
-  /** Directory time in milliseconds, signed and fresh, or `undefined` where the directory has none (static). */
+  /** Directory time in milliseconds, signed over a fresh nonce; `undefined` where the directory has none (static). */
   time(): Promise<number | undefined>;
 
+  /** Releases connections. */
   close(): Promise<void>;
 }
