@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'USAGE_CLOSED'
   | 'USAGE_CONSUMER_EXISTS'
   | 'USAGE_NO_IDENTITY_KEY'
+  | 'USAGE_HANDLER_FAILED'
   | 'DECODE_CBOR'
   | 'DECODE_COSE'
   | 'DECODE_KEY'
@@ -44,6 +45,8 @@ export type ErrorCode =
   | 'STATE_LOCKED'
   | 'STATE_UNAVAILABLE'
   | 'STATE_NO_ACCOUNT'
+  | 'STATE_NOT_REGISTERED'
+  | 'STATE_EXPIRED'
   | 'STATE_FULL';
 
 /** The one text of every `VERIFY_` error, so that nothing about secrets can leak through a message. */

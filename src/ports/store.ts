@@ -20,6 +20,9 @@ export interface StoreRange {
  * Every failure rejects; a missing key answers `undefined`. `src/testing/` has a contract suite for implementers.
  */
 export interface Store {
+  /** True where nothing outlives the object (a store in memory): such a store needs no encryption at rest. */
+  readonly volatile?: boolean;
+
   get(key: string): Promise<Uint8Array | undefined>;
 
   /**

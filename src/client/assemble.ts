@@ -1,0 +1,197 @@
+import { httpKeyDirectory } from '../adapters/http/http-key-directory.js';
+import { mqttTransport } from '../adapters/mqtt/mqtt-transport.js';
+import { defaultProvider } from '../crypto/probe.js';
+import type { CryptoProvider } from '../crypto/provider.js';
+import { SealMQError } from '../errors.js';
+import { systemClock } from '../ports/clock.js';
+import type { KeyDirectory } from '../ports/key-directory.js';
+import type { ConnectionState, Transport, TransportHandlers } from '../ports/transport.js';
+import { topicOf } from '../protocol/envelope/topics.js';
+import { type Context, seconds } from './context.js';
+import { createDelivery, type Delivery } from './delivery.js';
+import { createDirectoryClock, type DirectoryClock } from './directory-clock.js';
+import { createEvents, type Events } from './events.js';
+import { importIdentity } from './identity-file.js';
+import { Inbox } from './inbox.js';
+import { createJournal } from './journal.js';
+import { createKeyCache } from './key-cache.js';
+import { LocalAccount } from './local-account.js';
+import type { MessengerEvents } from './messenger-events.js';
+import { type Opener, startOpener } from './opener.js';
+import { type MessengerOptions, withDefaults } from './options.js';
+import { type Outbox, openOutbox } from './outbox.js';
+import { receive } from './receive.js';
+import { createSeen } from './seen.js';
+import { createSendCounters, type SendCounters } from './send-counters.js';
+import { openState, type State } from './state.js';
+
+/** The running parts of one messenger. */
+export interface Parts {
+  readonly context: Context;
+  readonly clock: DirectoryClock;
+  readonly outbox: Outbox;
+  readonly counters: SendCounters;
+  readonly inbox: Inbox;
+  readonly delivery: Delivery;
+  connection(): ConnectionState['state'];
+  /** Stops everything in the right order; what is in flight gets `patience` milliseconds. */
+  close(patience: number): Promise<void>;
+}
+
+type Settings = ReturnType<typeof withDefaults>;
+
+/** What must be released again, in reverse order, however far opening came. */
+type Releases = (() => Promise<unknown> | unknown)[];
+
+/** Opens state, account, directory, queues and connection, in this order. @throws as `Messenger.open` */
+export async function assemble(options: MessengerOptions): Promise<Parts> {
+  const settings = withDefaults(options);
+  const releases: Releases = [];
+  try {
+    return await assembleWith(settings, releases);
+  } catch (error) {
+    for (const release of releases.reverse()) await Promise.resolve(release()).catch(() => {});
+    throw error;
+  }
+}
+
+async function assembleWith(settings: Settings, releases: Releases): Promise<Parts> {
+  const provider = settings.provider ?? (await defaultProvider());
+  const events = createEvents<MessengerEvents>();
+  const state = await openState(settings, provider);
+  releases.push(() => state.store.close());
+
+  const machineClock = settings.clock ?? systemClock;
+  const directory = openDirectory(settings, state, provider);
+  if (directory !== settings.directory) releases.push(() => directory.close());
+  const clock = createDirectoryClock(directory, machineClock, (error) => events.emit('warning', error));
+  releases.push(() => clock.close());
+  const keys = createKeyCache({
+    ...settings.keyCache,
+    ...{ directory, provider, clock: machineClock, store: state.store },
+    onEvent: (name, event) => events.emit(name, event as never),
+  });
+  releases.push(() => keys.close());
+
+  const account = await openAccount(settings, state, provider, clock);
+  const { topicPrefix, padding, maxPayloadBytes, maxSealedBytes } = settings;
+  const context: Context = {
+    ...{ provider, account, keys, store: state.store, events, topicPrefix, padding, maxPayloadBytes, maxSealedBytes },
+    journal: createJournal(state.store, { sync: settings.durable === 'fsync' }),
+    transport: openTransport(settings, account),
+    now: () => clock.now(),
+  };
+  return connectParts(context, settings, clock, releases);
+}
+
+/** The queues and their workers, joined to the connection. */
+async function connectParts(
+  context: Context,
+  settings: Settings,
+  clock: DirectoryClock,
+  releases: Releases,
+): Promise<Parts> {
+  const { transport, account, events } = context;
+  const outbox = await openOutbox(context, settings.limits.outbox);
+  const inbox = await Inbox.open(context, settings.limits);
+  const seen = createSeen(context.store);
+  const opener = await startOpener(context, inbox, seen, settings.quarantine);
+  const valve = createValve(transport, inbox);
+  const delivery = createDelivery(context, inbox, valve.drained);
+  let closing = 0;
+  releases.push(async () => {
+    await outbox.close(closing);
+    await transport.close();
+    await opener.close();
+    await delivery.close();
+  });
+
+  let connection: ConnectionState['state'] = 'disconnected';
+  const handlers: TransportHandlers = {
+    async message(topic, payload) {
+      await receive(context, inbox, topic, payload);
+      valve.filled();
+    },
+    connection(change) {
+      connection = change.state;
+      outbox.connected(change.state === 'connected');
+      if (change.state === 'connected') onConnected(clock, opener);
+      events.emit('connection', change);
+    },
+  };
+  const opened = transport.open([topicOf(context.topicPrefix, account.address, 'message')], handlers);
+  if (settings.connect === 'wait') await opened;
+  else opened.catch((error) => events.emit('warning', error));
+
+  return {
+    ...{ context, clock, outbox, inbox, delivery, counters: createSendCounters(context.store) },
+    connection: () => connection,
+    async close(patience) {
+      closing = patience;
+      for (const release of releases.reverse()) await release();
+    },
+  };
+}
+
+function onConnected(clock: DirectoryClock, opener: Opener): void {
+  void clock.refresh();
+  opener.retry();
+}
+
+/** Stops the flow from the broker, with the session kept, while the inbox is full. */
+function createValve(transport: Transport, inbox: Inbox) {
+  let paused = false;
+  return {
+    filled() {
+      if (paused || !inbox.full) return;
+      paused = true;
+      void transport.pause();
+    },
+    drained() {
+      if (!paused || !inbox.roomy) return;
+      paused = false;
+      transport.resume();
+    },
+  };
+}
+
+function openDirectory(settings: Settings, { store }: State, provider: CryptoProvider): KeyDirectory {
+  const { directory, directoryKey, clock } = settings;
+  if (typeof directory !== 'string') return directory;
+  return httpKeyDirectory({
+    ...{ url: directory, store, provider },
+    ...(directoryKey !== undefined && { pin: directoryKey }),
+    ...(clock && { clock }),
+  });
+}
+
+async function openAccount(
+  settings: Settings,
+  state: State,
+  provider: CryptoProvider,
+  clock: DirectoryClock,
+): Promise<LocalAccount> {
+  const { address, identity } = settings;
+  const existing = await LocalAccount.load(state, provider, address);
+  if (existing) return existing;
+  // Directory time dates the keys and names the stream; without a directory this machine's own has to do.
+  await clock.refresh();
+  const fresh = { ...settings, now: seconds(clock), stream: clock.now() };
+  if (!identity) return LocalAccount.create(state, provider, address, fresh);
+  const account = await importIdentity(provider, identity, { ...settings, extractable: state.vault.extractable });
+  if (account.record.address === address) return LocalAccount.adopt(state, provider, account, fresh);
+  throw new SealMQError(
+    'USAGE_INVALID_ARGUMENT',
+    `the identity file belongs to ${account.record.address}, not to ${address}`,
+  );
+}
+
+function openTransport(settings: Settings, account: LocalAccount): Transport {
+  const { broker } = settings;
+  if (isTransport(broker)) return broker;
+  return mqttTransport({ ...settings, broker, clientId: account.clientId });
+}
+
+function isTransport(broker: Settings['broker']): broker is Transport {
+  return typeof broker === 'object' && 'open' in broker && 'pause' in broker && 'resume' in broker;
+}

@@ -1,0 +1,32 @@
+import type { CryptoProvider } from '../crypto/provider.js';
+import type { Store } from '../ports/store.js';
+import type { Transport } from '../ports/transport.js';
+import type { Events } from './events.js';
+import type { Journal } from './journal.js';
+import type { KeyCache } from './key-cache.js';
+import type { LocalAccount } from './local-account.js';
+import type { MessengerEvents } from './messenger-events.js';
+
+/** What the parts of one messenger share. */
+export interface Context {
+  readonly provider: CryptoProvider;
+  readonly account: LocalAccount;
+  readonly keys: KeyCache;
+  readonly store: Store;
+  readonly journal: Journal;
+  readonly transport: Transport;
+  readonly events: Events<MessengerEvents>;
+  readonly topicPrefix: string;
+  /** Largest payload and largest sealed message in bytes. */
+  readonly maxPayloadBytes: number;
+  readonly maxSealedBytes: number;
+  /** Least padded length of the signed part in bytes, or `false`. */
+  readonly padding: number | false;
+  /** Directory time in milliseconds, as far as it is known. */
+  now(): number;
+}
+
+/** Whole seconds of {@link Context.now}. */
+export function seconds(context: Pick<Context, 'now'>): number {
+  return Math.floor(context.now() / 1000);
+}

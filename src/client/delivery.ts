@@ -1,0 +1,123 @@
+import { SealMQError } from '../errors.js';
+import type { Context } from './context.js';
+import type { QueueEntry } from './durable-queue.js';
+import { type OpenedEntry, openedCodec } from './entries.js';
+import type { Inbox } from './inbox.js';
+import { Message } from './message.js';
+
+/** A handler of messages; the message is settled when it resolves. */
+export type MessageHandler = (message: Message) => void | Promise<void>;
+
+/** Hands opened messages to the one consumer that a messenger has. */
+export interface Delivery {
+  /** Messages as they come. Each is settled when the loop asks for the next; leaving the loop leaves it to the next consumer. */
+  messages(): AsyncIterableIterator<Message>;
+  /** Calls `handler` with each message in turn until the returned function is called. */
+  consume(handler: MessageHandler): () => void;
+  close(): Promise<void>;
+}
+
+/** How often a handler may throw on a message before it is set aside. */
+const MAX_FAILURES = 5;
+const RETRY_AFTER = 100;
+
+/** Starts delivering what is in `inbox.opened`; `settled` is called after each message that is done with. */
+export function createDelivery(context: Context, inbox: Inbox, settled: () => void): Delivery {
+  const queue = inbox.opened;
+  let consumer: symbol | undefined;
+  let closed = false;
+  let handling: Promise<void> = Promise.resolve();
+
+  const claim = (): symbol => {
+    if (closed) throw new SealMQError('USAGE_CLOSED', 'the messenger is closed');
+    if (consumer) throw new SealMQError('USAGE_CONSUMER_EXISTS', 'a messenger has one consumer of its messages');
+    consumer = Symbol('consumer');
+    return consumer;
+  };
+  const release = (mine: symbol) => {
+    if (consumer === mine) consumer = undefined;
+    queue.notify();
+  };
+
+  /** The first entry that is durable and still of use; `undefined` when `mine` is no longer the consumer. */
+  const next = async (mine: symbol): Promise<QueueEntry | undefined> => {
+    while (!closed && consumer === mine) {
+      const changed = queue.changed();
+      const [entry] = await queue.read(0, 1);
+      if (!entry) await changed;
+      else if (!isExpired(entry)) return entry;
+      else await settle(entry, () => context.events.emit('rejected', { reason: 'expired', from: decode(entry).from }));
+    }
+    return undefined;
+  };
+
+  const isExpired = (entry: QueueEntry) =>
+    (decode(entry).expiresAt ?? Number.POSITIVE_INFINITY) * 1000 <= context.now();
+
+  const settle = async ({ n }: QueueEntry, then?: () => void) => {
+    await context.journal.write([queue.remove(n)]);
+    then?.();
+    settled();
+  };
+
+  async function* iterate(mine: symbol): AsyncGenerator<Message, void, undefined> {
+    try {
+      for (let entry = await next(mine); entry; entry = await next(mine)) {
+        yield new Message(decode(entry));
+        await settle(entry);
+      }
+    } finally {
+      release(mine);
+    }
+  }
+
+  /** One call of the handler; a failure is counted durably, and the fifth sets the message aside. */
+  const attempt = async (entry: QueueEntry, handler: MessageHandler) => {
+    const opened = decode(entry);
+    try {
+      await handler(new Message(opened));
+    } catch (cause) {
+      const failures = opened.failures + 1;
+      const error = new SealMQError(
+        'USAGE_HANDLER_FAILED',
+        `the message handler threw (${failures} of ${MAX_FAILURES})`,
+        cause,
+      );
+      context.events.emit('warning', error);
+      if (failures < MAX_FAILURES) {
+        await context.journal.write([queue.replace(entry.n, openedCodec.encode({ ...opened, failures }))]);
+        await new Promise((resolve) => setTimeout(resolve, RETRY_AFTER * 2 ** failures));
+        return;
+      }
+      inbox.setAside(queue.remove(entry.n), opened);
+      await context.journal.settled();
+      context.events.emit('rejected', { reason: 'handler-failed', from: opened.from, error });
+      return settled();
+    }
+    await settle(entry);
+  };
+
+  const handleAll = async (mine: symbol, handler: MessageHandler) => {
+    for (let entry = await next(mine); entry; entry = await next(mine)) await attempt(entry, handler);
+  };
+
+  return {
+    messages: () => iterate(claim()),
+    consume(handler) {
+      const mine = claim();
+      handling = handleAll(mine, handler).catch((cause) => {
+        context.events.emit('warning', new SealMQError('STATE_UNAVAILABLE', 'delivery stopped', cause));
+      });
+      return () => release(mine);
+    },
+    async close() {
+      closed = true;
+      queue.notify();
+      await handling;
+    },
+  };
+}
+
+function decode(entry: QueueEntry): OpenedEntry {
+  return openedCodec.decode(entry.value);
+}

@@ -1,0 +1,98 @@
+import { type CborValue, decodeCbor, encodeCbor } from '../bytes/cbor.js';
+import { type FieldReader, isBytes, isCounter, isText, present, readFields, toMap } from '../bytes/fields.js';
+import { MESSAGE_ID_BYTES } from '../protocol/envelope/claims.js';
+import type { Family } from '../protocol/envelope/topics.js';
+import type { MessageFields } from './message.js';
+
+/** The stored form of what waits in the inbox, the quarantine, the hand-over and the outbox. */
+
+/** A sealed message as it came, before anything was looked at. */
+export interface InboxEntry {
+  readonly family: Family;
+  readonly sealed: Uint8Array;
+  /** Milliseconds. */
+  readonly receivedAt: number;
+}
+
+/** A sealed message that could not be opened for a passing reason. */
+export interface QuarantineEntry extends InboxEntry {
+  /** What its signed part names as the sender: not verified. */
+  readonly from: string;
+  readonly reason: string;
+  readonly attempts: number;
+}
+
+/** A sealed message on its way to the broker. */
+export interface OutboxEntry {
+  readonly id: Uint8Array;
+  readonly to: string;
+  readonly topic: string;
+  readonly seq: number;
+  readonly sealed: Uint8Array;
+  /** Seconds. */
+  readonly expiresAt?: number;
+}
+
+/** An opened message waits for the application; `failures` counts how often its handler threw. */
+export interface OpenedEntry extends MessageFields {
+  readonly failures: number;
+}
+
+const isAnyText = isText(1 << 16);
+const isId = (value: unknown): value is Uint8Array => isBytes(value) && value.length === MESSAGE_ID_BYTES;
+
+/** How one kind of entry is stored. */
+export interface EntryCodec<T> {
+  encode(entry: T): Uint8Array;
+  /** @throws `STATE_CORRUPT` */
+  decode(bytes: Uint8Array): T;
+}
+
+function codec<T extends object>(what: string, read: (fields: FieldReader) => T): EntryCodec<T> {
+  return {
+    encode: (entry) => encodeCbor(toMap({ ...entry } as Record<string, CborValue | undefined>)),
+    decode: (bytes) => read(readFields(decodeCbor(bytes), 'STATE_CORRUPT', what)),
+  };
+}
+
+const readInbox = (fields: FieldReader): InboxEntry => ({
+  family: fields.required('family', isAnyText) as Family,
+  sealed: fields.required('sealed', isBytes),
+  receivedAt: fields.required('receivedAt', isCounter),
+});
+
+export const inboxCodec = codec<InboxEntry>('inbox entry', readInbox);
+
+export const quarantineCodec = codec<QuarantineEntry>('quarantine entry', (fields) => ({
+  ...readInbox(fields),
+  from: fields.required('from', isAnyText),
+  reason: fields.required('reason', isAnyText),
+  attempts: fields.required('attempts', isCounter),
+}));
+
+export const outboxCodec = codec<OutboxEntry>('outbox entry', (fields) =>
+  present({
+    id: fields.required('id', isId),
+    to: fields.required('to', isAnyText),
+    topic: fields.required('topic', isAnyText),
+    seq: fields.required('seq', isCounter),
+    sealed: fields.required('sealed', isBytes),
+    expiresAt: fields.optional('expiresAt', isCounter),
+  }),
+);
+
+export const openedCodec = codec<OpenedEntry>('opened message', (fields) =>
+  present({
+    messageId: fields.required('messageId', isId),
+    from: fields.required('from', isAnyText),
+    device: fields.required('device', isAnyText),
+    bytes: fields.required('bytes', isBytes),
+    issuedAt: fields.required('issuedAt', isCounter),
+    expiresAt: fields.optional('expiresAt', isCounter),
+    contentType: fields.optional('contentType', isAnyText),
+    channel: fields.optional('channel', isAnyText),
+    seq: fields.optional('seq', isCounter),
+    inReplyTo: fields.optional('inReplyTo', isId),
+    failures: fields.required('failures', isCounter),
+  }),
+);

@@ -1,0 +1,90 @@
+import type { StoreOperation } from '../ports/store.js';
+import type { Family } from '../protocol/envelope/topics.js';
+import type { Context } from './context.js';
+import { DurableQueue, type QueueLimits } from './durable-queue.js';
+import { inboxCodec, type OpenedEntry, openedCodec, type QuarantineEntry, quarantineCodec } from './entries.js';
+
+/** How much may wait at each station. */
+export interface InboxLimits {
+  readonly inbox: QueueLimits;
+  readonly quarantine: QueueLimits;
+}
+
+/**
+ * The stations of a received message, each of them durable: the inbox (as it came), the quarantine (not to be opened yet),
+ * and the opened messages that wait for the application. A message moves from one to the next in one batch.
+ */
+export class Inbox {
+  private constructor(
+    private readonly context: Context,
+    readonly raw: DurableQueue,
+    readonly quarantine: DurableQueue,
+    readonly opened: DurableQueue,
+    /** What the application's handler threw on again and again: kept, never handed out by itself. */
+    readonly failed: DurableQueue,
+  ) {}
+
+  static async open(context: Context, limits: InboxLimits): Promise<Inbox> {
+    const open = (name: string, limit: QueueLimits) => DurableQueue.open(context.store, name, limit);
+    return new Inbox(
+      context,
+      await open('inbox', limits.inbox),
+      await open('quarantine', limits.quarantine),
+      await open('opened', limits.inbox),
+      await open('failed', limits.quarantine),
+    );
+  }
+
+  /** Keeps a message as it came; durable when the promise resolves. */
+  async receive(family: Family, sealed: Uint8Array): Promise<void> {
+    const entry = { family, sealed, receivedAt: Math.floor(this.context.now()) };
+    const { n, operation } = this.raw.append(inboxCodec.encode(entry));
+    try {
+      await this.context.journal.write([operation]);
+    } catch (error) {
+      this.raw.remove(n);
+      throw error;
+    }
+    this.raw.notify();
+  }
+
+  /** Whether anything more should be read from the network. */
+  get full(): boolean {
+    return this.raw.full || this.opened.full;
+  }
+
+  get roomy(): boolean {
+    return this.raw.roomy && this.opened.roomy;
+  }
+
+  /** Moves an entry to the opened ones, together with `operations`. */
+  hand(taken: StoreOperation, entry: OpenedEntry, operations: readonly StoreOperation[]): void {
+    const { operation } = this.opened.append(openedCodec.encode(entry));
+    this.#commit([taken, operation, ...operations]);
+  }
+
+  /** Moves an entry to the quarantine. */
+  hold(taken: StoreOperation, entry: QuarantineEntry): void {
+    const { operation } = this.quarantine.append(quarantineCodec.encode(entry));
+    this.#commit([taken, operation]);
+  }
+
+  /** Moves an opened entry to the failed ones; the oldest of them makes room. */
+  setAside(taken: StoreOperation, entry: OpenedEntry): void {
+    const { operation } = this.failed.append(openedCodec.encode(entry));
+    this.#commit([taken, operation, ...this.failed.removeOldest()]);
+  }
+
+  /** Forgets an entry. */
+  drop(taken: StoreOperation): void {
+    this.#commit([taken]);
+  }
+
+  /** Writes without waiting: whoever needs to know asks the journal when a round of entries is through. */
+  #commit(operations: readonly StoreOperation[]): void {
+    this.context.journal.write(operations).then(
+      () => this.opened.notify(),
+      () => {},
+    );
+  }
+}

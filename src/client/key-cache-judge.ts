@@ -1,0 +1,138 @@
+import { toHex } from '../bytes/bytes.js';
+import type { CryptoProvider } from '../crypto/provider.js';
+import { run } from '../crypto/steps.js';
+import { isSealMQError, SealMQError } from '../errors.js';
+import type { DirectoryAnswer } from '../ports/key-directory.js';
+import { compareRecords } from '../protocol/identity/chain.js';
+import { type KeyRecord, verifyRecord } from '../protocol/identity/record.js';
+import { type Dispute, disputeError, type KnownRecord, type KnownRecords } from './key-cache-entries.js';
+import type { KeyCacheEvents, KeyCacheOptions } from './key-cache-types.js';
+
+/** Longest and shortest life of a record, in milliseconds, whatever the directory says. */
+const LONGEST_LIFE = 24 * 3600 * 1000;
+const SHORTEST_LIFE = 1000;
+
+/** Refusals that were told already, so that a directory that repeats itself does not flood the application. */
+const MAX_TOLD = 1000;
+
+/** Decides what an answer of the directory does to what is known. */
+export interface Judge {
+  /**
+   * Takes in `answer`; what it accepts is durable when the promise resolves.
+   *
+   * @param known - the record that stood when the question was asked
+   * @returns the record that stands now, or `undefined` when nobody has claimed the address
+   * @throws `DIRECTORY_BAD_ANSWER`, `DIRECTORY_ROLLBACK`, `DIRECTORY_CONFLICT`, `DIRECTORY_KEY_CHANGED`: the known record stands
+   */
+  takeIn(address: string, known: KnownRecord | undefined, answer: DirectoryAnswer): Promise<KeyRecord | undefined>;
+
+  /** Remembers a record of our own without a question or an event. `maxAge` in seconds. */
+  remember(record: KeyRecord, maxAge: number): Promise<KeyRecord>;
+}
+
+/** A judge over `records`. */
+export function createJudge(records: KnownRecords, now: () => number, options: KeyCacheOptions): Judge {
+  const { provider, acceptIdentity = () => true } = options;
+  const tell = tellOnce(options.onEvent);
+
+  async function accept(record: KeyRecord, maxAge: number): Promise<KeyRecord> {
+    const checkedAt = now();
+    const life = Math.min(Math.max(Math.floor(maxAge * 1000), SHORTEST_LIFE), LONGEST_LIFE);
+    await records.save({ record, checkedAt, freshUntil: checkedAt + life });
+    return record;
+  }
+
+  async function dispute({ record, checkedAt, freshUntil }: KnownRecord, code: Dispute): Promise<never> {
+    await records.save({ record, checkedAt, freshUntil, dispute: code });
+    throw disputeError(code, record.address);
+  }
+
+  function refuseRollback(known: KeyRecord, offered: Uint8Array | undefined, what: string): never {
+    const { address, hash } = known;
+    tell('rollbackRefused', `${toHex(hash)} ${what}`, { address, known, offered });
+    throw new SealMQError('DIRECTORY_ROLLBACK', `the directory offered an older state of ${address}: ${what}`);
+  }
+
+  async function refuseConflict(known: KnownRecord, next: KeyRecord): Promise<never> {
+    const event = { address: next.address, known: known.record.bytes, other: next.bytes };
+    await records.saveEvidence(event);
+    tell('conflict', toHex(next.hash), event);
+    return dispute(known, 'DIRECTORY_CONFLICT');
+  }
+
+  async function changeIdentity(known: KnownRecord, next: KeyRecord, vouched: boolean, maxAge: number) {
+    const change = { address: next.address, previous: known.record, current: next, vouched, dropped: [] };
+    const accepted = acceptIdentity(change);
+    if (accepted) await accept(next, maxAge);
+    tell('keyChanged', `${toHex(next.hash)} ${accepted}`, { ...change, accepted });
+    return accepted ? next : dispute(known, 'DIRECTORY_KEY_CHANGED');
+  }
+
+  async function moveOn(previous: KeyRecord, current: KeyRecord, dropped: readonly string[], maxAge: number) {
+    await accept(current, maxAge);
+    const event = { address: current.address, previous, current, vouched: true, dropped, accepted: true };
+    if (dropped.length > 0) tell('keyChanged', toHex(current.hash), event);
+    return current;
+  }
+
+  async function compare(known: KnownRecord, next: KeyRecord, maxAge: number): Promise<KeyRecord> {
+    const change = await run(compareRecords(provider, known.record, next));
+    switch (change.kind) {
+      case 'first':
+      case 'unchanged':
+        return accept(known.record, maxAge);
+      case 'newer':
+        return moveOn(known.record, next, change.dropped, maxAge);
+      case 'identity-changed':
+        return changeIdentity(known, next, change.vouched, maxAge);
+      case 'rollback':
+        return refuseRollback(known.record, next.bytes, `version ${next.version}`);
+      case 'conflict':
+        return refuseConflict(known, next);
+      case 'wrong-address':
+        throw badAnswer(`a record of another address than ${known.record.address}`);
+    }
+  }
+
+  return {
+    remember: accept,
+    async takeIn(address, known, answer) {
+      // An address is never given up: a directory that has forgotten it was rolled back as well.
+      if (answer.kind === 'none') return known && refuseRollback(known.record, undefined, 'no record at all');
+      if (answer.kind === 'unchanged') {
+        if (!known) throw badAnswer('"unchanged" without a known record');
+        return accept(known.record, answer.maxAge);
+      }
+      const next = await verifiedRecord(provider, address, answer.record);
+      return known ? compare(known, next, answer.maxAge) : accept(next, answer.maxAge);
+    },
+  };
+}
+
+/** Hands each refusal and change to the application once. */
+function tellOnce(onEvent: KeyCacheOptions['onEvent']) {
+  const told = new Set<string>();
+  return <Name extends keyof KeyCacheEvents>(name: Name, about: string, event: KeyCacheEvents[Name]): void => {
+    const mark = `${name} ${about}`;
+    if (told.has(mark)) return;
+    if (told.size >= MAX_TOLD) told.clear();
+    told.add(mark);
+    onEvent?.(name, event);
+  };
+}
+
+async function verifiedRecord(provider: CryptoProvider, address: string, bytes: Uint8Array): Promise<KeyRecord> {
+  let record: KeyRecord;
+  try {
+    record = await run(verifyRecord(provider, bytes));
+  } catch (cause) {
+    if (!isSealMQError(cause)) throw cause;
+    throw badAnswer(`a record of ${address} that does not verify`, cause);
+  }
+  if (record.address !== address) throw badAnswer(`a record of another address than ${address}`);
+  return record;
+}
+
+function badAnswer(what: string, cause?: unknown): SealMQError {
+  return new SealMQError('DIRECTORY_BAD_ANSWER', `the directory answered ${what}`, cause);
+}

@@ -1,0 +1,121 @@
+import type { CryptoProvider } from '../crypto/provider.js';
+import type { SealMQError } from '../errors.js';
+import type { Clock } from '../ports/clock.js';
+import type { KeyDirectory } from '../ports/key-directory.js';
+import type { Store } from '../ports/store.js';
+import type { TokenRate } from '../protocol/directory/token-bucket.js';
+import type { KeyRecord } from '../protocol/identity/record.js';
+
+/** A record that differs from the last accepted one in something that matters to people. */
+export interface KeyChange {
+  readonly address: string;
+  readonly previous: KeyRecord;
+  readonly current: KeyRecord;
+  /** The old identity key stands behind the change: it signed the new one, or is the same. */
+  readonly vouched: boolean;
+  /** Profiles and suites that the same identity no longer claims. */
+  readonly dropped: readonly string[];
+  /** False when {@link KeyCacheOptions.acceptIdentity} said no: the previous record stays the known one. */
+  readonly accepted: boolean;
+}
+
+/** The directory answered with something older than what is known. */
+export interface RefusedRollback {
+  readonly address: string;
+  readonly known: KeyRecord;
+  /** The encoded older record, or `undefined` when the directory states that nobody claimed the address. */
+  readonly offered: Uint8Array | undefined;
+}
+
+/** Two verified records of one address that exclude each other: evidence of a cheating directory or a copied identity key. */
+export interface RecordConflict {
+  readonly address: string;
+  /** The encoded record that was accepted first. */
+  readonly known: Uint8Array;
+  readonly other: Uint8Array;
+}
+
+/** What a key cache tells. Each refused answer is told once. */
+export interface KeyCacheEvents {
+  keyChanged: KeyChange;
+  rollbackRefused: RefusedRollback;
+  conflict: RecordConflict;
+  /** A look-up failed; where a record is known it goes on being used. */
+  warning: SealMQError;
+}
+
+/** How a key cache is made. Durations in milliseconds. */
+export interface KeyCacheOptions {
+  readonly directory: KeyDirectory;
+  readonly provider: CryptoProvider;
+  /** Where accepted records outlive a restart and an eviction, under `directory/`; without it, rollback protection ends there. */
+  readonly store?: Store;
+  readonly clock?: Clock;
+  /** Records held in memory; default 10,000. */
+  readonly max?: number;
+  /** How long beyond its life a record is still answered at once, while it is refreshed behind; default one hour. */
+  readonly staleWhileRevalidate?: number;
+  /**
+   * How long after its last confirmation a record is used when the directory cannot be reached, or answers nonsense;
+   * default 7 days. Within it mail between known peers flows without any directory; the price is that a revocation can be
+   * kept from us for as long. After it look-ups throw.
+   */
+  readonly maxStale?: number;
+  /** Longest life of a negative answer; default 30 s. */
+  readonly negativeLife?: number;
+  /** Least time between two look-ups of one address that failed, or that messages with unknown key ids cause; default 30 s. */
+  readonly cooldown?: number;
+  /** Look-ups that received messages may cause, over all addresses; default 50 at once, 5 a second. */
+  readonly messageLookups?: TokenRate;
+  /** Whether a new identity key is accepted; asked again at each refresh while it says no. Default: yes, with an event. */
+  readonly acceptIdentity?: (change: Omit<KeyChange, 'accepted'>) => boolean;
+  /** Told synchronously; must not throw. */
+  readonly onEvent?: <Name extends keyof KeyCacheEvents>(name: Name, event: KeyCacheEvents[Name]) => void;
+}
+
+/** How one record is asked for. */
+export interface LookupOptions {
+  /** Ask the directory even though the record is fresh; failures are thrown rather than bridged with what is known. */
+  readonly refresh?: boolean;
+  /**
+   * The key id (32 bytes) that a received message names. When the known record lacks it, the directory is asked once,
+   * within the limits on look-ups that strangers can cause.
+   */
+  readonly forKid?: Uint8Array;
+}
+
+/** Counters since the cache was made. */
+export interface KeyCacheStats {
+  /** Records in memory. */
+  readonly size: number;
+  /** Answered without waiting for the directory. */
+  readonly hits: number;
+  /** Had to wait for the directory. */
+  readonly misses: number;
+  /** Requests sent to the directory, those behind the scenes included. */
+  readonly lookups: number;
+  readonly failures: number;
+}
+
+/** The verified key records of others, with what it takes to notice a directory that cheats. */
+export interface KeyCache {
+  /**
+   * The record of `address`, or `undefined` when the directory states that nobody has claimed it.
+   *
+   * @throws `USAGE_INVALID_ADDRESS`, `USAGE_CLOSED`; `DIRECTORY_CONFLICT` while two records contradict each other;
+   *   `DIRECTORY_KEY_CHANGED` while a new identity is not accepted; `DIRECTORY_RATE_LIMITED` when a message's key id may not
+   *   be looked up right now, and whatever the directory throws when nothing known may stand in
+   */
+  record(address: string, options?: LookupOptions): Promise<KeyRecord | undefined>;
+
+  /** The record in memory if it may be used right now, else `undefined`: ask {@link record}. Never waits; a stale one is refreshed behind. */
+  cached(address: string): KeyRecord | undefined;
+
+  /** Publishes a record of one's own and remembers it. @throws as `KeyDirectory.publish` */
+  publish(record: KeyRecord): Promise<void>;
+
+  stats(): KeyCacheStats;
+
+  /** Waits for look-ups under way; directory and store stay open, they belong to the caller. */
+  close(): Promise<void>;
+}

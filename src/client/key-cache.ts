@@ -1,0 +1,148 @@
+import { run } from '../crypto/steps.js';
+import { isSealMQError, SealMQError } from '../errors.js';
+import { systemClock } from '../ports/clock.js';
+import { assertAddress } from '../protocol/address.js';
+import { type TokenBucket, takeToken } from '../protocol/directory/token-bucket.js';
+import { findDevice } from '../protocol/identity/account.js';
+import type { KeyRecord } from '../protocol/identity/record.js';
+import { disputeError, type KnownRecord, knownRecords } from './key-cache-entries.js';
+import { createJudge } from './key-cache-judge.js';
+import { createLookups } from './key-cache-lookups.js';
+import type { KeyCache, KeyCacheOptions } from './key-cache-types.js';
+
+export type {
+  KeyCache,
+  KeyCacheEvents,
+  KeyCacheOptions,
+  KeyCacheStats,
+  KeyChange,
+  LookupOptions,
+  RecordConflict,
+  RefusedRollback,
+} from './key-cache-types.js';
+
+const SECOND = 1000;
+const HOUR = 3600 * SECOND;
+const DEFAULTS = {
+  max: 10_000,
+  staleWhileRevalidate: HOUR,
+  maxStale: 7 * 24 * HOUR,
+  negativeLife: 30 * SECOND,
+  cooldown: 30 * SECOND,
+  messageLookups: { burst: 50, perSecond: 5 },
+};
+
+/** How far the clock may step back before a record counts as stale. */
+const CLOCK_SLACK = 300 * SECOND;
+
+/** For how long a record of our own is fresh after it was published, in seconds. */
+const PUBLISHED_LIFE = 60;
+
+/** How far a known record may be relied on: without a question, while asking, when there is no answer, not at all. */
+type Standing = 'fresh' | 'stale' | 'fallback' | 'unusable';
+
+/**
+ * Stands between a messenger and a key directory: an LRU cache with single flight, stale-while-revalidate and a memory of
+ * what was accepted, so that a directory can neither roll back an address nor show two records without being noticed.
+ */
+export function createKeyCache(options: KeyCacheOptions): KeyCache {
+  const { directory, provider, store, clock = systemClock, onEvent } = options;
+  const settings = { ...DEFAULTS, ...options };
+  const now = () => clock.now();
+  const records = knownRecords(settings.max, provider, store);
+  const judge = createJudge(records, now, options);
+  const lookups = createLookups({
+    directory,
+    records,
+    judge,
+    now,
+    negativeLife: settings.negativeLife,
+    cooldown: settings.cooldown,
+    warn: (error) => onEvent?.('warning', error),
+  });
+  const counts = { hits: 0, misses: 0 };
+  let messageBucket: TokenBucket | undefined;
+  let closed = false;
+
+  function standing({ checkedAt, freshUntil, dispute }: KnownRecord): Standing {
+    const at = now();
+    if (dispute) return 'unusable';
+    if (at < freshUntil && at > checkedAt - CLOCK_SLACK) return 'fresh';
+    if (at < freshUntil + settings.staleWhileRevalidate) return 'stale';
+    return at < checkedAt + settings.maxStale ? 'fallback' : 'unusable';
+  }
+
+  /** The record when it may be used without waiting; a stale one is refreshed behind. */
+  function atHand(address: string, known: KnownRecord | undefined): KeyRecord | undefined {
+    const state = known && standing(known);
+    if (state !== 'fresh' && state !== 'stale') return undefined;
+    // A failure behind the scenes was counted and told; the record goes on being used.
+    if (state === 'stale' && !lookups.recentFailure(address)) lookups.refresh(address).catch(() => {});
+    counts.hits++;
+    return known?.record;
+  }
+
+  /** Asks the directory, unless that has just failed. */
+  async function ask(address: string): Promise<KeyRecord | undefined> {
+    counts.misses++;
+    const failure = lookups.recentFailure(address);
+    if (failure) throw failure;
+    return lookups.refresh(address);
+  }
+
+  /** For somebody who writes to `address`: waits for the directory, and bridges its absence with what is known. */
+  async function forUse(address: string, known: KnownRecord | undefined): Promise<KeyRecord | undefined> {
+    const ready = atHand(address, known);
+    if (ready || lookups.isAbsent(address)) return ready;
+    try {
+      return await ask(address);
+    } catch (error) {
+      // The look-up that failed may have found a dispute.
+      const latest = records.peek(address) ?? known;
+      if (latest && isSealMQError(error) && standing(latest) === 'fallback') return latest.record;
+      throw latest?.dispute ? disputeError(latest.dispute, address) : error;
+    }
+  }
+
+  /** For a received message that names `kid`. */
+  async function forMessage(address: string, known: KnownRecord | undefined, kid: Uint8Array) {
+    if (lookups.isAbsent(address)) return undefined;
+    if (known) {
+      const justChecked = Math.abs(now() - known.checkedAt) < settings.cooldown;
+      if (justChecked || (await run(findDevice(provider, known.record, kid)))) return forUse(address, known);
+    }
+    if (!lookups.isUnderWay(address) && !lookups.recentFailure(address)) payForLookup();
+    return ask(address);
+  }
+
+  function payForLookup(): void {
+    const { bucket, wait } = takeToken(messageBucket, settings.messageLookups, now());
+    messageBucket = bucket;
+    if (wait > 0) throw new SealMQError('DIRECTORY_RATE_LIMITED', 'too many messages with unknown key ids');
+  }
+
+  function assertUsable(address: string): void {
+    if (closed) throw new SealMQError('USAGE_CLOSED', 'the key cache is closed');
+    assertAddress(address);
+  }
+
+  return {
+    async record(address, { refresh = false, forKid } = {}) {
+      assertUsable(address);
+      if (refresh) return lookups.refresh(address);
+      const known = await records.load(address);
+      return forKid ? forMessage(address, known, forKid) : forUse(address, known);
+    },
+    cached: (address) => (closed ? undefined : atHand(address, records.peek(address))),
+    async publish(record) {
+      assertUsable(record.address);
+      await directory.publish(record.address, record.bytes);
+      await lookups.land(record, PUBLISHED_LIFE);
+    },
+    stats: () => ({ size: records.size, ...counts, ...lookups.counts }),
+    async close() {
+      closed = true;
+      await lookups.settle();
+    },
+  };
+}

@@ -1,0 +1,45 @@
+import type { SealMQError } from '../errors.js';
+import type { ConnectionState } from '../ports/transport.js';
+import type { SenderRefusal } from '../protocol/envelope/open.js';
+import type { Range } from '../protocol/envelope/sequence.js';
+import type { KeyCacheEvents } from './key-cache.js';
+
+/** Why a received message was not handed to the application. */
+export type RejectionReason =
+  | 'malformed'
+  | 'not-for-me'
+  | 'unverifiable'
+  | 'expired'
+  | 'from-the-future'
+  | 'duplicate'
+  | 'unnumbered'
+  | 'stale-stream'
+  | 'quarantine-full'
+  | 'handler-failed'
+  | SenderRefusal;
+
+/** A message that was received and dropped for good. */
+export interface Rejection {
+  readonly reason: RejectionReason;
+  /** Whom it names as its sender; verified only for `expired`, `from-the-future`, `duplicate`, `unnumbered`, `stale-stream` and `handler-failed`. */
+  readonly from?: string;
+  readonly error?: SealMQError;
+}
+
+/** Messages of a sender that were skipped and may still come, or that are not waited for any longer. */
+export interface MissingMessages {
+  readonly from: string;
+  readonly device: string;
+  readonly stream: number;
+  readonly range: Range;
+}
+
+/** What a messenger tells. */
+export interface MessengerEvents extends Pick<KeyCacheEvents, 'keyChanged' | 'rollbackRefused' | 'conflict'> {
+  connection: ConnectionState;
+  rejected: Rejection;
+  missing: MissingMessages;
+  lost: MissingMessages;
+  /** A passing fault that the messenger deals with by itself, for logs. */
+  warning: SealMQError;
+}

@@ -1,0 +1,179 @@
+import { DEFAULT_SUITE, type SuiteName } from '../crypto/suites.js';
+import { SealMQError } from '../errors.js';
+import type { ConnectionState } from '../ports/transport.js';
+import { type DeviceEntry, type KeyRecord, retireDevice, revokeDevice } from '../protocol/identity/index.js';
+import { assemble, type Parts } from './assemble.js';
+import { seconds } from './context.js';
+import type { MessageHandler } from './delivery.js';
+import { exportIdentity } from './identity-file.js';
+import type { Message, Payload } from './message.js';
+import type { MessengerEvents } from './messenger-events.js';
+import type { MessengerOptions } from './options.js';
+import { type SendOptions, type Sent, send } from './send.js';
+
+/** How long `close` waits for what is in flight, in milliseconds. */
+const CLOSE_PATIENCE = 5000;
+
+/** Figures of a messenger, for people and monitoring. */
+export interface MessengerStatus {
+  readonly connection: ConnectionState['state'];
+  /** How many messages wait: as they came, for a key, for the application, set aside after its handler failed, for the broker. */
+  readonly inbox: number;
+  readonly quarantine: number;
+  readonly opened: number;
+  readonly failed: number;
+  readonly outbox: number;
+  /** Directory time minus this machine's, in milliseconds. */
+  readonly clockDelta: number;
+}
+
+/**
+ * Sends and receives sealed messages for one address on one device. What it holds lies in its store: messages, keys and
+ * counters survive crashes and restarts.
+ */
+export class Messenger {
+  readonly #parts: Parts;
+  #closing: Promise<void> | undefined;
+
+  private constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Opens the account in the store (or makes a new one), and connects.
+   *
+   * @throws `USAGE_INVALID_ADDRESS`, `USAGE_INVALID_ARGUMENT`, `USAGE_CLIENT_CONNECTED`; `STATE_LOCKED`, `STATE_CORRUPT`,
+   *   `STATE_WRONG_PASSPHRASE`, `STATE_NEWER_SCHEMA`, `STATE_UNAVAILABLE`; `TRANSPORT_REFUSED`, `TRANSPORT_TIMEOUT`
+   */
+  static async open(options: MessengerOptions): Promise<Messenger> {
+    return new Messenger(await assemble(options));
+  }
+
+  get address(): string {
+    return this.#account.address;
+  }
+
+  /** Our own key record. */
+  get record(): KeyRecord {
+    return this.#account.record;
+  }
+
+  /** Our entry's id in the record. */
+  get deviceId(): string {
+    return this.#account.device.id;
+  }
+
+  /**
+   * Publishes our key record, so that others can write to us and verify us. Repeating it is harmless.
+   *
+   * @throws `DIRECTORY_CONFLICT` when the address belongs to somebody else, `DIRECTORY_REFUSED`, `DIRECTORY_UNREACHABLE`
+   */
+  async register(): Promise<void> {
+    this.#assertOpen();
+    await this.#account.register(this.#context.keys, seconds(this.#context));
+  }
+
+  /**
+   * Seals a message to every device of `to` and puts it into the outbox; it is on its way when `published` resolves.
+   *
+   * @param payload - text, bytes, or `{ json: value }`; at most 1 MiB
+   * @throws `STATE_NOT_REGISTERED` before {@link register}; otherwise as the function `send`
+   */
+  async send(to: string, payload: Payload, options: SendOptions = {}): Promise<Sent> {
+    this.#assertOpen();
+    await this.#account.assertRegistered(this.#context.keys);
+    return send(this.#context, this.#parts, to, payload, options);
+  }
+
+  /**
+   * Received messages, for one loop. A message is settled when the loop asks for the next one; one that the loop left by
+   * `break` or an exception comes again. Ends with {@link close}.
+   *
+   * @throws `USAGE_CONSUMER_EXISTS` while another loop or handler consumes
+   */
+  messages(): AsyncIterableIterator<Message> {
+    this.#assertOpen();
+    return this.#parts.delivery.messages();
+  }
+
+  /**
+   * Listens. The handler of `message` is the one consumer of messages: each is settled when its promise resolves, comes
+   * again when it throws, and is set aside after five times.
+   *
+   * @returns a function that stops listening
+   * @throws `USAGE_CONSUMER_EXISTS`
+   */
+  on(name: 'message', handler: MessageHandler): () => void;
+  on<Name extends keyof MessengerEvents>(name: Name, listener: (event: MessengerEvents[Name]) => void): () => void;
+  on(name: 'message' | keyof MessengerEvents, listener: MessageHandler | ((event: never) => void)): () => void {
+    this.#assertOpen();
+    if (name === 'message') return this.#parts.delivery.consume(listener as MessageHandler);
+    return this.#context.events.on(name, listener as (event: unknown) => void);
+  }
+
+  /** Replaces this device's keys and publishes them; mail in flight to the old ones still opens. */
+  async rotateKeys({ suite = DEFAULT_SUITE }: { suite?: SuiteName } = {}): Promise<void> {
+    this.#assertOpen();
+    await this.#account.rotate(this.#context.keys, seconds(this.#context), suite);
+  }
+
+  /** The devices in our record. */
+  devices(): readonly DeviceEntry[] {
+    return this.#account.record.devices;
+  }
+
+  /** Nothing more is sealed to this device of ours; what it has sent verifies for another 45 days. */
+  async retireDevice(id: string): Promise<void> {
+    this.#assertOpen();
+    const now = seconds(this.#context);
+    await this.#account.change(retireDevice(id, now), this.#context.keys, now);
+  }
+
+  /** For a lost or stolen device of ours: from now on nothing of it verifies. */
+  async revokeDevice(id: string): Promise<void> {
+    this.#assertOpen();
+    const now = seconds(this.#context);
+    await this.#account.change(revokeDevice(id, now), this.#context.keys, now);
+  }
+
+  /**
+   * The identity in a file under a passphrase, for `Messenger.open({ identity })` on another machine.
+   *
+   * @throws `USAGE_NO_IDENTITY_KEY`, `USAGE_KEY_NOT_EXTRACTABLE`
+   */
+  async exportIdentity(passphrase: string): Promise<Uint8Array> {
+    this.#assertOpen();
+    return exportIdentity(this.#context.provider, this.#account, passphrase);
+  }
+
+  status(): MessengerStatus {
+    const { inbox, outbox, clock, connection } = this.#parts;
+    return {
+      connection: connection(),
+      inbox: inbox.raw.depth,
+      quarantine: inbox.quarantine.depth,
+      opened: inbox.opened.depth,
+      failed: inbox.failed.depth,
+      outbox: outbox.queue.depth,
+      clockDelta: clock.delta,
+    };
+  }
+
+  /** Waits up to five seconds for what is in flight, then disconnects; the broker goes on keeping our mail. */
+  close(): Promise<void> {
+    this.#closing ??= this.#parts.close(CLOSE_PATIENCE);
+    return this.#closing;
+  }
+
+  get #context() {
+    return this.#parts.context;
+  }
+
+  get #account() {
+    return this.#parts.context.account;
+  }
+
+  #assertOpen(): void {
+    if (this.#closing) throw new SealMQError('USAGE_CLOSED', 'the messenger is closed');
+  }
+}

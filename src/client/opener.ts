@@ -1,0 +1,167 @@
+import { SealMQError } from '../errors.js';
+import type { Context } from './context.js';
+import type { QueueEntry } from './durable-queue.js';
+import { inboxCodec, type QuarantineEntry, quarantineCodec } from './entries.js';
+import type { Inbox } from './inbox.js';
+import { process, type ReceiveState } from './receive.js';
+import type { Seen } from './seen.js';
+
+/** How patient the quarantine is; milliseconds. */
+export interface QuarantinePatience {
+  /** First pause between two tries; doubles up to a minute. */
+  readonly retryAfter: number;
+  /** How long a sender or key that the directory does not know may take to appear there. */
+  readonly unknownKeys: number;
+  /** How long a directory may be away. */
+  readonly directory: number;
+}
+
+/** Works off the inbox and the quarantine, one entry at a time, in order. */
+export interface Opener {
+  /** Tries the quarantine again now. */
+  retry(): void;
+  /** Stops when the entry at hand is settled. */
+  close(): Promise<void>;
+}
+
+/** Entries that are read, and whose writes are awaited, together. */
+const ROUND = 64;
+const LONGEST_PAUSE = 60_000;
+
+/** Starts working. */
+export async function startOpener(
+  context: Context,
+  inbox: Inbox,
+  seen: Seen,
+  patience: QuarantinePatience,
+): Promise<Opener> {
+  const held = await heldSenders(inbox);
+  const state: ReceiveState = { inbox, seen, isHeld: (from) => held.has(from) };
+  let closed = false;
+  let pause = patience.retryAfter;
+  let due = held.size > 0;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  const retryLater = () => {
+    if (timer || closed || held.size === 0) return;
+    timer = setTimeout(retry, pause);
+    pause = Math.min(pause * 2, LONGEST_PAUSE);
+  };
+  const retry = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    due = true;
+    inbox.raw.notify();
+  };
+
+  const openFresh = async (entry: QueueEntry) => {
+    const fresh = inboxCodec.decode(entry.value);
+    const take = () => inbox.raw.remove(entry.n);
+    const result = await process(context, state, fresh, take);
+    if (result === 'settled') return;
+    if (inbox.quarantine.full) {
+      inbox.drop(take());
+      context.events.emit('rejected', { reason: 'quarantine-full', from: result.waitFor });
+      return;
+    }
+    inbox.hold(take(), { ...fresh, from: result.waitFor, reason: result.reason, attempts: 1 });
+    hold(held, result.waitFor, 1);
+  };
+
+  /** A sender whose oldest entry still has to wait keeps its later ones waiting: order per sender. */
+  const openHeld = async (entry: QueueEntry, waiting: Set<string>) => {
+    const quarantined = quarantineCodec.decode(entry.value);
+    if (waiting.has(quarantined.from)) return;
+    const take = () => {
+      hold(held, quarantined.from, -1);
+      return inbox.quarantine.remove(entry.n);
+    };
+    const final = isOverdue(quarantined, context.now(), patience);
+    const result = await process(context, state, quarantined, take, { held: true, final });
+    if (result === 'settled') {
+      pause = patience.retryAfter;
+    } else if (final) {
+      const error = new SealMQError('DIRECTORY_UNREACHABLE', `gave up: ${result.reason}`);
+      inbox.drop(take());
+      context.events.emit('rejected', { reason: 'unknown-sender', from: quarantined.from, error });
+    } else {
+      waiting.add(quarantined.from);
+    }
+  };
+
+  const tryQuarantine = async () => {
+    const waiting = new Set<string>();
+    await eachEntry(inbox.quarantine, (entry) => openHeld(entry, waiting));
+  };
+
+  const work = async () => {
+    while (!closed) {
+      const changed = inbox.raw.changed();
+      if (due) {
+        due = false;
+        await tryQuarantine();
+      }
+      const opened = await eachEntry(inbox.raw, openFresh);
+      retryLater();
+      if (opened === 0 && !due) await changed;
+    }
+  };
+
+  /** Runs `open` over the entries of a queue, and waits for its writes once a round. */
+  const eachEntry = async (queue: Inbox['raw'], open: (entry: QueueEntry) => Promise<void>): Promise<number> => {
+    let count = 0;
+    let cursor = 0;
+    for (;;) {
+      const entries = await queue.read(cursor, ROUND);
+      for (const entry of entries) {
+        if (closed) return count;
+        cursor = entry.n;
+        count++;
+        await open(entry);
+      }
+      await context.journal.settled();
+      if (entries.length < ROUND) return count;
+    }
+  };
+
+  const working = work().catch((cause) => {
+    const error =
+      cause instanceof SealMQError ? cause : new SealMQError('STATE_UNAVAILABLE', 'cannot open mail', cause);
+    context.events.emit('warning', error);
+  });
+
+  return {
+    retry,
+    async close() {
+      closed = true;
+      clearTimeout(timer);
+      inbox.raw.notify();
+      await working;
+    },
+  };
+}
+
+/** How many entries of each sender wait in the quarantine. */
+async function heldSenders(inbox: Inbox): Promise<Map<string, number>> {
+  const held = new Map<string, number>();
+  let cursor = 0;
+  for (;;) {
+    const entries = await inbox.quarantine.read(cursor, ROUND);
+    for (const { n, value } of entries) {
+      cursor = n;
+      hold(held, quarantineCodec.decode(value).from, 1);
+    }
+    if (entries.length < ROUND) return held;
+  }
+}
+
+function hold(held: Map<string, number>, from: string, change: 1 | -1): void {
+  const count = (held.get(from) ?? 0) + change;
+  if (count > 0) held.set(from, count);
+  else held.delete(from);
+}
+
+function isOverdue({ reason, receivedAt }: QuarantineEntry, now: number, patience: QuarantinePatience): boolean {
+  const limit = reason.startsWith('DIRECTORY_') ? patience.directory : patience.unknownKeys;
+  return now - receivedAt > limit;
+}

@@ -1,0 +1,98 @@
+import type { MqttTransportOptions } from '../adapters/mqtt/mqtt-transport.js';
+import type { CryptoProvider } from '../crypto/provider.js';
+import type { SuiteName } from '../crypto/suites.js';
+import { SealMQError } from '../errors.js';
+import type { Clock } from '../ports/clock.js';
+import type { KeyDirectory } from '../ports/key-directory.js';
+import type { Transport } from '../ports/transport.js';
+import { assertAddress } from '../protocol/address.js';
+import { MAX_PAYLOAD_BYTES, MAX_SEALED_BYTES } from '../protocol/envelope/profile.js';
+import { DEFAULT_PADDING } from '../protocol/envelope/seal.js';
+import { assertTopicPrefix, DEFAULT_TOPIC_PREFIX } from '../protocol/envelope/topics.js';
+import type { QueueLimits } from './durable-queue.js';
+import type { KeyCacheOptions } from './key-cache.js';
+import type { QuarantinePatience } from './opener.js';
+import type { StateOptions } from './state.js';
+
+/** How a messenger is opened. */
+export interface MessengerOptions
+  extends StateOptions,
+    Pick<
+      MqttTransportOptions,
+      'username' | 'password' | 'credentials' | 'tls' | 'connectTimeout' | 'keepalive' | 'sessionExpiry'
+    > {
+  /**
+   * `mqtt://`, `mqtts://`, `ws://` or `wss://` address, several of them, an `MqttClient` of the package `mqtt` that is not
+   * connected yet (`manualConnect: true`) and that the application goes on using, or a transport of your own.
+   */
+  readonly broker: MqttTransportOptions['broker'] | Transport;
+  /** Address of a key directory (`https://…`), or a directory of your own. */
+  readonly directory: string | KeyDirectory;
+  /** Thumbprint (unpadded base64url) of the directory's key; where absent the first one seen is pinned. */
+  readonly directoryKey?: string;
+  /** An identity exported elsewhere, for a store that holds no account yet: this becomes another device of it. */
+  readonly identity?: { readonly file: Uint8Array; readonly passphrase: string };
+  /** For a new account; default X25519-Ed25519. */
+  readonly suite?: SuiteName;
+  /** For a new account: shown to the other devices of the account. */
+  readonly deviceName?: string;
+  /** `wait` (default): `open` resolves when the broker is reached. `background`: at once; what is sent waits in the outbox. */
+  readonly connect?: 'wait' | 'background';
+  /** `process` (default): what is acknowledged survives a kill of the process. `fsync`: also a loss of power, at a price. */
+  readonly durable?: 'process' | 'fsync';
+  /** First levels of all topics; default `nes`. */
+  readonly topicPrefix?: string;
+  /** Least padded length of the signed part in bytes, or `false` for no padding; default 256. */
+  readonly padding?: number | false;
+  /** Largest payload in bytes; default 1 MiB. */
+  readonly maxPayloadBytes?: number;
+  /** Largest sealed message in bytes; default 1.5 MiB. */
+  readonly maxSealedBytes?: number;
+  readonly limits?: Partial<MessengerLimits>;
+  readonly quarantine?: Partial<QuarantinePatience>;
+  readonly keyCache?: Pick<KeyCacheOptions, 'max' | 'maxStale' | 'negativeLife' | 'cooldown' | 'staleWhileRevalidate'>;
+  /** The crypto backend; chosen by a self-test where absent. */
+  readonly provider?: CryptoProvider;
+  readonly clock?: Clock;
+}
+
+/** How much each durable queue may hold. */
+export interface MessengerLimits {
+  readonly inbox: QueueLimits;
+  readonly outbox: QueueLimits;
+  readonly quarantine: QueueLimits;
+}
+
+const MIB = 1 << 20;
+const SECOND = 1000;
+const DAY = 24 * 3600 * SECOND;
+
+const LIMITS: MessengerLimits = {
+  inbox: { entries: 10_000, bytes: 64 * MIB },
+  outbox: { entries: 10_000, bytes: 64 * MIB },
+  quarantine: { entries: 10_000, bytes: 16 * MIB },
+};
+
+const PATIENCE: QuarantinePatience = { retryAfter: SECOND, unknownKeys: 600 * SECOND, directory: 30 * DAY };
+
+/** The options with their defaults. @throws `USAGE_INVALID_ADDRESS`, `USAGE_INVALID_ARGUMENT` */
+export function withDefaults(options: MessengerOptions) {
+  const settings = {
+    connect: 'wait' as const,
+    durable: 'process' as const,
+    topicPrefix: DEFAULT_TOPIC_PREFIX,
+    padding: DEFAULT_PADDING as number | false,
+    maxPayloadBytes: MAX_PAYLOAD_BYTES,
+    maxSealedBytes: MAX_SEALED_BYTES,
+    ...options,
+    limits: { ...LIMITS, ...options.limits },
+    quarantine: { ...PATIENCE, ...options.quarantine },
+  };
+  assertAddress(settings.address);
+  assertTopicPrefix(settings.topicPrefix);
+  const { padding } = settings;
+  if (padding !== false && !(Number.isSafeInteger(padding) && padding >= 0)) {
+    throw new SealMQError('USAGE_INVALID_ARGUMENT', 'padding is a number of bytes or false');
+  }
+  return settings;
+}

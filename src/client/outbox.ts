@@ -1,0 +1,145 @@
+import { isSealMQError, SealMQError } from '../errors.js';
+import type { StoreOperation } from '../ports/store.js';
+import { type Context, seconds } from './context.js';
+import { DurableQueue, type QueueEntry, type QueueLimits } from './durable-queue.js';
+import { type OutboxEntry, outboxCodec } from './entries.js';
+
+/** Publishes that may wait for their acknowledgement at a time. */
+const WINDOW = 256;
+
+/** What is to be sent: every entry stays until the broker has acknowledged it, over crashes and disconnects. */
+export interface Outbox {
+  readonly queue: DurableQueue;
+  /** Resolves when there is room for an entry. @throws `STATE_FULL` when it is full and one is not to wait */
+  room(whenFull: 'wait' | 'refuse'): Promise<void>;
+  /** Keeps `entry` and the caller's `operations` in one batch; entries become durable in the order of the calls. */
+  put(entry: OutboxEntry, operations: readonly StoreOperation[]): Posted;
+  /** The connection came (true) or went: everything that is not acknowledged is published again, in order. */
+  connected(up: boolean): void;
+  /** Waits until all is acknowledged, but at most `patience` milliseconds; then stops. */
+  close(patience: number): Promise<void>;
+}
+
+/** The two things that happen to an entry. */
+export interface Posted {
+  /** Resolves when it is in the store. @throws `STATE_UNAVAILABLE` */
+  readonly durable: Promise<void>;
+  /** Resolves when the broker has acknowledged it. */
+  readonly acknowledged: Promise<void>;
+}
+
+interface Waiter {
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+/** Opens the outbox of `context.store`. */
+export async function openOutbox(context: Context, limits: QueueLimits): Promise<Outbox> {
+  const queue = await DurableQueue.open(context.store, 'outbox', limits);
+  const waiters = new Map<number, Waiter>();
+  const inFlight = new Set<number>();
+  let up = false;
+  let closed = false;
+  let cursor = 0;
+
+  const finish = async (n: number, error?: SealMQError) => {
+    await context.journal.write([queue.remove(n)]);
+    const waiter = waiters.get(n);
+    waiters.delete(n);
+    if (error) waiter?.reject(error);
+    else waiter?.resolve();
+  };
+
+  const publish = async ({ n, value }: QueueEntry) => {
+    const entry = outboxCodec.decode(value);
+    const expiresIn = entry.expiresAt === undefined ? undefined : entry.expiresAt - seconds(context);
+    if (expiresIn !== undefined && expiresIn <= 0) return finish(n, new SealMQError('STATE_EXPIRED', 'expired unsent'));
+    try {
+      await context.transport.publish(entry.topic, entry.sealed, {
+        qos: 1,
+        ...(expiresIn !== undefined && { expiresIn }),
+      });
+    } catch (error) {
+      // Only a broker that says no is final; whatever else happened, the entry goes out again after the reconnect.
+      if (isSealMQError(error, 'TRANSPORT_REFUSED')) return finish(n, error);
+      return;
+    }
+    await finish(n);
+  };
+
+  const start = (entry: QueueEntry) => {
+    inFlight.add(entry.n);
+    publish(entry)
+      .catch((cause) => context.events.emit('warning', asWarning(cause)))
+      .finally(() => {
+        inFlight.delete(entry.n);
+        queue.notify();
+      });
+  };
+
+  const work = async () => {
+    while (!closed) {
+      const changed = queue.changed();
+      const room = WINDOW - inFlight.size;
+      const entries = up && room > 0 ? await queue.read(cursor, room) : [];
+      for (const entry of entries) {
+        // The connection may have gone while the entries were read.
+        if (!up) break;
+        cursor = entry.n;
+        if (!inFlight.has(entry.n)) start(entry);
+      }
+      if (entries.length === 0) await changed;
+    }
+  };
+  const working = work().catch((cause) => context.events.emit('warning', asWarning(cause)));
+
+  return {
+    queue,
+    async room(whenFull) {
+      while (queue.full) {
+        if (closed) throw new SealMQError('USAGE_CLOSED', 'the messenger is closed');
+        if (whenFull === 'refuse') throw new SealMQError('STATE_FULL', 'the outbox is full');
+        await queue.changed();
+      }
+    },
+    put(entry, operations) {
+      const { n, operation } = queue.append(outboxCodec.encode(entry));
+      const acknowledged = new Promise<void>((resolve, reject) => waiters.set(n, { resolve, reject }));
+      // Most callers do not look at it.
+      acknowledged.catch(() => {});
+      const durable = context.journal.write([...operations, operation]).then(
+        () => queue.notify(),
+        (error: unknown) => {
+          queue.remove(n);
+          waiters.delete(n);
+          throw error;
+        },
+      );
+      return { durable, acknowledged };
+    },
+    connected(state) {
+      up = state;
+      cursor = 0;
+      queue.notify();
+    },
+    async close(patience) {
+      const deadline = performance.now() + patience;
+      while (up && queue.depth > 0 && performance.now() < deadline) {
+        await Promise.race([queue.changed(), delay(deadline - performance.now())]);
+      }
+      closed = true;
+      queue.notify();
+      await working;
+      for (const waiter of waiters.values())
+        waiter.reject(new SealMQError('USAGE_CLOSED', 'closed before it was acknowledged'));
+    },
+  };
+}
+
+function delay(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
+
+function asWarning(cause: unknown): SealMQError {
+  return cause instanceof SealMQError ? cause : new SealMQError('STATE_UNAVAILABLE', 'the outbox stumbled', cause);
+}

@@ -1,0 +1,93 @@
+import { toBase64url } from '../bytes/base64url.js';
+import { type CborValue, decodeCbor, encodeCbor } from '../bytes/cbor.js';
+import { isArrayOf, isBytes, isCounter, isText, present, readFields, toMap } from '../bytes/fields.js';
+import type { CryptoProvider, PrivateKey } from '../crypto/provider.js';
+import { run } from '../crypto/steps.js';
+import { keyThumbprint } from '../crypto/thumbprints.js';
+import { SealMQError } from '../errors.js';
+import type { StoreOperation } from '../ports/store.js';
+import type { DeviceKeys } from '../protocol/identity/index.js';
+import type { State } from './state.js';
+
+/** Where the store keeps the account. */
+export const ACCOUNT_KEY = 'account';
+
+/** The vault's name of the identity key. */
+export const IDENTITY = 'identity';
+
+/** The names under which the vault keeps this device's private keys, and all else that must survive a restart. */
+export interface SavedAccount {
+  readonly address: string;
+  readonly device: string;
+  readonly deviceName?: string;
+  /** The device's key pairs, newest first: those that were rotated out may still have mail in flight. */
+  readonly signKeys: readonly string[];
+  readonly sealKeys: readonly string[];
+  /** Our record as it was last published or, before the first time, as it is to be. */
+  readonly record: Uint8Array;
+  /** A newer record that was not yet seen to arrive at the directory. */
+  readonly pending?: Uint8Array;
+  readonly registered: boolean;
+  /** MQTT client id: a secret, since who knows it can take over the session. */
+  readonly clientId: string;
+  /** Creation time of this store in milliseconds: names the numbering of what it sends. */
+  readonly stream: number;
+}
+
+/** The private keys of this device, newest pair first, and the account's identity key where it is here. */
+export interface LoadedKeys {
+  readonly keys: readonly DeviceKeys[];
+  readonly identityKey: PrivateKey | undefined;
+}
+
+/** The keys that `saved` names, out of the vault. @throws `STATE_CORRUPT` when one is missing */
+export async function loadKeys({ vault }: State, { device, signKeys, sealKeys }: SavedAccount): Promise<LoadedKeys> {
+  const load = async (name: string | undefined) => {
+    const key = name === undefined ? undefined : await vault.get(name);
+    if (!key) throw new SealMQError('STATE_CORRUPT', 'a private key is missing from the key vault');
+    return key;
+  };
+  const pair = async (signKey: string, i: number) => ({
+    id: device,
+    signKey: await load(signKey),
+    sealKey: await load(sealKeys[i]),
+  });
+  return { keys: await Promise.all(signKeys.map(pair)), identityKey: await vault.get(IDENTITY) };
+}
+
+/** Puts a device's keys into the vault, named by their thumbprints. */
+export async function keepKeys({ vault }: State, provider: CryptoProvider, { signKey, sealKey }: DeviceKeys) {
+  const name = async (kind: string, key: PrivateKey) =>
+    `${kind}/${toBase64url(await run(keyThumbprint(provider, key.publicKey)))}`;
+  const names = { signKey: await name('sign', signKey), sealKey: await name('seal', sealKey) };
+  await vault.put(names.signKey, signKey);
+  await vault.put(names.sealKey, sealKey);
+  return names;
+}
+
+/** The operation that keeps `saved`. */
+export function putSaved(saved: SavedAccount): StoreOperation {
+  return {
+    type: 'put',
+    key: ACCOUNT_KEY,
+    value: encodeCbor(toMap({ ...saved } as Record<string, CborValue | undefined>)),
+  };
+}
+
+/** Reads what {@link putSaved} wrote. @throws `STATE_CORRUPT` */
+export function readSaved(bytes: Uint8Array): SavedAccount {
+  const fields = readFields(decodeCbor(bytes), 'STATE_CORRUPT', 'account');
+  const isName = isText(128);
+  return present({
+    address: fields.required('address', isName),
+    device: fields.required('device', isName),
+    deviceName: fields.optional('deviceName', isName),
+    signKeys: fields.required('signKeys', isArrayOf(isName, 1024)),
+    sealKeys: fields.required('sealKeys', isArrayOf(isName, 1024)),
+    record: fields.required('record', isBytes),
+    pending: fields.optional('pending', isBytes),
+    registered: fields.required('registered', (value): value is boolean => typeof value === 'boolean'),
+    clientId: fields.required('clientId', isName),
+    stream: fields.required('stream', isCounter),
+  });
+}

@@ -1,0 +1,88 @@
+import { toBase64url } from '../bytes/base64url.js';
+import { present } from '../bytes/fields.js';
+import { SealMQError } from '../errors.js';
+import { assertAddress } from '../protocol/address.js';
+import { MESSAGE_ID_BYTES } from '../protocol/envelope/claims.js';
+import { type Draft, seal } from '../protocol/envelope/seal.js';
+import { topicOf } from '../protocol/envelope/topics.js';
+import { activeSealKeys } from '../protocol/identity/account.js';
+import type { KeyRecord } from '../protocol/identity/record.js';
+import { type Context, seconds } from './context.js';
+import { encodePayload, type Payload } from './message.js';
+import type { Outbox } from './outbox.js';
+import type { SendCounters } from './send-counters.js';
+
+/** How a message is sent. */
+export interface SendOptions {
+  /** Media type; default by the payload: text/plain, application/octet-stream or application/json. */
+  readonly contentType?: string;
+  /** The application's own name for what the message belongs to; signed. 1 to 256 characters. */
+  readonly channel?: string;
+  /** Seconds after which nobody is to read it any more. */
+  readonly expiresIn?: number;
+  /** When the outbox is full: wait until there is room (default), or throw `STATE_FULL`. */
+  readonly whenFull?: 'wait' | 'refuse';
+}
+
+/** A message that is in the outbox: it will go out, whatever happens to the network or this process. */
+export interface Sent {
+  readonly id: string;
+  readonly to: string;
+  /** This device's running number of messages to `to`. */
+  readonly seq: number;
+  /** Resolves when the broker has acknowledged it; rejects when it expired or was refused, or on `close()` (`USAGE_CLOSED`). */
+  readonly published: Promise<void>;
+}
+
+/** What {@link send} needs besides the context. */
+export interface SendState {
+  readonly outbox: Outbox;
+  readonly counters: SendCounters;
+}
+
+/**
+ * Directory → seal → counter and outbox entry in one atomic batch; the outbox publishes. The mirror image of `receive.ts`.
+ *
+ * @throws `USAGE_INVALID_ADDRESS`, `USAGE_INVALID_ARGUMENT`, `USAGE_PAYLOAD_TOO_LARGE`, `DIRECTORY_NOT_FOUND`,
+ *   `DIRECTORY_RECORD_EXPIRED`, `DIRECTORY_NO_ACTIVE_DEVICE`, other `DIRECTORY_` codes, `STATE_FULL`, `STATE_UNAVAILABLE`
+ */
+export async function send(
+  context: Context,
+  { outbox, counters }: SendState,
+  to: string,
+  payload: Payload,
+  options: SendOptions = {},
+): Promise<Sent> {
+  const { bytes, contentType } = encodePayload(payload);
+  const topic = topicOf(context.topicPrefix, to, 'message');
+  const record = await receiverRecord(context, to);
+  const posted = await counters.next(to, async (seq, counted) => {
+    await outbox.room(options.whenFull ?? 'wait');
+    const id = context.provider.randomBytes(MESSAGE_ID_BYTES);
+    const issuedAt = seconds(context);
+    const expiresAt = options.expiresIn === undefined ? undefined : issuedAt + Math.ceil(options.expiresIn);
+    const { account, padding, maxPayloadBytes } = context;
+    const draft: Draft = present({
+      ...{ from: account.address, audience: to, issuedAt, expiresAt, id, seq, stream: account.stream },
+      ...{ contentType: options.contentType ?? contentType, channel: options.channel },
+      ...{ payload: bytes, padding, maxPayloadBytes },
+    });
+    const keys = { signKey: account.device.signKey, recipients: activeSealKeys(record, issuedAt) };
+    const sealed = await seal(context.provider, draft, keys);
+    return { id, seq, ...outbox.put(present({ id, to, topic, seq, sealed, expiresAt }), [counted]) };
+  });
+  await posted.durable;
+  return { id: toBase64url(posted.id), to, seq: posted.seq, published: posted.acknowledged };
+}
+
+/** The receiver's record, fit to be sealed to. */
+async function receiverRecord(context: Context, to: string): Promise<KeyRecord> {
+  const record = context.keys.cached(assertAddress(to)) ?? (await context.keys.record(to));
+  if (!record) throw new SealMQError('DIRECTORY_NOT_FOUND', `nobody is registered as ${to}`);
+  const now = seconds(context);
+  if (record.expiresAt <= now) throw new SealMQError('DIRECTORY_RECORD_EXPIRED', `the key record of ${to} has expired`);
+  if (activeSealKeys(record, now).length === 0) {
+    throw new SealMQError('DIRECTORY_NO_ACTIVE_DEVICE', `${to} has no active device`);
+  }
+  return record;
+}

@@ -1,0 +1,27 @@
+import { run } from '../crypto/steps.js';
+import type { SenderKey } from '../protocol/envelope/open.js';
+import { deviceStanding, findDevice } from '../protocol/identity/index.js';
+import type { KeyRecord } from '../protocol/identity/record.js';
+import { type Context, seconds } from './context.js';
+
+/**
+ * The signing key with thumbprint `kid` that belongs to `from`: out of the cache, else from the directory, which is asked
+ * once more when the record at hand does not know the key.
+ *
+ * @throws `DIRECTORY_` codes for passing faults
+ */
+export async function senderKey(context: Context, from: string, kid: Uint8Array): Promise<SenderKey> {
+  const cached = context.keys.cached(from);
+  const known = cached && (await keyIn(context, cached, kid));
+  if (known) return known;
+  const record = await context.keys.record(from, { forKid: kid });
+  if (!record) return { refused: 'unknown-sender' };
+  return (await keyIn(context, record, kid)) ?? { refused: 'unknown-key' };
+}
+
+async function keyIn(context: Context, record: KeyRecord, kid: Uint8Array): Promise<SenderKey | undefined> {
+  const device = await run(findDevice(context.provider, record, kid));
+  if (!device) return undefined;
+  const standing = deviceStanding(device, seconds(context));
+  return standing === 'good' ? { key: device.signKey, device: device.id } : { refused: standing };
+}
