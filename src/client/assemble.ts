@@ -10,10 +10,9 @@ import { topicOf } from '../protocol/envelope/topics.js';
 import { type Context, seconds } from './context.js';
 import { createDelivery, type Delivery } from './delivery.js';
 import { createDirectoryClock, type DirectoryClock } from './directory-clock.js';
-import { createEvents, type Events } from './events.js';
+import { createEvents } from './events.js';
 import { importIdentity } from './identity-file.js';
 import { Inbox } from './inbox.js';
-import { createJournal } from './journal.js';
 import { createKeyCache } from './key-cache.js';
 import { LocalAccount } from './local-account.js';
 import type { MessengerEvents } from './messenger-events.js';
@@ -77,7 +76,7 @@ async function assembleWith(settings: Settings, releases: Releases): Promise<Par
   const { topicPrefix, padding, maxPayloadBytes, maxSealedBytes } = settings;
   const context: Context = {
     ...{ provider, account, keys, store: state.store, events, topicPrefix, padding, maxPayloadBytes, maxSealedBytes },
-    journal: createJournal(state.store, { sync: settings.durable === 'fsync' }),
+    commit: (operations) => state.store.batch([...operations], { sync: settings.durable === 'fsync' }),
     transport: openTransport(settings, account),
     now: () => clock.now(),
   };

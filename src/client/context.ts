@@ -1,8 +1,7 @@
 import type { CryptoProvider } from '../crypto/provider.js';
-import type { Store } from '../ports/store.js';
+import type { Store, StoreOperation } from '../ports/store.js';
 import type { Transport } from '../ports/transport.js';
 import type { Events } from './events.js';
-import type { Journal } from './journal.js';
 import type { KeyCache } from './key-cache.js';
 import type { LocalAccount } from './local-account.js';
 import type { MessengerEvents } from './messenger-events.js';
@@ -13,7 +12,6 @@ export interface Context {
   readonly account: LocalAccount;
   readonly keys: KeyCache;
   readonly store: Store;
-  readonly journal: Journal;
   readonly transport: Transport;
   readonly events: Events<MessengerEvents>;
   readonly topicPrefix: string;
@@ -22,6 +20,8 @@ export interface Context {
   readonly maxSealedBytes: number;
   /** Least padded length of the signed part in bytes, or `false`. */
   readonly padding: number | false;
+  /** Writes one batch, as durable as the application asked for; batches take effect in the order of the calls. */
+  commit(operations: readonly StoreOperation[]): Promise<void>;
   /** Directory time in milliseconds, as far as it is known. */
   now(): number;
 }

@@ -55,7 +55,7 @@ export function createDelivery(context: Context, inbox: Inbox, settled: () => vo
     (decode(entry).expiresAt ?? Number.POSITIVE_INFINITY) * 1000 <= context.now();
 
   const settle = async ({ n }: QueueEntry, then?: () => void) => {
-    await context.journal.write([queue.remove(n)]);
+    await context.commit([queue.remove(n)]);
     then?.();
     settled();
   };
@@ -85,12 +85,12 @@ export function createDelivery(context: Context, inbox: Inbox, settled: () => vo
       );
       context.events.emit('warning', error);
       if (failures < MAX_FAILURES) {
-        await context.journal.write([queue.replace(entry.n, openedCodec.encode({ ...opened, failures }))]);
+        await context.commit([queue.replace(entry.n, openedCodec.encode({ ...opened, failures }))]);
         await new Promise((resolve) => setTimeout(resolve, RETRY_AFTER * 2 ** failures));
         return;
       }
       inbox.setAside(queue.remove(entry.n), opened);
-      await context.journal.settled();
+      await context.commit([]);
       context.events.emit('rejected', { reason: 'handler-failed', from: opened.from, error });
       return settled();
     }

@@ -40,7 +40,7 @@ export class Inbox {
     const entry = { family, sealed, receivedAt: Math.floor(this.context.now()) };
     const { n, operation } = this.raw.append(inboxCodec.encode(entry));
     try {
-      await this.context.journal.write([operation]);
+      await this.context.commit([operation]);
     } catch (error) {
       this.raw.remove(n);
       throw error;
@@ -80,9 +80,9 @@ export class Inbox {
     this.#commit([taken]);
   }
 
-  /** Writes without waiting: whoever needs to know asks the journal when a round of entries is through. */
+  /** Writes without waiting: whoever needs to know commits an empty batch behind it, when a round of entries is through. */
   #commit(operations: readonly StoreOperation[]): void {
-    this.context.journal.write(operations).then(
+    this.context.commit(operations).then(
       () => this.opened.notify(),
       () => {},
     );

@@ -119,7 +119,7 @@ export async function startOpener(
         count++;
         await open(entry);
       }
-      await context.journal.settled();
+      await context.commit([]);
       if (entries.length < ROUND) return count;
     }
   };

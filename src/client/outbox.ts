@@ -43,7 +43,7 @@ export async function openOutbox(context: Context, limits: QueueLimits): Promise
   let cursor = 0;
 
   const finish = async (n: number, error?: SealMQError) => {
-    await context.journal.write([queue.remove(n)]);
+    await context.commit([queue.remove(n)]);
     const waiter = waiters.get(n);
     waiters.delete(n);
     if (error) waiter?.reject(error);
@@ -107,7 +107,7 @@ export async function openOutbox(context: Context, limits: QueueLimits): Promise
       const acknowledged = new Promise<void>((resolve, reject) => waiters.set(n, { resolve, reject }));
       // Most callers do not look at it.
       acknowledged.catch(() => {});
-      const durable = context.journal.write([...operations, operation]).then(
+      const durable = context.commit([...operations, operation]).then(
         () => queue.notify(),
         (error: unknown) => {
           queue.remove(n);

@@ -50,7 +50,7 @@ export type Processed = 'settled' | { readonly waitFor: string; readonly reason:
  * Open → verify → sequence → what was seen and the opened entry in one atomic batch. What fails for good is reported and
  * dropped in one write as well.
  *
- * The writes are under way when it resolves; the journal keeps their order.
+ * The writes are under way when it resolves; the store keeps their order.
  *
  * @param take - takes the entry out of the queue it lies in
  * @param final - there will be no further try: a sender whose key is not known counts as refused

@@ -8,7 +8,7 @@ export interface SendCounters {
   /**
    * Gives the next number for `address` to `use`, and counts it only when `use` succeeds: a number is neither skipped nor
    * given twice. What is sent to one address takes its turn; `use` gets the operation that makes the number durable, and
-   * hands it to the journal together with the message that bears it before it resolves.
+   * commits it together with the message that bears it before it resolves.
    */
   next<T>(address: string, use: (seq: number, operation: StoreOperation) => Promise<T>): Promise<T>;
 }

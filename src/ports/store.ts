@@ -15,7 +15,8 @@ export interface StoreRange {
 
 /**
  * Where a messenger keeps its state: an ordered map of text keys to bytes with atomic batches. It is the part of the
- * `abstract-level` interface that SealMQ uses, so `new Level(path, { keyEncoding: 'utf8', valueEncoding: 'view' })` is one.
+ * `abstract-level` interface that SealMQ uses, so `new Level(path, { keyEncoding: 'utf8', valueEncoding: 'view' })` can be
+ * handed to `encryptedStore`, which adds the order of concurrent batches that LevelDB's threads do not keep.
  *
  * Every failure rejects; a missing key answers `undefined`. `src/testing/` has a contract suite for implementers.
  */
@@ -26,7 +27,8 @@ export interface Store {
   get(key: string): Promise<Uint8Array | undefined>;
 
   /**
-   * All of `operations`, or none of them, in order. A process that is killed after the promise resolved finds them.
+   * All of `operations`, or none of them, in order; batches take effect in the order of the calls. A process that is
+   * killed after the promise resolved finds them.
    *
    * @param options - `sync: true` also survives a loss of power, where the platform can (fsync)
    */

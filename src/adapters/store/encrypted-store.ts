@@ -1,0 +1,82 @@
+import { encodeCbor } from '../../bytes/cbor.js';
+import type { CryptoProvider } from '../../crypto/provider.js';
+import { all, run, type Steps } from '../../crypto/steps.js';
+import { SealMQError } from '../../errors.js';
+import type { Store, StoreOperation } from '../../ports/store.js';
+import { groupCommit } from './group-commit.js';
+import { type ValueCipher, valueCipher } from './value-cipher.js';
+import { decodeStored } from './versioned-map.js';
+
+/** Version of what lies in the store. A release that changes the layout raises it and migrates. */
+const SCHEMA_VERSION = 1;
+const SCHEMA_KEY = 'meta/schema';
+
+/**
+ * A store whose values are encrypted at rest with AES-256-GCM; see {@link valueCipher} for the layout. Keys stay in
+ * clear: who reads the disk sees how many entries there are, their sizes and names, and could put an older value of the
+ * same key back. The key `meta/schema` holds the schema version, encrypted as well, so that a wrong data key shows here.
+ *
+ * Concurrent batches are applied in the order of the calls, also over a store that would not (`level`'s own database).
+ *
+ * The result takes over `store`: closing it closes both. It is left open when this function throws.
+ *
+ * @param dataKey - 32 bytes
+ * @throws `STATE_CORRUPT` when the store was written under another data key, or holds entries but no schema version;
+ *   `STATE_NEWER_SCHEMA` when a newer release of SealMQ wrote it; `USAGE_INVALID_ARGUMENT` for a key of another size
+ */
+export async function encryptedStore(store: Store, dataKey: Uint8Array, provider: CryptoProvider): Promise<Store> {
+  if (dataKey.length !== 32) throw new SealMQError('USAGE_INVALID_ARGUMENT', 'a data key has 32 bytes');
+  const cipher = await valueCipher(dataKey.slice(), provider);
+  await checkSchema(store, cipher);
+  const { batch, idle } = groupCommit(async (operations, options) => {
+    const sealed = run(sealOperations(cipher, operations));
+    return store.batch(sealed instanceof Promise ? await sealed : sealed, options);
+  });
+
+  return {
+    batch,
+    async get(key) {
+      const sealed = await store.get(key);
+      return sealed && cipher.open(key, sealed);
+    },
+    async *iterator(range) {
+      for await (const [key, sealed] of store.iterator(range)) {
+        const value = cipher.open(key, sealed);
+        yield [key, value instanceof Promise ? await value : value];
+      }
+    },
+    async close() {
+      await idle();
+      await store.close();
+    },
+  };
+}
+
+function* sealOperations(cipher: ValueCipher, operations: StoreOperation[]): Steps<StoreOperation[]> {
+  const sealed = yield* all(operations.map((each) => (each.type === 'put' ? cipher.seal(each.key, each.value) : null)));
+  return operations.map((each, index) => {
+    const value = sealed[index];
+    return each.type === 'put' && value ? { type: 'put', key: each.key, value } : each;
+  });
+}
+
+async function checkSchema(store: Store, cipher: ValueCipher): Promise<void> {
+  const sealed = await store.get(SCHEMA_KEY);
+  if (sealed === undefined) return writeSchema(store, cipher);
+  const version = decodeStored(await cipher.open(SCHEMA_KEY, sealed));
+  if (typeof version === 'number' && version > SCHEMA_VERSION) {
+    throw new SealMQError(
+      'STATE_NEWER_SCHEMA',
+      `the state has schema ${version}, this release knows ${SCHEMA_VERSION}`,
+    );
+  }
+  if (version !== SCHEMA_VERSION) throw new SealMQError('STATE_CORRUPT', 'the schema version of the state is not one');
+}
+
+async function writeSchema(store: Store, cipher: ValueCipher): Promise<void> {
+  for await (const [key] of store.iterator({ limit: 1 })) {
+    throw new SealMQError('STATE_CORRUPT', `the store holds entries ("${key}") but no schema version`);
+  }
+  const value = await cipher.seal(SCHEMA_KEY, encodeCbor(SCHEMA_VERSION));
+  await store.batch([{ type: 'put', key: SCHEMA_KEY, value }], { sync: true });
+}

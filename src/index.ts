@@ -1,0 +1,29 @@
+/**
+ * SealMQ: end-to-end encrypted messages over any MQTT broker.
+ *
+ * @packageDocumentation
+ */
+export { staticDirectory } from './adapters/directory/static-directory.js';
+export { httpKeyDirectory } from './adapters/http/http-key-directory.js';
+export { type MqttTransportOptions, mqttTransport } from './adapters/mqtt/mqtt-transport.js';
+export { openLevelStore } from './adapters/store/level-store.js';
+export { memoryStore } from './adapters/store/memory-store.js';
+export {
+  createKeyCache,
+  type KeyCache,
+  type KeyCacheEvents,
+  type KeyCacheOptions,
+  type KeyChange,
+} from './client/key-cache.js';
+export { Message, type Payload } from './client/message.js';
+export { Messenger, type MessengerStatus } from './client/messenger.js';
+export type { MessengerEvents, MissingMessages, Rejection, RejectionReason } from './client/messenger-events.js';
+export type { MessengerLimits, MessengerOptions } from './client/options.js';
+export type { SendOptions, Sent } from './client/send.js';
+export { type ErrorCode, isSealMQError, SealMQError } from './errors.js';
+export { type Clock, systemClock } from './ports/clock.js';
+export type { DirectoryAnswer, KeyDirectory } from './ports/key-directory.js';
+export type { KeyVault } from './ports/key-vault.js';
+export type { Store, StoreOperation, StoreRange } from './ports/store.js';
+export type { ConnectionState, PublishOptions, Transport, TransportHandlers } from './ports/transport.js';
+export { assertAddress, isAddress } from './protocol/address.js';

@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest';
+import { groupCommit } from '../../src/adapters/store/group-commit.js';
+import type { StoreOperation } from '../../src/ports/store.js';
+
+interface Written {
+  readonly keys: string[];
+  readonly sync: boolean;
+}
+
+/** A group commit whose writes end, or fail, when the test says so. */
+function bench() {
+  const writes: Written[] = [];
+  const endings: ((error?: Error) => void)[] = [];
+  const { batch, idle } = groupCommit((operations, { sync }) => {
+    writes.push({ keys: operations.map(({ key }) => key), sync });
+    return new Promise((resolve, reject) => {
+      endings.push((error) => (error === undefined ? resolve() : reject(error)));
+    });
+  });
+  const put = (key: string, sync = false, bytes = 1) =>
+    batch([{ type: 'put', key, value: new Uint8Array(bytes) }], { sync }).then(
+      () => `${key} written`,
+      (error: Error) => `${key}: ${error.message}`,
+    );
+  const end = async (error?: Error) => {
+    endings.shift()?.(error);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { writes, put, batch, idle, end };
+}
+
+describe('group commit', () => {
+  it('writes the first at once and the others as one group, in the order of the calls', async () => {
+    const { writes, put, idle, end } = bench();
+    const results = [put('a'), put('b'), put('c'), put('d')];
+    expect(writes).toEqual([{ keys: ['a'], sync: false }]);
+    await end();
+    expect(writes.slice(1)).toEqual([{ keys: ['b', 'c', 'd'], sync: false }]);
+    await end();
+    expect(await Promise.all(results)).toEqual(['a written', 'b written', 'c written', 'd written']);
+    await idle();
+    expect(writes).toHaveLength(2);
+  });
+
+  it('answers nobody before the write', async () => {
+    const { put, end } = bench();
+    let answered = 0;
+    const results = [put('a'), put('b')].map((each) => each.then(() => answered++));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(answered).toBe(0);
+    await end();
+    expect(answered).toBe(1);
+    await end();
+    await Promise.all(results);
+    expect(answered).toBe(2);
+  });
+
+  it('syncs a group in which one asks for it', async () => {
+    const { writes, put, end } = bench();
+    const results = [put('a'), put('b'), put('c', true)];
+    await end();
+    await end();
+    expect(writes.map(({ sync }) => sync)).toEqual([false, true]);
+    await Promise.all(results);
+  });
+
+  it('rejects a whole group that fails, and goes on with the next', async () => {
+    const { put, end } = bench();
+    const results = [put('a'), put('b'), put('c')];
+    await end();
+    const next = put('d');
+    await end(new Error('disk full'));
+    await end();
+    expect(await Promise.all([...results, next])).toEqual(['a written', 'b: disk full', 'c: disk full', 'd written']);
+  });
+
+  it('bounds a group by its bytes, yet takes a larger batch by itself', async () => {
+    const { writes, put, end } = bench();
+    const results = [
+      put('a'),
+      put('b', false, 600_000),
+      put('c', false, 600_000),
+      put('d', false, 3_000_000),
+      put('e'),
+    ];
+    for (let i = 0; i < 5; i++) await end();
+    expect(writes.map(({ keys }) => keys)).toEqual([['a'], ['b'], ['c'], ['d'], ['e']]);
+    await Promise.all(results);
+  });
+
+  it('waits until all is written', async () => {
+    const { put, idle, end } = bench();
+    const results = [put('a'), put('b')];
+    let isIdle = false;
+    const waiting = idle().then(() => {
+      isIdle = true;
+    });
+    await end();
+    expect(isIdle).toBe(false);
+    await end();
+    await waiting;
+    expect(await Promise.all(results)).toEqual(['a written', 'b written']);
+  });
+
+  it('refuses what is no operation, by itself', async () => {
+    const { batch, writes } = bench();
+    const broken: unknown[] = [
+      { type: 'put', key: 'a' },
+      { type: 'put', key: 1, value: new Uint8Array(1) },
+      { type: 'del' },
+    ];
+    for (const each of broken) {
+      await expect(batch([each as StoreOperation])).rejects.toMatchObject({ code: 'USAGE_INVALID_ARGUMENT' });
+    }
+    expect(writes).toEqual([]);
+  });
+});

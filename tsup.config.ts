@@ -1,0 +1,22 @@
+import { defineConfig } from 'tsup';
+
+export default defineConfig({
+  entry: {
+    index: 'src/index.ts',
+    envelope: 'src/protocol/envelope/index.ts',
+    identity: 'src/protocol/identity/index.ts',
+    crypto: 'src/crypto/index.ts',
+    cose: 'src/cose/index.ts',
+    server: 'src/server/index.ts',
+    testing: 'src/testing/index.ts',
+    cli: 'src/cli/main.ts',
+  },
+  format: 'esm',
+  target: 'es2022',
+  platform: 'neutral',
+  external: [/^node:/],
+  // Shared chunks keep one SealMQError and one key cache between the entry points.
+  splitting: true,
+  sourcemap: true,
+  clean: ['dist/*.js', 'dist/*.map'],
+});
