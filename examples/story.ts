@@ -39,7 +39,10 @@ export async function tellStory(broker: string, directory: string): Promise<void
   for await (const message of bob.messages()) {
     assert.equal(message.text, TEXT);
     assert.equal(message.from, 'alice');
-    say('Bob', `opens it, sees that it claims to be from Alice, finds her key in the directory, verifies: ${JSON.stringify(message.text)} from ${message.from}`);
+    say(
+      'Bob',
+      `opens it, sees that it claims to be from Alice, finds her key in the directory, verifies: ${JSON.stringify(message.text)} from ${message.from}`,
+    );
     break;
   }
   await Promise.all([alice.close(), bob.close()]);

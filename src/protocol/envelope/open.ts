@@ -20,13 +20,15 @@ export interface OpenedMessage extends Claims {
   readonly payload: Uint8Array;
   /** Thumbprint (RFC 9679, 32 bytes) of the sender device's signing key. */
   readonly senderKey: Uint8Array;
+  /** The sender's device, where the look-up named it. */
+  readonly device?: string;
 }
 
 /** Why a sender's key is not to be had: a final answer. Passing reasons (directory unreachable) throw instead. */
 export type SenderRefusal = 'unknown-sender' | 'unknown-key' | 'retired' | 'revoked' | 'held' | 'blocked';
 
 /** The signing key that belongs to a sender's `kid`, or why there is none. */
-export type SenderKey = { readonly key: PublicKey } | { readonly refused: SenderRefusal };
+export type SenderKey = { readonly key: PublicKey; readonly device?: string } | { readonly refused: SenderRefusal };
 
 /** Who opens, and what the topic said. */
 export interface OpenContext {
@@ -166,10 +168,17 @@ function* verifySigned(
   if ('refused' in sender) return { kind: 'sender-refused', reason: sender.refused, from };
 
   const bound = [family, yield* step(provider.sha256(message.recipientsBytes))];
-  const valid = yield* verify(provider, sender.key, sign1, { purpose: 'message', bound });
-  if (!valid) return unverifiable('VERIFY_SIGNATURE', from);
+  try {
+    const valid = yield* verify(provider, sender.key, sign1, { purpose: 'message', bound });
+    if (!valid) return unverifiable('VERIFY_SIGNATURE', from);
+  } catch (error) {
+    // A signature algorithm that this backend lacks, or a sender's key that is no point of its curve.
+    if (error instanceof SealMQError) return { kind: 'unverifiable', error, from };
+    throw error;
+  }
 
-  const opened: OpenedMessage = { ...claims, payload: sign1.payload as Uint8Array, senderKey: kid };
+  const device = sender.device === undefined ? {} : { device: sender.device };
+  const opened: OpenedMessage = { ...claims, payload: sign1.payload as Uint8Array, senderKey: kid, ...device };
   if (claims.expiresAt !== undefined && claims.expiresAt <= now) return { kind: 'expired', message: opened };
   if (claims.issuedAt > now + MAX_AHEAD) return { kind: 'from-the-future', message: opened };
   return { kind: 'opened', message: opened };

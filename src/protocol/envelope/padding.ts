@@ -9,7 +9,7 @@
 export function paddedLength(length: number, minimum: number): number {
   if (length <= minimum) return minimum;
   const exponent = Math.floor(Math.log2(length));
-  const mantissaBits = Math.floor(Math.log2(exponent)) + 1;
+  const mantissaBits = Math.floor(Math.log2(Math.max(exponent, 1))) + 1;
   const step = 2 ** Math.max(exponent - mantissaBits, 0);
   return Math.ceil(length / step) * step;
 }

@@ -1,16 +1,25 @@
 import { concat, equal } from '../../bytes/bytes.js';
+import { isCounter } from '../../bytes/fields.js';
 import { encodeEncrypt, encodeRecipients } from '../../cose/encrypt.js';
 import type { PublicKey } from '../../cose/key.js';
 import { Header } from '../../cose/labels.js';
 import type { CryptoProvider, PrivateKey } from '../../crypto/provider.js';
 import { all, atOnce, run, type Steps, step } from '../../crypto/steps.js';
-import { keyManagementAlgorithms, type WrappedKey } from '../../crypto/suites.js';
+import { type KeyManagementAlgorithm, keyManagementAlgorithms, type WrappedKey } from '../../crypto/suites.js';
 import { keyThumbprint } from '../../crypto/thumbprints.js';
 import { SealMQError } from '../../errors.js';
 import { sign } from '../signed.js';
 import { type Claims, encodeClaims, MAX_RECIPIENTS, MESSAGE_ID_BYTES } from './claims.js';
 import { paddedLength } from './padding.js';
-import { CEK_BYTES, contentAad, IV_BYTES, KID_BYTES, MAX_PAYLOAD_BYTES, OUTER_HEADER_BYTES } from './profile.js';
+import {
+  CEK_BYTES,
+  contentAad,
+  IV_BYTES,
+  KID_BYTES,
+  MAX_PAYLOAD_BYTES,
+  MAX_SEALED_BYTES,
+  OUTER_HEADER_BYTES,
+} from './profile.js';
 import type { Family } from './topics.js';
 
 /** Least padded length of the signed part in bytes, where nothing else is set. */
@@ -57,13 +66,15 @@ export function sealSync(provider: CryptoProvider, draft: Draft, keys: SealKeys)
 function* sealSteps(provider: CryptoProvider, draft: Draft, keys: SealKeys): Steps<Uint8Array> {
   const { family = 'message', padding = DEFAULT_PADDING } = draft;
   assertSize(draft, keys.recipients.length);
+  assertPadding(padding);
 
   const random = provider.randomBytes(CEK_BYTES + IV_BYTES + MESSAGE_ID_BYTES);
   const cek = random.subarray(0, CEK_BYTES);
   const iv = random.subarray(CEK_BYTES, CEK_BYTES + IV_BYTES);
   const id = draft.id ?? random.slice(CEK_BYTES + IV_BYTES);
 
-  const wrapped = yield* all(keys.recipients.map((key) => run(wrapSteps(provider, key, cek))));
+  const devices = keys.recipients.map((key) => ({ key, algorithm: keyManagementFor(key) }));
+  const wrapped = yield* all(devices.map((device) => run(wrapSteps(provider, device, cek))));
   assertDistinct(wrapped);
   const recipientsBytes = encodeRecipients(wrapped);
 
@@ -87,10 +98,20 @@ function* sealSteps(provider: CryptoProvider, draft: Draft, keys: SealKeys): Ste
   });
 }
 
-/** Wraps the content encryption key to one device. */
-function* wrapSteps(provider: CryptoProvider, key: PublicKey, cek: Uint8Array): Steps<WrappedKey> {
+interface Device {
+  readonly key: PublicKey;
+  readonly algorithm: KeyManagementAlgorithm;
+}
+
+/** Looked up for all devices before anything is started, so that no rejection is left unattended. */
+function keyManagementFor(key: PublicKey): KeyManagementAlgorithm {
   const algorithm = keyManagementAlgorithms.find((row) => row.matches(key));
   if (!algorithm) throw new SealMQError('USAGE_INVALID_ARGUMENT', 'not a key to seal to');
+  return algorithm;
+}
+
+/** Wraps the content encryption key to one device. */
+function* wrapSteps(provider: CryptoProvider, { key, algorithm }: Device, cek: Uint8Array): Steps<WrappedKey> {
   const thumbprint = yield* keyThumbprint(provider, key);
   const wrapped = yield* algorithm.wrap(provider, key, thumbprint, cek);
   const kid = thumbprint.subarray(0, KID_BYTES);
@@ -108,6 +129,11 @@ function assertSize({ payload, maxPayloadBytes = MAX_PAYLOAD_BYTES }: Draft, rec
       `a message has 1 to ${MAX_RECIPIENTS} recipients, not ${recipients}`,
     );
   }
+}
+
+function assertPadding(padding: number | false): void {
+  if (padding === false || (isCounter(padding) && padding <= MAX_SEALED_BYTES)) return;
+  throw new SealMQError('USAGE_INVALID_ARGUMENT', `padding is false or a length of 0 to ${MAX_SEALED_BYTES} bytes`);
 }
 
 function assertDistinct(recipients: readonly WrappedKey[]): void {

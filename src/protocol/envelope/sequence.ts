@@ -69,11 +69,12 @@ export function gaps({ start, floor, ranges }: SequenceState): Range[] {
 
 /** Gives up the lowest gap when there are too many ranges. */
 function bounded(state: SequenceState): { state: SequenceState; lost?: Range } {
-  const [first, second] = state.ranges;
-  if (state.ranges.length <= MAX_RANGES || !first || !second) return { state };
+  const [first] = state.ranges;
+  if (state.ranges.length <= MAX_RANGES || !first) return { state };
+  const [lowest] = gaps({ ...state, ranges: [first] });
   return {
     state: { ...state, floor: first[1], ranges: state.ranges.slice(1) },
-    ...(first[0] > state.floor + 1 && { lost: [state.floor + 1, first[0] - 1] as const }),
+    ...(lowest && { lost: lowest }),
   };
 }
 

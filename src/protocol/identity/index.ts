@@ -1,4 +1,5 @@
-/** Accounts, devices and key records as pure functions. */
+/** Accounts, devices and key records as pure programs; `run` them. */
+export { type Awaitable, run, type Steps } from '../../crypto/steps.js';
 export {
   type Account,
   type AccountOptions,

@@ -69,12 +69,15 @@ export function* signRecord(
  * Decodes and verifies a record by itself: the identity key's signature and every device's proof. Whether it may follow
  * what is known of the address is `compareRecords`' question.
  *
- * @throws {@link SealMQError} `DECODE_TOO_LARGE`, `DECODE_CBOR`, `DECODE_COSE`, `DECODE_KEY`, `DECODE_RECORD`, `VERIFY_SIGNATURE`
+ * @throws {@link SealMQError} `DECODE_TOO_LARGE`, `DECODE_CBOR`, `DECODE_COSE`, `DECODE_KEY`, `DECODE_RECORD`,
+ *   `VERIFY_SIGNATURE`, `USAGE_SUITE_UNAVAILABLE` for keys of an algorithm that this backend lacks
  */
 export function* verifyRecord(provider: CryptoProvider, bytes: Uint8Array): Steps<KeyRecord> {
   if (bytes.length > MAX_RECORD_BYTES) throw new SealMQError('DECODE_TOO_LARGE', `key record of ${bytes.length} bytes`);
   const message = decodeSign1(bytes);
   if (message.payload === null) throw new SealMQError('DECODE_RECORD', 'key record without payload');
+  // Nothing that the signature does not cover: or whoever passes a record on could make a second one of its version.
+  if (message.unprotectedHeader.size > 0) throw new SealMQError('DECODE_RECORD', 'key record with unprotected header');
   const content = readContent(decodeCbor(message.payload));
   if (!(yield* verify(provider, content.identityKey, message, { purpose: 'record' }))) {
     throw new SealMQError('VERIFY_SIGNATURE');
@@ -124,5 +127,8 @@ function readContent(value: CborValue): RecordContent {
   if ((content.version === 1) !== (content.previous === undefined)) {
     throw new SealMQError('DECODE_RECORD', 'previous stands in every version but the first');
   }
+  // Verified later, one of them only when the identity changes; malformed, they are refused here.
+  for (const { proof } of content.devices) decodeSign1(proof);
+  if (content.identityChange) decodeSign1(content.identityChange);
   return content;
 }

@@ -1,0 +1,23 @@
+/** What a key directory signs and which records it takes, as pure functions. */
+export { type ClaimKind, ISSUE_TOLERANCE, judgeClaim } from './claim.js';
+export {
+  type Freshness,
+  findKey,
+  freshness,
+  type KeyList,
+  keyList,
+  MAX_NONCE_BYTES,
+  MIN_NONCE_BYTES,
+  type Negative,
+  negative,
+  readUnverified,
+  remainingLife,
+  STATEMENT_TOLERANCE,
+  type StatementKind,
+  signStatement,
+  type TimeStatement,
+  time,
+  verifyStatement,
+} from './statements.js';
+export { type TokenBucket, type TokenOutcome, type TokenRate, takeToken } from './token-bucket.js';
+export { decodeKeyLists, encodeKeyLists, firstKeyList, followKeyLists, MAX_KEY_LISTS } from './trust.js';
