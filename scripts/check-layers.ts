@@ -70,7 +70,8 @@ if (problems.length > 0) {
 console.log(`layers: ${files.length} files, no climb, no cycle`);
 
 function importsOf(source: string): string[] {
-  const pattern = /^\s*(?:import|export)\s[^'"]*?from\s+['"]([^'"]+)['"]|^\s*import\s+['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
+  const pattern =
+    /^\s*(?:import|export)\s[^'"]*?from\s+['"]([^'"]+)['"]|^\s*import\s+['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/gm;
   return [...source.matchAll(pattern)].map((match) => (match[1] ?? match[2] ?? match[3]) as string);
 }
 
@@ -81,9 +82,9 @@ function layerOf(file: string): string {
 function checkEdge(from: string, to: string): void {
   if (!graph.has(to) && !files.includes(to)) problems.push(`${from}: imports ${to}, which does not exist`);
   const [fromLayer, toLayer] = [layerOf(from), layerOf(to)];
-  if (fromLayer === toLayer) return checkSiblings(from, to);
   const [fromRank, toRank] = [RANKS[fromLayer], RANKS[toLayer]];
-  if (fromRank === undefined || toRank === undefined) problems.push(`${from}: unknown layer in ${from} → ${to}`);
+  if (fromLayer === toLayer) checkSiblings(from, to);
+  else if (fromRank === undefined || toRank === undefined) problems.push(`${from}: unknown layer in ${from} → ${to}`);
   else if (fromRank <= toRank) problems.push(`${from}: must not import ${to}`);
 }
 
@@ -91,13 +92,17 @@ function checkSiblings(from: string, to: string): void {
   if (layerOf(from) !== 'protocol') return;
   const [, fromSibling] = from.split('/') as [string, string];
   const [, toSibling] = to.split('/') as [string, string];
-  const shared = toSibling.endsWith('.ts') || (SHARED_PROTOCOLS.includes(toSibling) && !SHARED_PROTOCOLS.includes(fromSibling));
+  const shared =
+    toSibling.endsWith('.ts') || (SHARED_PROTOCOLS.includes(toSibling) && !SHARED_PROTOCOLS.includes(fromSibling));
   if (fromSibling !== toSibling && !shared) problems.push(`${from}: siblings under protocol/ do not import ${to}`);
 }
 
 function checkPackage(file: string, specifier: string): void {
   if (specifier.startsWith('node:')) return;
-  const name = specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1).join('/');
+  const name = specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/');
   const homes = HOMES[name];
   if (!homes) problems.push(`${file}: package ${name} has no home in ${relative('.', 'scripts/check-layers.ts')}`);
   else if (!homes.some((home) => file.startsWith(home))) problems.push(`${file}: ${name} lives in ${homes.join(', ')}`);

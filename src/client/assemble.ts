@@ -96,7 +96,7 @@ async function connectParts(
   const seen = createSeen(context.store);
   const opener = await startOpener(context, inbox, seen, settings.quarantine);
   const valve = createValve(transport, inbox);
-  const delivery = createDelivery(context, inbox, valve.drained);
+  const delivery = createDelivery(context, inbox);
   let closing = 0;
   releases.push(async () => {
     await outbox.close(closing);
@@ -108,8 +108,8 @@ async function connectParts(
   let connection: ConnectionState['state'] = 'disconnected';
   const handlers: TransportHandlers = {
     async message(topic, payload) {
+      valve.admit();
       await receive(context, inbox, topic, payload);
-      valve.filled();
     },
     connection(change) {
       connection = change.state;
@@ -139,17 +139,20 @@ function onConnected(clock: DirectoryClock, opener: Opener): void {
 
 /** Stops the flow from the broker, with the session kept, while the inbox is full. */
 function createValve(transport: Transport, inbox: Inbox) {
-  let paused = false;
+  let closed = false;
+  const drain = async () => {
+    closed = true;
+    await transport.pause();
+    while (!inbox.roomy) await inbox.changed();
+    closed = false;
+    transport.resume();
+  };
   return {
-    filled() {
-      if (paused || !inbox.full) return;
-      paused = true;
-      void transport.pause();
-    },
-    drained() {
-      if (!paused || !inbox.roomy) return;
-      paused = false;
-      transport.resume();
+    /** @throws `STATE_FULL`: what comes until the connection is down is not acknowledged, so the broker keeps it */
+    admit() {
+      if (!inbox.full) return;
+      if (!closed) void drain();
+      throw new SealMQError('STATE_FULL', 'the inbox is full');
     },
   };
 }

@@ -21,8 +21,8 @@ export interface Delivery {
 const MAX_FAILURES = 5;
 const RETRY_AFTER = 100;
 
-/** Starts delivering what is in `inbox.opened`; `settled` is called after each message that is done with. */
-export function createDelivery(context: Context, inbox: Inbox, settled: () => void): Delivery {
+/** Starts delivering what is in `inbox.opened`. */
+export function createDelivery(context: Context, inbox: Inbox): Delivery {
   const queue = inbox.opened;
   let consumer: symbol | undefined;
   let closed = false;
@@ -57,11 +57,11 @@ export function createDelivery(context: Context, inbox: Inbox, settled: () => vo
   const settle = async ({ n }: QueueEntry, then?: () => void) => {
     await context.commit([queue.remove(n)]);
     then?.();
-    settled();
   };
 
-  async function* iterate(mine: symbol): AsyncGenerator<Message, void, undefined> {
+  async function* iterate(mine: symbol, before: Promise<void>): AsyncGenerator<Message, void, undefined> {
     try {
+      await before;
       for (let entry = await next(mine); entry; entry = await next(mine)) {
         yield new Message(decode(entry));
         await settle(entry);
@@ -92,7 +92,7 @@ export function createDelivery(context: Context, inbox: Inbox, settled: () => vo
       inbox.setAside(queue.remove(entry.n), opened);
       await context.commit([]);
       context.events.emit('rejected', { reason: 'handler-failed', from: opened.from, error });
-      return settled();
+      return;
     }
     await settle(entry);
   };
@@ -102,12 +102,15 @@ export function createDelivery(context: Context, inbox: Inbox, settled: () => vo
   };
 
   return {
-    messages: () => iterate(claim()),
+    messages: () => iterate(claim(), handling),
     consume(handler) {
       const mine = claim();
-      handling = handleAll(mine, handler).catch((cause) => {
-        context.events.emit('warning', new SealMQError('STATE_UNAVAILABLE', 'delivery stopped', cause));
-      });
+      // A handler that was just taken off may still be busy with its last message.
+      handling = handling
+        .then(() => handleAll(mine, handler))
+        .catch((cause) => {
+          context.events.emit('warning', new SealMQError('STATE_UNAVAILABLE', 'delivery stopped', cause));
+        });
       return () => release(mine);
     },
     async close() {

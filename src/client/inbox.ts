@@ -57,6 +57,11 @@ export class Inbox {
     return this.raw.roomy && this.opened.roomy;
   }
 
+  /** Resolves when something was taken out, or came. */
+  async changed(): Promise<void> {
+    await Promise.race([this.raw.changed(), this.opened.changed()]);
+  }
+
   /** Moves an entry to the opened ones, together with `operations`. */
   hand(taken: StoreOperation, entry: OpenedEntry, operations: readonly StoreOperation[]): void {
     const { operation } = this.opened.append(openedCodec.encode(entry));
