@@ -1,6 +1,6 @@
-import { p256 } from '@noble/curves/nist.js';
-import { x25519 } from '@noble/curves/ed25519.js';
 import { createHash } from 'node:crypto';
+import { x25519 } from '@noble/curves/ed25519.js';
+import { p256 } from '@noble/curves/nist.js';
 import { concat, utf8 } from '../../src/bytes/bytes.js';
 import { decodePrivateKey, encodePrivateKey, type PublicKey } from '../../src/cose/key.js';
 import { nativeProvider } from '../../src/crypto/native.js';

@@ -1,6 +1,6 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { ed25519, x25519 } from '@noble/curves/ed25519.js';
 import { p256 } from '@noble/curves/nist.js';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { toHex } from '../../src/bytes/bytes.js';
 import { encodePrivateKey, encodePublicKey, type PublicKey } from '../../src/cose/key.js';
 import { nativeProvider } from '../../src/crypto/native.js';

@@ -1,5 +1,5 @@
-import type { ErrorCode } from '../../src/errors.js';
 import type { KeyAlgorithm } from '../../src/crypto/provider.js';
+import type { ErrorCode } from '../../src/errors.js';
 import type { OpenOutcome, SenderRefusal } from '../../src/protocol/envelope/open.js';
 import type { Family } from '../../src/protocol/envelope/topics.js';
 import type { RecordChange } from '../../src/protocol/identity/chain.js';

@@ -28,7 +28,9 @@ const DECODE_OPTIONS = {
 
 /** Deterministic encoding (RFC 8949 §4.2.1): shortest heads, definite lengths, map keys in bytewise order. */
 export function encodeCbor(value: CborValue): Uint8Array {
-  return encode(value);
+  const bytes = encode(value);
+  // In Node the library answers some lengths as a Buffer, a view into memory that others share.
+  return bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes);
 }
 
 /**

@@ -5,6 +5,9 @@ const MAX_DEPTH = 16;
 
 const utf8Check = new TextDecoder('utf-8', { fatal: true });
 
+/** U+FEFF at the start of a text (RFC 3629 §6): decoders drop it, and two texts would become one. */
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
+
 /**
  * Refuses bytes that are not exactly one data item in deterministic encoding (RFC 8949 §4.2.1), by walking over the
  * heads without building a value.
@@ -107,6 +110,7 @@ function byteAt(bytes: Uint8Array, position: number): number {
 }
 
 function checkUtf8(bytes: Uint8Array): void {
+  if (BYTE_ORDER_MARK.every((byte, i) => bytes[i] === byte)) throw refused('text begins with a byte order mark');
   try {
     utf8Check.decode(bytes);
   } catch (cause) {

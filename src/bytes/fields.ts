@@ -57,9 +57,13 @@ export function isBytesOf(length: number): Check<Uint8Array> {
   return (value): value is Uint8Array => value instanceof Uint8Array && value.length === length;
 }
 
-/** Text of 1 to `longest` UTF-16 code units. */
+/** What would not come out of CBOR as it went in: a byte order mark in front, half a surrogate pair. */
+const ALTERED_BY_UTF8 = /^\ufeff|\p{Surrogate}/u;
+
+/** Well-formed text of 1 to `longest` UTF-16 code units. */
 export function isText(longest: number): Check<string> {
-  return (value): value is string => typeof value === 'string' && value.length >= 1 && value.length <= longest;
+  return (value): value is string =>
+    typeof value === 'string' && value.length >= 1 && value.length <= longest && !ALTERED_BY_UTF8.test(value);
 }
 
 /** An array of up to `longest` items that all pass `is`. */

@@ -83,7 +83,7 @@ export function createLookups({ directory, records, judge, now, negativeLife, co
     refresh: (address) => flights.get(address) ?? depart(address, lookup(address)),
     async land(record, maxAge) {
       const { address } = record;
-      await flights.get(address)?.catch(() => {});
+      while (flights.has(address)) await flights.get(address)?.catch(() => {});
       absentUntil.delete(address);
       failed.delete(address);
       await depart(address, judge.remember(record, maxAge));

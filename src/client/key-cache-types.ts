@@ -19,7 +19,10 @@ export interface KeyChange {
   readonly accepted: boolean;
 }
 
-/** The directory answered with something older than what is known. */
+/**
+ * The directory answered with something older than what is known: it cheats, was restored from a back-up, or stands behind a
+ * cache that has not caught up (which passes within minutes).
+ */
 export interface RefusedRollback {
   readonly address: string;
   readonly known: KeyRecord;

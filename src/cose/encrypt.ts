@@ -25,6 +25,10 @@ export interface Encrypt {
 /** Tag 96 and the head of an array of four: how every COSE_Encrypt begins. */
 const PREFIX = Uint8Array.of(0xd8, 0x60, 0x84);
 
+/** Most bytes of the two headers together, and of the recipients array per recipient: several times what the profile needs. */
+const MAX_HEADER_BYTES = 1024;
+const MAX_RECIPIENT_BYTES = 2048;
+
 /** Encodes the recipients array. */
 export function encodeRecipients(
   recipients: readonly Pick<Recipient, 'protectedHeader' | 'unprotectedHeader' | 'ciphertext'>[],
@@ -67,6 +71,8 @@ export function decodeEncrypt(bytes: Uint8Array, maxRecipients: number): Encrypt
     return field;
   }) as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
   if (offset !== bytes.length) throw malformed('trailing bytes');
+  if (protectedField.length + unprotectedField.length > MAX_HEADER_BYTES) throw malformed('oversized header');
+  if (recipientsBytes.length > maxRecipients * MAX_RECIPIENT_BYTES) throw malformed('oversized recipients');
 
   const protectedBytes = decodeCbor(protectedField);
   const ciphertext = decodeCbor(ciphertextField);

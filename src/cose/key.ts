@@ -141,11 +141,16 @@ function rsaSecretLabels(): [keyof PrivateParameters, number][] {
 function readRsaKey(map: CborMap): RsaPublicKey {
   const n = field(map, Parameter.n);
   const e = field(map, Parameter.e);
-  if (n.length < MIN_RSA_BYTES || n.length > MAX_RSA_BYTES || n[0] === 0) throw badKey('RSA modulus size');
+  const bits = 8 * n.length - leadingZeroBits(n[0]);
+  if (bits < 8 * MIN_RSA_BYTES || n.length > MAX_RSA_BYTES || n[0] === 0) throw badKey('RSA modulus size');
   if (e.length !== RSA_EXPONENT.length || !RSA_EXPONENT.every((byte, i) => byte === e[i])) {
     throw badKey('RSA exponent is not 65537');
   }
   return { kty: 'RSA', n, e };
+}
+
+function leadingZeroBits(byte = 0): number {
+  return Math.clz32(byte) - 24;
 }
 
 function okpCurve(value: CborValue | undefined): OkpPublicKey['crv'] {

@@ -11,7 +11,7 @@ export type {
   SignatureName,
 } from './provider.js';
 export { selfTest } from './self-test.js';
-export { type Awaitable, all, run, type Steps, step } from './steps.js';
+export { type Awaitable, all, atOnce, run, type Steps, step } from './steps.js';
 export {
   DEFAULT_SUITE,
   type KeyManagementAlgorithm,

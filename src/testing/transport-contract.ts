@@ -1,4 +1,4 @@
-import { utf8 } from '../bytes/bytes.js';
+import { fromUtf8, utf8 } from '../bytes/bytes.js';
 import { isSealMQError } from '../errors.js';
 import type { Transport } from '../ports/transport.js';
 import {
@@ -130,37 +130,45 @@ function acknowledgement(clause: Clause, deepEqual: DeepEqual): void {
     deepEqual(receiver.received, [message('a', 'precious'), message('a', 'precious')]);
   });
 
-  clause('hands in one message at a time', async (observe) => {
+  clause('hands in one message at a time, across connections too', async (observe, bench) => {
     let [inside, most] = [0, 0];
+    const first = gate();
     const receiver = observe('receiver', async () => {
       most = Math.max(most, ++inside);
+      await first.open;
       await new Promise((resolve) => setTimeout(resolve, 1));
       inside--;
     });
     const sender = observe('sender');
     await Promise.all([sender.open('nobody'), receiver.open('a')]);
-    await Promise.all(Array.from({ length: 30 }, () => sender.transport.publish('a', utf8('x'), QOS1)));
-    await receiver.until(() => receiver.received.length === 30);
+    await Promise.all(Array.from({ length: 10 }, () => sender.transport.publish('a', utf8('x'), QOS1)));
+    await receiver.until(() => receiver.received.length === 1);
+    bench.interrupt();
+    await receiver.until(() => states(receiver).filter((state) => state === 'connected').length === 2);
+    // Time for the messages to come again, while the first is still in hand.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    first.pass();
+    await receiver.until(() => receiver.received.length >= 11);
     deepEqual(most, 1);
   });
 
-  clause('gets a rejected message again after a reconnect, and no later one is lost', async (observe) => {
+  clause('gets a rejected message again after a reconnect, and loses no later one', async (observe) => {
     let refusals = 1;
     const taken: string[] = [];
     const receiver = observe('receiver', async ({ bytes }) => {
       if (refusals-- > 0) throw new RangeError('no room');
-      taken.push(String.fromCharCode(...bytes));
+      taken.push(fromUtf8(Uint8Array.from(bytes)));
     });
     const sender = observe('sender');
+    const all = ['1', '2', '3', '4'];
     await Promise.all([sender.open('nobody'), receiver.open('a')]);
-    for (const body of ['1', '2', '3']) await sender.transport.publish('a', utf8(body), QOS1);
-    await receiver.until(() => receiver.received.length === 1);
+    for (const body of all) await sender.transport.publish('a', utf8(body), QOS1);
+    await receiver.until(() => receiver.received.length > 0);
     await receiver.transport.pause();
     receiver.transport.resume();
-    await receiver.until(() => receiver.received.length === 4);
-    await sender.transport.publish('a', utf8('4'), QOS1);
-    await receiver.until(() => receiver.received.length === 5);
-    deepEqual(taken, ['1', '2', '3', '4']);
+    // Some may come more than once, and a broker may let new ones overtake those that it sends again.
+    await receiver.until(() => all.every((body) => taken.includes(body)));
+    deepEqual(receiver.received.filter(({ bytes }) => bytes[0] === utf8('1')[0]).length > 1, true);
   });
 }
 

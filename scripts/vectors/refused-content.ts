@@ -1,0 +1,216 @@
+import { concat, utf8 } from '../../src/bytes/bytes.js';
+import { type CborMap, type CborValue, encodeCbor, Tagged } from '../../src/bytes/cbor.js';
+import { decodeEncrypt, encodeEncrypt } from '../../src/cose/encrypt.js';
+import { type Forge, flipped, opening, padded, patched } from './forge.js';
+import { thumbprintOf } from './keys.js';
+import { NOW, type SealedCase } from './sealed.js';
+import type { OpeningVector } from './types.js';
+
+const CBOR = { kind: 'malformed', code: 'DECODE_CBOR' } as const;
+const COSE = { kind: 'malformed', code: 'DECODE_COSE' } as const;
+const CLAIMS = { kind: 'malformed', code: 'DECODE_CLAIMS' } as const;
+const UNSIGNED = { kind: 'unverifiable', code: 'VERIFY_SIGNATURE' } as const;
+
+type Change = readonly (readonly [number | string, CborValue | undefined])[];
+
+/** What decrypts, and is refused for what it says or for who signed it. */
+export function refusedContents(forge: Forge, several: Forge, mixed: SealedCase): OpeningVector[] {
+  return [
+    ...plaintexts(forge),
+    ...claims(forge),
+    ...readers(forge, several, mixed),
+    ...signatures(forge),
+    ...senders(forge),
+  ];
+}
+
+function plaintexts({ base, message, signed, resigned }: Forge): OpeningVector[] {
+  const sign1 = signed();
+  const { protectedHeader, protectedBytes, payload, signature } = base.sign1;
+  const withPlaintext = (plaintext: Uint8Array) => message({ plaintext });
+  const unsorted = concat(protectedBytes.subarray(0, 1), protectedBytes.subarray(3), protectedBytes.subarray(1, 3));
+  const parts = [protectedBytes, new Map(), payload, signature] as const;
+  const tagged = (tag: number, ...items: CborValue[]) => padded(encodeCbor(new Tagged(tag, items)));
+  return [
+    opening('padding-not-zero', 'A padding byte that is not zero.', withPlaintext(flipped(padded(sign1), -1)), COSE),
+    opening('two-signed-parts', 'A second Sign1 where padding belongs.', withPlaintext(concat(sign1, sign1)), COSE),
+    opening('empty-plaintext', 'Nothing inside.', withPlaintext(new Uint8Array(0)), CBOR),
+    opening('only-padding', 'Nothing but padding.', withPlaintext(new Uint8Array(256)), COSE),
+    opening('sign1-untagged', 'A Sign1 without tag 18.', withPlaintext(padded(sign1.subarray(1))), COSE),
+    opening('sign1-wrong-tag', 'Tag 96 inside.', withPlaintext(tagged(96, ...parts)), COSE),
+    opening('sign1-of-three', 'A Sign1 of three elements.', withPlaintext(tagged(18, ...parts.slice(0, 3))), COSE),
+    opening('sign1-cut', 'A Sign1 that ends too early.', withPlaintext(sign1.subarray(0, -1)), CBOR),
+    opening('detached-payload', 'nil in place of the payload.', resigned({ payload: null }), COSE),
+    opening(
+      'signed-unsorted',
+      'alg behind the other labels of the signed header.',
+      resigned({ protectedBytes: unsorted }),
+      CBOR,
+    ),
+    opening('signed-critical', 'crit in the signed header.', resigned({ header: new Map([[2, [-65537]]]) }), COSE),
+    opening(
+      'signed-without-kid',
+      'No kid in the signed header.',
+      resigned({ header: new Map([[4, undefined]]) }),
+      COSE,
+    ),
+    opening(
+      'kid-unprotected',
+      "The sender's kid outside the protected header.",
+      withPlaintext(
+        tagged(
+          18,
+          encodeCbor(patched(protectedHeader, new Map([[4, undefined]]))),
+          new Map([[4, thumbprintOf('alice.sign')]]),
+          payload,
+          signature,
+        ),
+      ),
+      COSE,
+    ),
+  ];
+}
+
+function claims({ base, resigned }: Forge): OpeningVector[] {
+  const cwt = base.sign1.protectedHeader.get(15) as CborMap;
+  const withCwt = (change: Change) => resigned({ header: new Map([[15, patched(cwt, new Map(change))]]) });
+  const withHeader = (change: Change) => resigned({ header: new Map(change) });
+  const long = 'x'.repeat(257);
+  const cases: [name: string, about: string, message: Uint8Array][] = [
+    ['no-claims', 'No CWT claims.', withHeader([[15, undefined]])],
+    ['no-iss', 'No iss.', withCwt([[1, undefined]])],
+    ['iss-topic', 'An iss that would climb in a topic or URL.', withCwt([[1, 'alice/../bob']])],
+    ['iss-upper-case', 'An iss in upper case.', withCwt([[1, 'Alice']])],
+    ['iss-reserved', 'A reserved word as iss.', withCwt([[1, 'relay']])],
+    ['no-aud', 'No aud.', withCwt([[3, undefined]])],
+    ['aud-wildcard', 'A topic wildcard as aud.', withCwt([[3, '+']])],
+    ['aud-empty', 'An empty array of receivers.', withCwt([[3, []]])],
+    ['aud-unsorted', 'Receivers that are not sorted.', withCwt([[3, ['carol', 'bob']]])],
+    ['aud-repeated', 'A receiver twice.', withCwt([[3, ['bob', 'bob']]])],
+    ['no-iat', 'No iat.', withCwt([[6, undefined]])],
+    ['iat-negative', 'A negative iat.', withCwt([[6, -1]])],
+    ['iat-text', 'iat as text.', withCwt([[6, String(NOW)]])],
+    ['exp-text', 'exp as text.', withCwt([[4, 'never']])],
+    ['no-cti', 'No cti.', withCwt([[7, undefined]])],
+    ['cti-short', 'cti of 15 bytes.', withCwt([[7, new Uint8Array(15)]])],
+    ['seq-zero', 'seq 0.', withHeader([[-65537, 0]])],
+    ['seq-array', 'An array of seq for one receiver.', withHeader([[-65537, [1]]])],
+    ['channel-empty', 'An empty channel.', withHeader([[-65538, '']])],
+    ['channel-long', 'A channel of 257 characters.', withHeader([[-65538, long]])],
+    ['stream-text', 'stream as text.', withHeader([[-65539, '1']])],
+    ['to-invalid', 'A "to" that is no address.', withHeader([[-65540, 'bob#']])],
+    ['in-reply-to-short', 'inReplyTo of 8 bytes.', withHeader([[-65541, new Uint8Array(8)]])],
+    ['version-negative', 'A negative version.', withHeader([[-65542, -1]])],
+    ['content-type-bytes', 'A content type that is neither number nor text.', withHeader([[3, new Uint8Array(1)]])],
+    ['content-type-long', 'A content type of 257 characters.', withHeader([[3, long]])],
+  ];
+  return cases.map(([name, about, message]) => opening(name, about, message, CLAIMS));
+}
+
+/** The right sender signed it, but for another receiver, purpose or set of readers. */
+function readers({ base, resigned, message, signed }: Forge, several: Forge, mixed: SealedCase): OpeningVector[] {
+  const cwt = base.sign1.protectedHeader.get(15) as CborMap;
+  const forCarol = new Map([[15, patched(cwt, new Map([[3, 'carol']]))]]);
+  const forBoth = new Map<number, CborValue>([
+    [15, patched(cwt, new Map([[3, ['bob', 'carol']]]))],
+    [-65537, [1, 1]],
+  ]);
+  const whole = decodeEncrypt(Buffer.from(mixed.vector.message, 'hex'), 256);
+  const onlyPhone = encodeCbor(
+    whole.recipients.slice(0, 1).map((one) => [one.protectedBytes, one.unprotectedHeader, one.ciphertext]),
+  );
+  const { recipients } = several.base.vector.signed.sign1
+    ? { recipients: several.base.message.recipientsBytes }
+    : { recipients: onlyPhone };
+  return [
+    opening('signed-for-another', 'The signed aud is not the receiver.', resigned({ header: forCarol }), UNSIGNED),
+    opening('nil-for-one', 'An outer aud of nil around a signed aud of one.', message({ audience: null }), UNSIGNED),
+    opening('one-for-several', 'An outer aud of one around a signed array.', resigned({ header: forBoth }), UNSIGNED),
+    opening('not-among-several', 'A signed array that the receiver is not in.', several.message(), UNSIGNED, {
+      address: 'dave',
+    }),
+    opening(
+      'reader-removed',
+      'A recipient was taken out of the array on the way.',
+      encodeEncrypt({ ...whole, recipientsBytes: onlyPhone }),
+      UNSIGNED,
+    ),
+    opening(
+      'passed-on',
+      'A Sign1 that a receiver has put into a message of its own.',
+      message({ plaintext: padded(signed({ recipients })) }),
+      UNSIGNED,
+    ),
+    opening(
+      'other-family-signed',
+      'A Sign1 of family will in a message of family message.',
+      resigned({ family: 'will' }),
+      UNSIGNED,
+    ),
+    opening('other-purpose', 'A signature made for the purpose notice.', resigned({ purpose: 'notice' }), UNSIGNED),
+  ];
+}
+
+function signatures({ base, resigned }: Forge): OpeningVector[] {
+  const { signature } = base.sign1;
+  return [
+    opening(
+      'signature-tampered',
+      'One bit of the signature.',
+      resigned({ signature: flipped(signature, 0) }),
+      UNSIGNED,
+    ),
+    opening('signature-empty', 'An empty signature.', resigned({ signature: new Uint8Array(0) }), UNSIGNED),
+    opening(
+      'payload-tampered',
+      'A payload other than the signed one.',
+      resigned({ payload: utf8('Hello, Rob.'), signature }),
+      UNSIGNED,
+    ),
+    opening(
+      'signed-by-another',
+      'A signature by another key than the kid names.',
+      resigned({ signKey: 'mallory.sign' }),
+      UNSIGNED,
+    ),
+    opening(
+      'kid-of-another',
+      'A look-up that answers a key with another thumbprint.',
+      resigned({ signKey: 'mallory.sign' }),
+      UNSIGNED,
+      { sender: { key: 'mallory.sign' } },
+    ),
+    opening(
+      'alg-of-another-key',
+      'alg ESP256 with an Ed25519 key.',
+      resigned({ header: new Map([[1, -9]]) }),
+      UNSIGNED,
+    ),
+    opening(
+      'alg-eddsa',
+      'alg -8 (EdDSA, which does not name the curve).',
+      resigned({ header: new Map([[1, -8]]) }),
+      UNSIGNED,
+    ),
+    opening('alg-missing', 'No alg.', resigned({ header: new Map([[1, undefined]]) }), UNSIGNED),
+    opening(
+      'kid-short',
+      'A kid of 8 bytes in the signed header.',
+      resigned({ header: new Map([[4, thumbprintOf('alice.sign').slice(0, 8)]]) }),
+      UNSIGNED,
+    ),
+  ];
+}
+
+function senders({ message }: Forge): OpeningVector[] {
+  const reasons = ['unknown-sender', 'unknown-key', 'retired', 'revoked', 'held', 'blocked'] as const;
+  return reasons.map((reason) =>
+    opening(
+      `sender-${reason}`,
+      `The look-up of the sender's key answers ${reason}.`,
+      message(),
+      { kind: 'sender-refused', reason },
+      { sender: { refused: reason } },
+    ),
+  );
+}

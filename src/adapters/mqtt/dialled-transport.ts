@@ -1,0 +1,137 @@
+import { SealMQError } from '../../errors.js';
+import type { ConnectionState, PublishOptions, Transport, TransportHandlers } from '../../ports/transport.js';
+import { createBackoff, type Ending } from './backoff.js';
+import { createDialler } from './dialler.js';
+import { oneAtATime } from './intake.js';
+import type { Link, LinkHandlers } from './link.js';
+import { createOpening, type Opening } from './opening.js';
+import type { DialOptions } from './options.js';
+import { createReport } from './report.js';
+import { subscribe } from './subscribe.js';
+import { pauseFor } from './time.js';
+import { topicMatcher } from './topic-filter.js';
+
+/** A transport that makes its own connections, each with a client of its own, until it is closed. */
+export class DialledTransport implements Transport {
+  readonly #dialler;
+  readonly #backoff;
+  readonly #opening: Opening;
+  #phase: 'new' | 'on' | 'paused' | 'closed' = 'new';
+  #filters: readonly string[] = [];
+  #handlers: LinkHandlers = { up: () => {}, owns: () => false, deliver: async () => {} };
+  #report: (news: ConnectionState) => void = () => {};
+  #stop = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+  #link: Link | undefined;
+  #subscribed = false;
+
+  constructor(options: DialOptions) {
+    this.#dialler = createDialler(options);
+    this.#backoff = createBackoff(options.random ?? Math.random);
+    this.#opening = createOpening(options.connectTimeout * options.urls.length);
+  }
+
+  async open(filters: readonly string[], handlers: TransportHandlers): Promise<void> {
+    if (this.#phase !== 'new') throw new SealMQError('USAGE_CLOSED', 'a transport is opened once');
+    this.#filters = filters;
+    this.#handlers = {
+      up: (link) => this.#up(link),
+      owns: topicMatcher(filters),
+      deliver: oneAtATime((topic, payload) => handlers.message(topic, payload)),
+    };
+    this.#report = createReport(handlers);
+    this.#opening.waiting();
+    this.#start();
+    return this.#opening.done;
+  }
+
+  async publish(topic: string, payload: Uint8Array, options: PublishOptions): Promise<void> {
+    if (this.#link === undefined) throw new SealMQError('TRANSPORT_CLOSED', 'not connected');
+    return this.#link.publisher.publish(topic, payload, options);
+  }
+
+  async pause(): Promise<void> {
+    if (this.#phase === 'on') {
+      this.#phase = 'paused';
+      this.#stop.abort('on purpose');
+    }
+    return this.#running;
+  }
+
+  resume(): void {
+    if (this.#phase !== 'paused') return;
+    this.#backoff.reset();
+    this.#start();
+  }
+
+  async close(): Promise<void> {
+    this.#finish(new SealMQError('TRANSPORT_CLOSED', 'closed'));
+    await this.#running;
+    this.#report({ state: 'closed' });
+  }
+
+  #start(): void {
+    this.#phase = 'on';
+    const stop = new AbortController();
+    this.#stop = stop;
+    this.#running = this.#running.then(() => this.#keepConnected(stop.signal));
+  }
+
+  #finish(error: SealMQError): void {
+    this.#phase = 'closed';
+    this.#stop.abort(error.message);
+    this.#opening.fail(error);
+  }
+
+  async #keepConnected(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.#report({ state: 'connecting' });
+      const { reason, ...ending } = await this.#connectOnce(signal);
+      this.#report({ state: 'disconnected', reason: signal.aborted ? String(signal.reason) : reason });
+      await pauseFor(this.#backoff.after(ending), signal);
+    }
+    if (this.#phase === 'closed') this.#report({ state: 'closed' });
+  }
+
+  /** From the first packet to the end of the connection. */
+  async #connectOnce(signal: AbortSignal): Promise<Ending & { reason: string }> {
+    const attempt = await this.#dialler.dial(this.#handlers, signal);
+    if (attempt.kind === 'failed') {
+      this.#failed(attempt.error);
+      return { reason: attempt.error.message, held: 0, contested: false };
+    }
+    const since = performance.now();
+    const loss = await attempt.link.lost;
+    this.#link = undefined;
+    this.#opening.waiting();
+    return { ...loss, held: performance.now() - since };
+  }
+
+  #up(link: Link): void {
+    this.#link = link;
+    this.#opening.answered();
+    void this.#subscribe(link);
+    this.#report({ state: 'connected', sessionPresent: link.sessionPresent });
+  }
+
+  /** The first `open` tells of a denial; later ones may heal, with new credentials for instance. */
+  #failed(error: SealMQError): void {
+    if (this.#opening.pending && error.code !== 'TRANSPORT_UNREACHABLE') this.#finish(error);
+    else this.#opening.waiting(error);
+  }
+
+  /** Never rejects. The packet is on its way when this returns, before anything that is published on `connected`. */
+  async #subscribe(link: Link): Promise<void> {
+    if (this.#subscribed && link.sessionPresent) return;
+    try {
+      await subscribe(link.client, this.#filters);
+      this.#subscribed = true;
+      this.#opening.succeed();
+    } catch (error) {
+      const denial =
+        error instanceof SealMQError ? error : new SealMQError('TRANSPORT_CLOSED', 'not subscribed', error);
+      if (denial.code === 'TRANSPORT_REFUSED') this.#failed(denial);
+      link.cut(denial);
+    }
+  }
+}

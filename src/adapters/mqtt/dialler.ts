@@ -1,0 +1,63 @@
+import { SealMQError } from '../../errors.js';
+import { type Attempt, establish, type LinkHandlers } from './link.js';
+import { type Credentials, createClient, type DialOptions, type ProtocolVersion } from './options.js';
+import { within } from './time.js';
+
+/** Makes attempts to connect: picks the address, the version of the protocol and the credentials of each. */
+export interface Dialler {
+  /** One attempt, or two when the first showed that the broker speaks another version. Never rejects. */
+  dial(handlers: LinkHandlers, signal: AbortSignal): Promise<Attempt>;
+}
+
+/**
+ * Starts with MQTT 5 and goes to 3.1.1 when the broker says so, or when it hangs up before a word and was never heard to
+ * speak 5. A broker that is merely down settles nothing. Addresses are tried in turn until one connects.
+ */
+export function createDialler(options: DialOptions): Dialler {
+  const { urls } = options;
+  let turn = 0;
+  let version: ProtocolVersion = options.protocolVersion ?? 5;
+  let settled = false;
+
+  async function attempt(candidate: ProtocolVersion, handlers: LinkHandlers, signal: AbortSignal): Promise<Attempt> {
+    const url = urls[turn % urls.length] ?? urls[0];
+    const who = await renew(options, signal);
+    if (who instanceof SealMQError) return { kind: 'failed', error: who, version: 'unknown' };
+    const result = await establish(createClient(url, options, candidate, who), handlers, signal);
+    if (result.kind === 'up' || result.version === 'spoken') settle(candidate);
+    return result;
+  }
+
+  function settle(spoken: ProtocolVersion): void {
+    const news = spoken !== version || (!settled && options.protocolVersion === undefined);
+    version = spoken;
+    settled = true;
+    if (news) options.onProtocolVersion?.(spoken);
+  }
+
+  return {
+    async dial(handlers, signal) {
+      let result = await attempt(version, handlers, signal);
+      const other = otherVersion(result, version, settled);
+      if (other !== undefined && !signal.aborted) result = await attempt(other, handlers, signal);
+      if (result.kind === 'failed') turn++;
+      return result;
+    },
+  };
+}
+
+function otherVersion(result: Attempt, version: ProtocolVersion, settled: boolean): ProtocolVersion | undefined {
+  if (result.kind === 'up') return undefined;
+  if (result.version === 'refused') return version === 5 ? 4 : 5;
+  return result.version === 'hung-up' && version === 5 && !settled ? 4 : undefined;
+}
+
+/** What the credentials hook answers, or why there is no attempt. */
+async function renew(options: DialOptions, signal: AbortSignal): Promise<Credentials | SealMQError> {
+  try {
+    const who = (await within(options.credentials?.() ?? Promise.resolve({}), options.connectTimeout, signal)) ?? {};
+    return signal.aborted ? new SealMQError('TRANSPORT_CLOSED', 'disconnected on purpose') : who;
+  } catch (error) {
+    return new SealMQError('TRANSPORT_UNREACHABLE', 'the credentials could not be had', error);
+  }
+}

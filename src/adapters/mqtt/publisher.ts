@@ -1,0 +1,118 @@
+import type { IClientPublishOptions, MqttClient } from 'mqtt';
+import { utf8 } from '../../bytes/bytes.js';
+import { SealMQError } from '../../errors.js';
+import type { PublishOptions } from '../../ports/transport.js';
+import { reasonCode, reasonText } from './reasons.js';
+
+/** Publishes on one connection and knows what of it is still unacknowledged. */
+export interface Publisher {
+  /** Resolves when the broker has acknowledged. @throws `TRANSPORT_CLOSED`, `TRANSPORT_REFUSED` */
+  publish(topic: string, payload: Uint8Array, options: PublishOptions): Promise<void>;
+  /** The connection is gone: everything unacknowledged is rejected with `TRANSPORT_CLOSED`, and not sent again. */
+  abandon(reason: string): void;
+}
+
+/** Publishes of QoS 1 on their way at a time; the rest waits in line. Far below the 65,535 packet ids. */
+const WINDOW = 1_024;
+
+/** Fixed header, lengths, packet id and properties of a PUBLISH packet, at most. */
+const PACKET_OVERHEAD = 24;
+
+const PACKET_TOO_LARGE = 0x95;
+
+interface Job {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  readonly options: PublishOptions;
+  /** The packet id, while the job is unacknowledged. */
+  id?: number;
+  settle(error?: SealMQError): void;
+}
+
+/** A publisher for the connection that `client` has at the moment. */
+export function createPublisher(client: MqttClient): Publisher {
+  const limits = client.serverProperties;
+  const window = Math.min(WINDOW, limits?.receiveMaximum ?? WINDOW);
+  const largest = limits?.maximumPacketSize ?? Number.POSITIVE_INFINITY;
+  const waiting: Job[] = [];
+  const inFlight = new Set<Job>();
+  let unacknowledged = 0;
+  let over: string | undefined;
+
+  function start(job: Job, then: () => void): void {
+    inFlight.add(job);
+    send(client, job, (error) => {
+      inFlight.delete(job);
+      job.settle(error);
+      then();
+    });
+  }
+
+  function advance(): void {
+    while (unacknowledged < window) {
+      const job = waiting.shift();
+      if (job === undefined) return;
+      unacknowledged++;
+      start(job, () => {
+        unacknowledged--;
+        advance();
+      });
+    }
+  }
+
+  function accept(job: Job): void {
+    if (over !== undefined) job.settle(closed(over));
+    else if (utf8(job.topic).length + job.payload.length + PACKET_OVERHEAD > largest)
+      job.settle(refused(PACKET_TOO_LARGE));
+    else if (job.options.qos === 0) start(job, () => {});
+    else {
+      waiting.push(job);
+      advance();
+    }
+  }
+
+  return {
+    publish: (topic, payload, options) =>
+      new Promise((resolve, reject) => {
+        accept({ topic, payload, options, settle: (error) => (error === undefined ? resolve() : reject(error)) });
+      }),
+    abandon(reason) {
+      over = reason;
+      for (const job of [...waiting.splice(0), ...inFlight]) {
+        job.settle(closed(reason));
+        if (job.id !== undefined) client.removeOutgoingMessage(job.id);
+      }
+    },
+  };
+}
+
+function send(client: MqttClient, job: Job, done: (error?: SealMQError) => void): void {
+  const callback = (error?: Error): void => done(error ? publishError(error) : undefined);
+  client.publish(job.topic, exactly(job.payload) as Buffer, publishOptions(client, job.options), callback);
+  const id = client.getLastMessageId();
+  if (client.outgoing[id]?.cb === callback) job.id = id;
+}
+
+function publishOptions(client: MqttClient, { qos, retain, expiresIn }: PublishOptions): IClientPublishOptions {
+  const options: IClientPublishOptions = { qos, retain: retain ?? false };
+  if (expiresIn === undefined || client.options.protocolVersion !== 5) return options;
+  return { ...options, properties: { messageExpiryInterval: expiresIn } };
+}
+
+/** The client clones what it sends, and with it the whole buffer behind a view. */
+function exactly(bytes: Uint8Array): Uint8Array {
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
+}
+
+function publishError(error: Error): SealMQError {
+  const code = reasonCode(error);
+  return code === undefined ? closed(error.message, error) : refused(code, error);
+}
+
+function refused(code: number, cause?: Error): SealMQError {
+  return new SealMQError('TRANSPORT_REFUSED', `the broker refuses the message: ${reasonText(code)}`, cause);
+}
+
+function closed(reason: string, cause?: Error): SealMQError {
+  return new SealMQError('TRANSPORT_CLOSED', `not connected: ${reason}`, cause);
+}

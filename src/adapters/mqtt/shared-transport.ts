@@ -1,0 +1,175 @@
+import type { IConnackPacket, MqttClient } from 'mqtt';
+import { SealMQError } from '../../errors.js';
+import type { ConnectionState, PublishOptions, Transport, TransportHandlers } from '../../ports/transport.js';
+import { hookIntake, oneAtATime, type Verdict } from './intake.js';
+import { withoutDelay } from './link.js';
+import { createOpening, type Opening } from './opening.js';
+import { createPublisher, type Publisher } from './publisher.js';
+import { connectError, disconnectError } from './reasons.js';
+import { createReport } from './report.js';
+import { subscribe } from './subscribe.js';
+import { topicMatcher } from './topic-filter.js';
+
+/**
+ * A transport over an application's own client. The client keeps its options, its reconnecting, its events and what it has
+ * in flight; only messages on our topics take our way, and only our own publishes are taken back when the connection ends.
+ */
+export class SharedTransport implements Transport {
+  readonly #client: MqttClient;
+  readonly #opening: Opening;
+  #phase: 'new' | 'on' | 'paused' | 'closed' = 'new';
+  #filters: readonly string[] = [];
+  #report: (news: ConnectionState) => void = () => {};
+  #publisher: Publisher | undefined;
+  #subscribed = false;
+  /** Messages came in while we were paused; the broker sends them again on the next connection only. */
+  #skipped = false;
+  #trouble: Error | undefined;
+  #detach: () => void = () => {};
+
+  /** @throws `USAGE_CLIENT_CONNECTED` */
+  constructor(client: MqttClient, connectTimeout: number) {
+    checkUnconnected(client);
+    this.#client = client;
+    this.#opening = createOpening(connectTimeout);
+  }
+
+  async open(filters: readonly string[], handlers: TransportHandlers): Promise<void> {
+    if (this.#phase !== 'new') throw new SealMQError('USAGE_CLOSED', 'a transport is opened once');
+    checkUnconnected(this.#client);
+    this.#phase = 'on';
+    this.#filters = filters;
+    this.#report = createReport(handlers);
+    this.#attach(topicMatcher(filters), handlers);
+    this.#opening.waiting();
+    this.#report({ state: 'connecting' });
+    this.#client.connect();
+    return this.#opening.done;
+  }
+
+  async publish(topic: string, payload: Uint8Array, options: PublishOptions): Promise<void> {
+    if (this.#publisher === undefined) throw new SealMQError('TRANSPORT_CLOSED', 'not connected');
+    return this.#publisher.publish(topic, payload, options);
+  }
+
+  /** The connection is the application's: we only stop taking and acknowledging messages, and publishing. */
+  async pause(): Promise<void> {
+    if (this.#phase !== 'on') return;
+    this.#phase = 'paused';
+    this.#disconnected('on purpose');
+  }
+
+  resume(): void {
+    if (this.#phase !== 'paused') return;
+    this.#phase = 'on';
+    if (this.#skipped) this.#client.stream.destroy();
+    else if (this.#client.connected) this.#connected(true);
+  }
+
+  async close(): Promise<void> {
+    this.#finish(new SealMQError('TRANSPORT_CLOSED', 'closed'));
+  }
+
+  #attach(owns: (topic: string) => boolean, handlers: TransportHandlers): void {
+    const client = this.#client;
+    const deliver = oneAtATime((topic: string, payload: Uint8Array) => handlers.message(topic, payload));
+    const unhook = hookIntake(client, { owns, take: (topic, payload) => this.#take(() => deliver(topic, payload)) });
+    const listeners = {
+      connect: (connack: IConnackPacket) => this.#onConnect(connack),
+      reconnect: () => this.#phase === 'on' && this.#report({ state: 'connecting' }),
+      error: (error: Error) => this.#onError(error),
+      disconnect: (packet: { reasonCode?: number }) => this.#onError(disconnectError(packet.reasonCode)),
+      close: () => this.#onClose(),
+    };
+    for (const [event, listener] of Object.entries(listeners)) client.on(event as 'close', listener as () => void);
+    this.#detach = () => {
+      unhook();
+      for (const [event, listener] of Object.entries(listeners)) client.off(event as 'close', listener as () => void);
+    };
+  }
+
+  async #take(deliver: () => Promise<void>): Promise<Verdict> {
+    // What follows a skipped message is skipped too, even after a resume: it all comes again, in order.
+    if (this.#phase === 'paused' || this.#skipped) return this.#skip();
+    try {
+      await deliver();
+      return 'acknowledge';
+    } catch (error) {
+      if (this.#phase !== 'on') return this.#skip();
+      this.#trouble ??= new SealMQError('TRANSPORT_CLOSED', 'a received message was not taken', error);
+      this.#client.stream.destroy();
+      return 'stop';
+    }
+  }
+
+  #skip(): Verdict {
+    this.#skipped = true;
+    return 'skip';
+  }
+
+  #onConnect(connack: IConnackPacket): void {
+    withoutDelay(this.#client.stream);
+    this.#skipped = false;
+    this.#trouble = undefined;
+    this.#opening.answered();
+    if (!this.#subscribed || !connack.sessionPresent) void this.#subscribe();
+    if (this.#phase === 'on') this.#connected(connack.sessionPresent);
+  }
+
+  #connected(sessionPresent: boolean): void {
+    this.#publisher = createPublisher(this.#client);
+    this.#report({ state: 'connecting' });
+    this.#report({ state: 'connected', sessionPresent });
+  }
+
+  #onError(error: Error): void {
+    this.#trouble ??= error;
+    const failure = connectError(error);
+    if (this.#client.connected || !this.#opening.pending) return;
+    if (failure.code === 'TRANSPORT_REFUSED') this.#finish(failure);
+    else this.#opening.waiting(failure);
+  }
+
+  #onClose(): void {
+    this.#skipped = false;
+    this.#opening.waiting();
+    this.#disconnected(this.#trouble?.message ?? 'the connection was closed');
+    this.#trouble = undefined;
+  }
+
+  #disconnected(reason: string): void {
+    this.#publisher?.abandon(reason);
+    this.#publisher = undefined;
+    this.#report({ state: 'disconnected', reason });
+  }
+
+  /** Never rejects. */
+  async #subscribe(): Promise<void> {
+    try {
+      await subscribe(this.#client, this.#filters);
+      this.#subscribed = true;
+      this.#opening.succeed();
+    } catch (error) {
+      if (!(error instanceof SealMQError) || error.code !== 'TRANSPORT_REFUSED') return;
+      if (this.#opening.pending) this.#finish(error);
+      else this.#disconnected(error.message);
+    }
+  }
+
+  #finish(error: SealMQError): void {
+    this.#phase = 'closed';
+    this.#detach();
+    this.#publisher?.abandon('closed');
+    this.#publisher = undefined;
+    this.#opening.fail(error);
+    this.#report({ state: 'closed' });
+  }
+}
+
+/** Mail that the broker had queued would have been acknowledged before anybody could store it. */
+function checkUnconnected(client: MqttClient): void {
+  const idle = client.stream === undefined || (client.disconnected && !client.connected && !client.reconnecting);
+  if (idle) return;
+  const advice = 'hand the client over before it connects: mqtt.connect(url, { manualConnect: true })';
+  throw new SealMQError('USAGE_CLIENT_CONNECTED', advice);
+}

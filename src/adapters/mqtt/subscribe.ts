@@ -1,0 +1,23 @@
+import type { ISubscriptionMap, MqttClient } from 'mqtt';
+import { SealMQError } from '../../errors.js';
+
+/**
+ * Subscribes `filters` with QoS 1. The packet is written before this returns, so it goes before whatever is published next.
+ *
+ * @throws `TRANSPORT_REFUSED` when the broker denies a filter, `TRANSPORT_CLOSED` when the connection ends before its answer
+ */
+export function subscribe(client: MqttClient, filters: readonly string[]): Promise<void> {
+  const requests = Object.fromEntries(filters.map((filter) => [filter, { qos: 1 }]));
+  // Without this flag the client leaves out what it believes to be in place.
+  const map = Object.assign(requests, { resubscribe: true }) as unknown as ISubscriptionMap;
+  return new Promise((resolve, reject) => {
+    client.subscribe(map, (error) => (error ? reject(subscribeError(error)) : resolve()));
+  });
+}
+
+function subscribeError(error: Error): SealMQError {
+  const answered = 'packet' in error && error.packet !== undefined;
+  if (answered)
+    return new SealMQError('TRANSPORT_REFUSED', `the broker denies a subscription: ${error.message}`, error);
+  return new SealMQError('TRANSPORT_CLOSED', `not subscribed: ${error.message}`, error);
+}

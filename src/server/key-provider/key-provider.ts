@@ -1,0 +1,101 @@
+import type { HttpBindings } from '@hono/node-server';
+import { fileDataKey } from '../../adapters/store/data-key-file.js';
+import { encryptedStore } from '../../adapters/store/encrypted-store.js';
+import { openLevelStore } from '../../adapters/store/level-store.js';
+import { memoryStore } from '../../adapters/store/memory-store.js';
+import { encodePublicKey } from '../../cose/key.js';
+import { nativeProvider } from '../../crypto/native.js';
+import type { CryptoProvider } from '../../crypto/provider.js';
+import { systemClock } from '../../ports/clock.js';
+import type { Store } from '../../ports/store.js';
+import { openDirectoryKeys } from './directory-keys.js';
+import { errorAnswer } from './http-error.js';
+import { listen } from './listener.js';
+import type { KeyProvider, KeyProviderOptions } from './options.js';
+import { recordAnswers } from './record-answer.js';
+import { openRecords } from './records.js';
+import { createRoutes } from './routes.js';
+
+export type { Claim, ClaimDecision, KeyProvider, KeyProviderOptions, RateLimits } from './options.js';
+
+const DEFAULT_MAX_AGE = 300;
+const DEFAULT_OVERLAP = 7 * 24 * 3600;
+
+/**
+ * Starts a key directory: an HTTP service that keeps the newest key record of each address, first claim first served, and
+ * signs what it answers. See `docs/key-provider.md` for its routes.
+ *
+ * @throws `USAGE_INVALID_ARGUMENT` when it would serve other machines in clear, or the port cannot be had; `STATE_*` when the
+ *   folder cannot be opened
+ */
+export async function createKeyProvider(options: KeyProviderOptions = {}): Promise<KeyProvider> {
+  const provider = options.provider ?? nativeProvider();
+  const store = options.store ?? (await openStore(options.data, provider));
+  const release = options.store ? async () => {} : () => store.close();
+  try {
+    return await start(store, provider, options, release);
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+async function start(
+  store: Store,
+  provider: CryptoProvider,
+  options: KeyProviderOptions,
+  release: () => Promise<void>,
+): Promise<KeyProvider> {
+  const { clock = systemClock, maxAge = DEFAULT_MAX_AGE, claimPolicy = () => 'allow', limits = {}, onError } = options;
+  const now = () => Math.floor(clock.now() / 1000);
+  const keys = await openDirectoryKeys(store, provider, now);
+  const records = openRecords(store, provider, now, claimPolicy);
+  const answers = recordAnswers(keys, maxAge, now);
+  const probe = () => store.get('directory/keys');
+  const report = (error: unknown) => onError?.(error);
+  const routes = createRoutes({ records, answers, keys, limits, clock, probe, report });
+  const running = new Set<Promise<Response>>();
+  let closing: Promise<void> | undefined;
+
+  async function app(request: Request, env?: HttpBindings): Promise<Response> {
+    if (closing) return errorAnswer('USAGE_CLOSED', 'the key provider is closing');
+    const answer = Promise.resolve(routes.fetch(request, env ?? {}));
+    running.add(answer);
+    return answer.finally(() => running.delete(answer));
+  }
+
+  const listener = await listen(app, options);
+
+  async function shutDown(): Promise<void> {
+    await listener.close();
+    await Promise.allSettled(running);
+    await release();
+  }
+
+  return {
+    url: listener.url,
+    app: (request) => app(request),
+    get directoryKey() {
+      const { publicKey, thumbprint } = keys.current();
+      return { publicKey: encodePublicKey(publicKey), thumbprint };
+    },
+    rotateDirectoryKey: ({ overlap = DEFAULT_OVERLAP } = {}) => keys.rotate(overlap),
+    close() {
+      closing ??= shutDown();
+      return closing;
+    },
+  };
+}
+
+/** The database in `folder`, encrypted under the data key beside it, or one in memory. */
+async function openStore(folder: string | undefined, provider: CryptoProvider): Promise<Store> {
+  if (folder === undefined) return memoryStore();
+  const dataKey = await fileDataKey(folder, provider);
+  const level = await openLevelStore(folder);
+  try {
+    return await encryptedStore(level, dataKey, provider);
+  } catch (error) {
+    await level.close();
+    throw error;
+  }
+}
