@@ -119,9 +119,7 @@ function readers({ base, resigned, message, signed }: Forge, several: Forge, mix
   const onlyPhone = encodeCbor(
     whole.recipients.slice(0, 1).map((one) => [one.protectedBytes, one.unprotectedHeader, one.ciphertext]),
   );
-  const { recipients } = several.base.vector.signed.sign1
-    ? { recipients: several.base.message.recipientsBytes }
-    : { recipients: onlyPhone };
+  const recipients = several.base.message.recipientsBytes;
   return [
     opening('signed-for-another', 'The signed aud is not the receiver.', resigned({ header: forCarol }), UNSIGNED),
     opening('nil-for-one', 'An outer aud of nil around a signed aud of one.', message({ audience: null }), UNSIGNED),

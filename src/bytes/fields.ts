@@ -4,28 +4,45 @@ import type { CborMap, CborValue } from './cbor.js';
 /** A type guard on a decoded value. */
 export type Check<T> = (value: unknown) => value is T;
 
-/** Reads typed fields out of a decoded CBOR map; anything missing or of another type is refused. */
-export interface FieldReader {
-  required<T>(key: number | string, is: Check<T>): T;
-  optional<T>(key: number | string, is: Check<T>): T | undefined;
+/** Reads typed fields out of a decoded CBOR map; anything missing or of another type is refused. Unknown keys are ignored. */
+export class FieldReader {
+  readonly #map: CborMap;
+  readonly #code: ErrorCode;
+  readonly #what: string;
+
+  /** @throws {@link SealMQError} `code` when `value` is not a map; see {@link readFields} */
+  constructor(value: CborValue | undefined, code: ErrorCode, what: string) {
+    this.#code = code;
+    this.#what = what;
+    if (!(value instanceof Map)) throw this.#malformed('not a map');
+    this.#map = value;
+  }
+
+  /** The value under `key`. @throws {@link SealMQError} when it is missing or fails `is` */
+  required<T>(key: number | string, is: Check<T>): T {
+    const found = this.#map.get(key);
+    if (!is(found)) throw this.#malformed(key);
+    return found;
+  }
+
+  /** As {@link FieldReader.required}, or `undefined` when there is no such key. */
+  optional<T>(key: number | string, is: Check<T>): T | undefined {
+    return this.#map.has(key) ? this.required(key, is) : undefined;
+  }
+
+  #malformed(key: number | string): SealMQError {
+    return new SealMQError(this.#code, `malformed ${this.#what}: ${key}`);
+  }
 }
 
 /**
- * A reader of the map `value`. Unknown keys are ignored.
+ * A reader of the map `value`.
  *
  * @param code - the error to throw
  * @param what - what the map is, for people
  */
 export function readFields(value: CborValue | undefined, code: ErrorCode, what: string): FieldReader {
-  const fail = (key: number | string) => new SealMQError(code, `malformed ${what}: ${key}`);
-  if (!(value instanceof Map)) throw fail('not a map');
-  const map = value as CborMap;
-  const required: FieldReader['required'] = (key, is) => {
-    const found = map.get(key);
-    if (!is(found)) throw fail(key);
-    return found;
-  };
-  return { required, optional: (key, is) => (map.has(key) ? required(key, is) : undefined) };
+  return new FieldReader(value, code, what);
 }
 
 /** An object whose `undefined` properties may be left out. */
@@ -36,7 +53,7 @@ type Optional<T> = { [K in keyof T as undefined extends T[K] ? never : K]: T[K] 
 /** `fields` without those that are `undefined`. */
 export function present<T extends object>(fields: T): Optional<T> {
   const result: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(fields)) if (value !== undefined) result[name] = value;
+  for (const name in fields) if (fields[name] !== undefined) result[name] = fields[name];
   return result as Optional<T>;
 }
 

@@ -50,12 +50,12 @@ export function webKeys(subtle: SubtleCrypto, platformKnows: PlatformKnows) {
   return {
     async generateKey(algorithm, extractable) {
       if (await platformKnows(algorithm)) return generateCryptoKey(subtle, algorithm, extractable);
-      // In plain JavaScript nothing is out of reach: better another suite than a promise that is not kept.
-      if (!extractable) throw unavailable(`a non-extractable key for ${algorithm}`);
+      expectExtractable(algorithm, extractable);
       return nobleBackend.generateKey(algorithm);
     },
     async importSecret(algorithm, publicKey, secrets, extractable) {
       if (await platformKnows(algorithm)) return importCryptoKey(subtle, algorithm, publicKey, secrets, extractable);
+      expectExtractable(algorithm, extractable);
       return nobleBackend.importSecret(algorithm, publicKey, secrets);
     },
     exportSecret: (algorithm, secret) =>
@@ -125,6 +125,11 @@ export function webOaep(subtle: SubtleCrypto) {
       return plaintext && new Uint8Array(plaintext);
     },
   } satisfies Partial<WebBackend>;
+}
+
+/** In plain JavaScript nothing is out of reach: better another suite than a promise that is not kept. */
+function expectExtractable(algorithm: KeyAlgorithm, extractable: boolean): void {
+  if (!extractable) throw unavailable(`a non-extractable key for ${algorithm}`);
 }
 
 function isNoble(secret: WebSecret): secret is NobleSecret {

@@ -45,15 +45,21 @@ export async function connect(url: string, options: IClientOptions = {}): Promis
   return client;
 }
 
-/** A client whose session the broker keeps; `received` has what came, from the first byte after CONNACK on. */
+/**
+ * A client whose session the broker keeps; `received` has what came, from the first byte after CONNACK on.
+ *
+ * @param take - acknowledges a message by calling `done`; no further one is read before
+ */
 export async function resume(
   url: string,
   clientId: string,
   options: IClientOptions = {},
+  take?: MqttClient['handleMessage'],
 ): Promise<{ client: MqttClient; received: string[] }> {
   const received: string[] = [];
   const client = mqtt.connect(url, { reconnectPeriod: 0, ca: identity.cert, clientId, clean: false, ...options });
   afterTest(() => client.endAsync(true));
+  if (take) client.handleMessage = take;
   client.on('message', (_topic, payload) => received.push(payload.toString()));
   await new Promise<void>((resolve, reject) => {
     client.once('connect', () => resolve());

@@ -64,6 +64,17 @@ export const rsaCoseKey: Uint8Array = encodePrivateKey(rsaPublicKey, {
   qInv: hex(rsa.qInv),
 });
 
+/** A fresh key, but {@link rsaCoseKey} where it would be one for RSA. */
+export async function keyFor(
+  provider: CryptoProvider,
+  algorithm: KeyAlgorithm,
+  extractable = true,
+): Promise<PrivateKey> {
+  const isRsa = algorithm === 'PS256' || algorithm === 'RSA-OAEP-256';
+  if (isRsa) return provider.importPrivateKey(algorithm, rsaCoseKey, extractable);
+  return provider.generateKey(algorithm, extractable);
+}
+
 /** A copy with one bit of one byte changed. */
 export function flip(bytes: Uint8Array, index: number): Uint8Array {
   return bytes.map((byte, i) => (i === index ? byte ^ 1 : byte));

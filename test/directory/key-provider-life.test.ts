@@ -58,7 +58,12 @@ describe('a key provider that is started again', () => {
 describe('concurrent first claims', () => {
   it('have one winner, which is still the winner after a restart', async () => {
     const store = lastingStore();
-    const server = await createKeyProvider({ store });
+    // A policy that takes its time: all claims see the address free, unless they wait for one another.
+    const claimPolicy = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      return 'allow' as const;
+    };
+    const server = await createKeyProvider({ store, claimPolicy });
     const directory = httpKeyDirectory({ url: server.url, provider });
     const accounts = await Promise.all(Array.from({ length: 20 }, () => accountOf('alice', now())));
     const outcomes = await Promise.all(accounts.map(({ record }) => codeOf(directory.publish('alice', record.bytes))));

@@ -120,15 +120,19 @@ export interface TakenApart {
   readonly recipientsBytes: Uint8Array;
 }
 
-/** Opens a message as `reader` and takes it apart. */
-export async function takeApart(sealed: Uint8Array, reader: Party, family: Family = 'message'): Promise<TakenApart> {
+/** Opens a message as `reader` and takes it apart; the outer audience is nil for a message to several receivers. */
+export async function takeApart(
+  sealed: Uint8Array,
+  reader: Party,
+  outerAudience: string | null = reader.address,
+): Promise<TakenApart> {
   const message = decodeEncrypt(sealed, 256);
   const row = keyManagementAlgorithms.find(({ name }) => name === reader.sealKey.algorithm);
   const kid = thumbprintOf(reader.sealKey);
   const mine = message.recipients.find((recipient) => isFor(recipient, kid));
   const cek = mine && row && (await run(row.unwrap(native, reader.sealKey, kid, mine)));
   if (!cek) throw new TypeError('not for this reader');
-  const aad = contentAad(message.protectedBytes, family, reader.address);
+  const aad = contentAad(message.protectedBytes, 'message', outerAudience);
   const iv = message.unprotectedHeader.get(Header.iv) as Uint8Array;
   const plaintext = await native.aesGcmDecrypt(cek, iv, aad, message.ciphertext);
   if (!plaintext) throw new TypeError('does not decrypt');

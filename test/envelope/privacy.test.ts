@@ -50,13 +50,6 @@ describe.each(suites)('a message of suite $name', async ({ name }) => {
     // Headers, kid and labels; one byte of the rest in 256 is alike by chance.
     expect(common).toBeLessThan(150);
   });
-
-  test('its text cannot be guessed: the signature is not there to be tested', () => {
-    const twin = { ...draft, payload: utf8('the drawing is in the third  drawer') };
-    expect(sealSync(native, twin, { signKey: alice.signKey, recipients: [bob.sealKey.publicKey] })).toHaveLength(
-      sealed.length,
-    );
-  });
 });
 
 test('no error of any outcome quotes payload, address or key', async () => {

@@ -1,4 +1,10 @@
-import type { ByteLevel } from './sessions.js';
+import type { AbstractLevel } from 'abstract-level';
+
+/** A database of bytes under text, on disk or in memory. */
+export type ByteLevel = Pick<
+  AbstractLevel<string | Buffer | Uint8Array, string, Uint8Array>,
+  'get' | 'getSync' | 'put' | 'batch' | 'clear' | 'values' | 'close'
+>;
 
 /** A write, as LevelDB takes it in a batch. */
 export type Write =

@@ -1,15 +1,8 @@
 import { mkdir } from 'node:fs/promises';
-import type { AbstractLevel } from 'abstract-level';
 import { Level } from 'level';
 import { MemoryLevel } from 'memory-level';
 import { type ErrorCode, SealMQError } from '../../errors.js';
-import { orderedLevel, type QueueDatabase } from './ordered-level.js';
-
-/** A database of bytes under text, on disk or in memory. */
-export type ByteLevel = Pick<
-  AbstractLevel<string | Buffer | Uint8Array, string, Uint8Array>,
-  'get' | 'getSync' | 'put' | 'batch' | 'clear' | 'values' | 'close'
->;
+import { type ByteLevel, orderedLevel, type QueueDatabase } from './ordered-level.js';
 
 /** Where a broker keeps sessions, queues and retained messages. */
 export interface SessionDatabase {

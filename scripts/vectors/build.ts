@@ -1,0 +1,53 @@
+import { forgeFrom } from './forge.js';
+import { keyVectors } from './keys.js';
+import { addresses, cbor, padding } from './plain.js';
+import { recordCases, recordVectors, successions } from './records.js';
+import { refusedContents } from './refused-content.js';
+import { undecryptable } from './refused-keys.js';
+import { refusedRecords } from './refused-records.js';
+import { refusedStructures } from './refused-structure.js';
+import { NOW, type SealedCase, sealedCases } from './sealed.js';
+import { statementVectors } from './statements.js';
+import { tolerated } from './tolerated.js';
+import type { Vectors } from './types.js';
+
+const ABOUT =
+  'Test vectors of the SealMQ wire format (docs/wire-format.md). Made by scripts/make-vectors.ts; bytes are hexadecimal. ' +
+  'Nothing here is random: what a writer draws at random stands beside each vector.';
+
+/** All vectors, the same each time. */
+export function buildVectors(): Vectors {
+  const sealed = sealedCases();
+  const named = (name: string): SealedCase => {
+    const found = sealed.find(({ vector }) => vector.name === name);
+    if (!found) throw new RangeError(`no message ${name}`);
+    return found;
+  };
+  const forge = forgeFrom(named('default-suite'));
+  const records = recordCases();
+  return {
+    profile: 'sealmq/1',
+    about: ABOUT,
+    now: NOW,
+    keys: keyVectors(),
+    sealed: sealed.map(({ vector }) => vector),
+    tolerated: tolerated(forge),
+    refused: [
+      ...refusedStructures(forge),
+      ...undecryptable(forge, forgeFrom(named('p256-suite')), named('mixed-suites')),
+      ...refusedContents(forge, forgeFrom(named('several-receivers')), named('mixed-suites')),
+    ],
+    records: recordVectors(records),
+    refusedRecords: refusedRecords(records),
+    successions: successions(records),
+    statements: statementVectors(records),
+    cbor,
+    padding,
+    addresses,
+  };
+}
+
+/** The text of `test/vectors/envelope.json`. */
+export function vectorsFile(vectors: Vectors): string {
+  return `${JSON.stringify(vectors, null, 2)}\n`;
+}
