@@ -41,6 +41,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   '@hono/node-server': ['server/key-provider'],
   aedes: ['server/broker'],
   'aedes-persistence-level': ['server/broker'],
+  'memory-level': ['server/broker'],
   ws: ['server/broker'],
   commander: ['cli'],
 };

@@ -25,7 +25,9 @@ function play(state: SequenceState, seqs: readonly number[]) {
   return { state: current, outcomes };
 }
 
+/** Long states stay as they are: V8 copies a frozen array of thousands very slowly. */
 function deepFreeze(state: SequenceState): SequenceState {
+  if (state.ranges.length > 100) return state;
   for (const range of state.ranges) Object.freeze(range);
   Object.freeze(state.ranges);
   return Object.freeze(state);

@@ -1,14 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { Aedes, type AedesOptions } from 'aedes';
+import { it } from 'vitest';
 import { createWebSocketStream, WebSocketServer } from 'ws';
+import { mosquittoAvailable, startMosquitto as startPeer } from '../peers/mosquitto.js';
+import { peer } from '../peers/require.js';
 
 const fixture = (name: string): Buffer => readFileSync(new URL(`../fixtures/tls/${name}`, import.meta.url));
 
@@ -53,42 +52,14 @@ export async function startAedes(options: AedesOptions = {}): Promise<AedesBroke
   };
 }
 
-/**
- * Starts Mosquitto 2 (MQTT 5 and 3.1.1) on a free port, with further lines of configuration. Its `max_queued_messages 0`
- * (no limit) is avoided: with it 2.0.11 hangs up on a publish that the access rules deny.
- */
-export async function startMosquitto(...lines: string[]): Promise<Broker> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await launch(await freePort(), lines);
-    } catch (error) {
-      // Somebody else may have taken the port in the meantime.
-      if (attempt === 3) throw error;
-    }
-  }
-}
+/** For tests that need a real broker of MQTT 5. */
+export const onMosquitto = it.skipIf(!peer('mosquitto', mosquittoAvailable()));
 
-async function launch(port: number, lines: readonly string[]): Promise<Broker> {
-  const folder = await mkdtemp(join(tmpdir(), 'sealmq-mosquitto-'));
-  const settings = [
-    `listener ${port} 127.0.0.1`,
-    'allow_anonymous true',
-    'set_tcp_nodelay true',
-    'max_queued_messages 100000',
-  ];
-  await writeFile(join(folder, 'mosquitto.conf'), [...settings, ...lines, ''].join('\n'));
-  const broker = spawn('/usr/sbin/mosquitto', ['-c', join(folder, 'mosquitto.conf')], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  await started(broker);
-  return {
-    port,
-    async close() {
-      broker.kill('SIGKILL');
-      if (broker.exitCode === null && broker.signalCode === null) await once(broker, 'exit');
-      await rm(folder, { recursive: true });
-    },
-  };
+/** Starts Mosquitto 2 (MQTT 5 and 3.1.1) as shipped, with further lines of configuration. */
+export async function startMosquitto(...lines: string[]): Promise<Broker> {
+  const configure = (shipped: string): string => [shipped, ...lines, ''].join('\n');
+  const mosquitto = await startPeer({ configure });
+  return { port: Number(new URL(mosquitto.url).port), close: () => mosquitto.stop() };
 }
 
 /** A port of 127.0.0.1 where nobody listens at the moment. */
@@ -104,16 +75,4 @@ export async function listen(server: Pick<Server, 'listen' | 'address'> & NodeJS
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return (server.address() as AddressInfo).port;
-}
-
-/** Resolves when the broker says that it runs; its log is read on, since a full pipe would stop it. */
-function started(broker: ChildProcess): Promise<void> {
-  let log = '';
-  return new Promise((resolve, reject) => {
-    broker.stderr?.on('data', (chunk) => {
-      log += chunk;
-      if (log.includes('running')) resolve();
-    });
-    broker.once('exit', () => reject(new Error(`mosquitto did not start: ${log}`)));
-  });
 }

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { isSealMQError } from '../../src/errors.js';
 import { gate, type Observed, states } from '../../src/testing/observed-transport.js';
-import { freePort, startAedes, startMosquitto } from './brokers.js';
+import { freePort, onMosquitto, startAedes, startMosquitto } from './brokers.js';
 import { during, errorOf, observe, url } from './fixture.js';
 import { startProxy } from './proxy.js';
 import { startScript } from './script.js';
@@ -49,7 +49,7 @@ it.each(['mqtt', 'ws', 'mqtts', 'wss'])('leaves nothing behind when %s waits for
   expect(isSealMQError(await opened, 'TRANSPORT_CLOSED')).toBe(true);
 });
 
-it('leaves nothing behind when it was connected', async () => {
+onMosquitto('leaves nothing behind when it was connected', async () => {
   const broker = await during(startMosquitto());
   const before = held();
   const subject = observe({ broker: url(broker) });
@@ -86,7 +86,7 @@ it('closes although the other side reads no more', async () => {
   expect(isSealMQError(await opened, 'TRANSPORT_CLOSED')).toBe(true);
 });
 
-it('can be paused from within the message handler, which then rejects', async () => {
+onMosquitto('can be paused from within the message handler, which then rejects', async () => {
   const broker = await during(startMosquitto());
   let full = true;
   const sender = observe({ broker: url(broker) });

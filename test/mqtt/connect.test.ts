@@ -4,7 +4,7 @@ import { mqttTransport } from '../../src/adapters/mqtt/mqtt-transport.js';
 import { utf8 } from '../../src/bytes/bytes.js';
 import { isSealMQError } from '../../src/errors.js';
 import { message, states } from '../../src/testing/observed-transport.js';
-import { certificate, freePort, startAedes, startMosquitto } from './brokers.js';
+import { certificate, freePort, onMosquitto, startAedes, startMosquitto } from './brokers.js';
 import { during, errorOf, observe, url } from './fixture.js';
 import { startProxy } from './proxy.js';
 import { startScript } from './script.js';
@@ -57,7 +57,7 @@ it('tries several addresses in turn', async () => {
   expect(subject.states[1]?.reason).toMatch(/ECONNREFUSED/);
 });
 
-it('rejects open when nothing answers in time, and connects all the same when the broker comes', async () => {
+onMosquitto('rejects open when nothing answers in time, and connects all the same when the broker comes', async () => {
   const port = await freePort();
   const subject = observe({ broker: url({ port }), connectTimeout: 100 });
   const error = await errorOf(subject.open('a'));
@@ -96,7 +96,7 @@ it('tells of a denial at the first open, and is closed then', async () => {
   expect(subject.states[1]?.reason).toMatch(/Not authorized/);
 });
 
-it('tells of a denial by a broker of MQTT 5', async () => {
+onMosquitto('tells of a denial by a broker of MQTT 5', async () => {
   const broker = await during(startMosquitto('allow_anonymous false'));
   const error = await errorOf(observe({ broker: url(broker) }).open('a'));
   expect(isSealMQError(error, 'TRANSPORT_REFUSED')).toBe(true);
@@ -143,7 +143,7 @@ it('takes failing credentials for a passing trouble', async () => {
   expect(states(subject).filter((state) => state === 'disconnected')).toHaveLength(2);
 });
 
-it('comes back after another client had the session, once that one is gone', async () => {
+onMosquitto('comes back after another client had the session, once that one is gone', async () => {
   const broker = await during(startMosquitto());
   const older = observe({ broker: url(broker), clientId: 'shared', random: () => 0.1 });
   const newer = observe({ broker: url(broker), clientId: 'shared', random: () => 0.1 });
@@ -169,7 +169,7 @@ it('tells why a broker of MQTT 5 disconnects us', async () => {
   expect(isSealMQError(await opened, 'TRANSPORT_CLOSED')).toBe(true);
 });
 
-it('renews its subscriptions when the broker has lost the session', async () => {
+onMosquitto('renews its subscriptions when the broker has lost the session', async () => {
   const first = await startMosquitto();
   const proxy = await during(startProxy(first.port));
   const subject = observe({ broker: url(proxy) });
@@ -192,7 +192,7 @@ it('tells of a denied subscription', async () => {
   await observe({ broker: url(broker) }).open('mine');
 });
 
-it('acknowledges what an old subscription brings, without handing it in', async () => {
+onMosquitto('acknowledges what an old subscription brings, without handing it in', async () => {
   const broker = await during(startMosquitto());
   const before = observe({ broker: url(broker), clientId: 'same' });
   await before.open('old', 'new');

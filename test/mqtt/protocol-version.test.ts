@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest';
 import type { ProtocolVersion } from '../../src/adapters/mqtt/mqtt-transport.js';
 import { states } from '../../src/testing/observed-transport.js';
-import { freePort, startAedes, startMosquitto } from './brokers.js';
+import { freePort, onMosquitto, startAedes, startMosquitto } from './brokers.js';
 import { during, observe, url } from './fixture.js';
 import { startProxy } from './proxy.js';
 
-it('speaks MQTT 5 where the broker does, and says so once', async () => {
+onMosquitto('speaks MQTT 5 where the broker does, and says so once', async () => {
   const broker = await during(startMosquitto());
   const proxy = await during(startProxy(broker.port));
   const told: ProtocolVersion[] = [];
@@ -71,7 +71,7 @@ it('falls back when the broker hangs up on MQTT 5 without a word', async () => {
   expect(proxy.levels).toEqual([5, 4]);
 });
 
-it('settles nothing while whoever answers hangs up on both versions', async () => {
+onMosquitto('settles nothing while whoever answers hangs up on both versions', async () => {
   const broker = await during(startMosquitto());
   const proxy = await during(startProxy(broker.port));
   const told: ProtocolVersion[] = [];
@@ -87,7 +87,7 @@ it('settles nothing while whoever answers hangs up on both versions', async () =
   expect(told).toHaveLength(1);
 });
 
-it('does not flap once the broker was heard to speak MQTT 5', async () => {
+onMosquitto('does not flap once the broker was heard to speak MQTT 5', async () => {
   const broker = await during(startMosquitto());
   const proxy = await during(startProxy(broker.port));
   const subject = observe({ broker: url(proxy) });
@@ -100,7 +100,7 @@ it('does not flap once the broker was heard to speak MQTT 5', async () => {
   expect(new Set(proxy.levels)).toEqual(new Set([5]));
 });
 
-it('does not take a broker that is down for an old one', async () => {
+onMosquitto('does not take a broker that is down for an old one', async () => {
   const port = await freePort();
   const told: ProtocolVersion[] = [];
   const subject = observe({ broker: url({ port }), onProtocolVersion: (version) => told.push(version) });
