@@ -52,7 +52,13 @@ export async function envelopeBesideRivals(): Promise<Result[]> {
         results.push({ name: `${verb} ${label}`, value: times[verb], unit: 'µs', beside: rival.name, ratio });
       }
       const added = theirs.length - size;
-      results.push({ name: `bytes added ${label}`, value: overhead, unit: 'B', beside: rival.name, ratio: added / overhead });
+      results.push({
+        name: `bytes added ${label}`,
+        value: overhead,
+        unit: 'B',
+        beside: rival.name,
+        ratio: added / overhead,
+      });
     }
   }
   return results;

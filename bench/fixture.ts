@@ -1,7 +1,6 @@
-import { nativeProvider, run } from '../src/crypto/index.js';
-import { atOnce } from '../src/crypto/steps.js';
-import { openSync, type OpenContext, sealSync } from '../src/protocol/envelope/index.js';
-import { activeSealKeys, createAccount } from '../src/protocol/identity/index.js';
+import { atOnce, nativeProvider, run } from 'sealmq/crypto';
+import { type OpenContext, openSync, sealSync } from 'sealmq/envelope';
+import { activeSealKeys, createAccount } from 'sealmq/identity';
 
 export const provider = nativeProvider();
 const now = 1_800_000_000;

@@ -19,7 +19,9 @@ const ROUND_MS = 120;
  * Microseconds per call of each contender, measured in turns (A B C, A B C, …) so that whatever else the machine does hits
  * all of them alike; the median over the rounds.
  */
-export async function sideBySide<Name extends string>(works: Readonly<Record<Name, Work>>): Promise<Record<Name, number>> {
+export async function sideBySide<Name extends string>(
+  works: Readonly<Record<Name, Work>>,
+): Promise<Record<Name, number>> {
   const names = Object.keys(works) as Name[];
   const times = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<Name, number[]>;
   const calls = {} as Record<Name, number>;

@@ -1,0 +1,51 @@
+/**
+ * `npm run bench -- [--json] [NAME…]`: measures the named benchmarks (all without a name). Ratios are taken in one run,
+ * side by side; `--json` prints one object a line, `--write` also writes bench/RESULTS.md.
+ */
+import { writeFileSync } from 'node:fs';
+import { directory } from './directory.js';
+import { envelopeBesidePrimitives, envelopeBesideRivals } from './envelope.js';
+import { machine, type Result } from './measure.js';
+
+const BENCHMARKS: Readonly<Record<string, { title: string; run: () => Promise<Result[]> }>> = {
+  primitives: {
+    title: 'Sealing beside the node:crypto calls it must do (ratio: time, 1 is the limit)',
+    run: envelopeBesidePrimitives,
+  },
+  rivals: {
+    title: 'Sealing beside other libraries (ratio: theirs to ours, above 1 we win)',
+    run: envelopeBesideRivals,
+  },
+  directory: { title: 'Key directory (ratio: ours to the bare thing, 1 is the limit)', run: directory },
+};
+
+const args = process.argv.slice(2);
+const json = args.includes('--json');
+const write = args.includes('--write');
+const asked = args.filter((argument) => !argument.startsWith('--'));
+const unknown = asked.filter((name) => !(name in BENCHMARKS));
+if (unknown.length > 0) {
+  console.error(`unknown benchmark ${unknown.join(', ')}; there are ${Object.keys(BENCHMARKS).join(', ')}`);
+  process.exit(2);
+}
+
+const sections: string[] = ['# Results', '', `Machine: ${machine()}. Medians of nine rounds, contenders in turns.`];
+if (!json) console.log(machine());
+for (const [name, { title, run }] of Object.entries(BENCHMARKS)) {
+  if (asked.length > 0 && !asked.includes(name)) continue;
+  const results = await run();
+  if (json) for (const result of results) console.log(JSON.stringify(result));
+  const table = toTable(results);
+  if (!json) console.log(`\n${title}\n\n${table}`);
+  sections.push('', `## ${title}`, '', table);
+}
+if (write) writeFileSync('bench/RESULTS.md', `${sections.join('\n')}\n`);
+
+function toTable(results: readonly Result[]): string {
+  const rows = results.map(({ name, value, unit, beside = '', ratio }) =>
+    [name, `${value < 100 ? value.toFixed(1) : Math.round(value)} ${unit}`, beside, ratio?.toFixed(2) ?? ''].join(
+      ' | ',
+    ),
+  );
+  return ['| what | ours | beside | ratio |', '|---|---|---|---|', ...rows.map((row) => `| ${row} |`)].join('\n');
+}
