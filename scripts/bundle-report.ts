@@ -144,7 +144,7 @@ interface Weight {
 
 /** Bytes that are loaded at once, and those of chunks that are only loaded when they are needed. */
 export function weigh({ chunks }: Bundle): { readonly first: Weight; readonly later: Weight } {
-  const atOnce = new Set(chunks.filter(({ isEntry }) => isEntry).flatMap(({ fileName }) => fileName));
+  const atOnce = new Set(chunks.filter(({ isEntry }) => isEntry).map(({ fileName }) => fileName));
   for (const name of atOnce) {
     for (const imported of chunks.find(({ fileName }) => fileName === name)?.imports ?? []) atOnce.add(imported);
   }

@@ -4,6 +4,7 @@ import { addresses, cbor, padding } from './plain.js';
 import { recordCases, recordVectors, successions } from './records.js';
 import { refusedContents } from './refused-content.js';
 import { undecryptable } from './refused-keys.js';
+import { refusedRecipients } from './refused-recipients.js';
 import { refusedRecords } from './refused-records.js';
 import { refusedStructures } from './refused-structure.js';
 import { NOW, type SealedCase, sealedCases } from './sealed.js';
@@ -34,6 +35,7 @@ export function buildVectors(): Vectors {
     tolerated: tolerated(forge),
     refused: [
       ...refusedStructures(forge),
+      ...refusedRecipients(forge),
       ...undecryptable(forge, forgeFrom(named('p256-suite')), named('mixed-suites')),
       ...refusedContents(forge, forgeFrom(named('several-receivers')), named('mixed-suites')),
     ],

@@ -9,7 +9,7 @@ const BLOCK = /<!-- vector ([a-z-]+) ([a-z0-9-]+) -->\n[\s\S]*?<!-- end vector -
 const WRITERS: Readonly<Record<string, (vectors: Vectors, name: string) => string>> = {
   sealed: (vectors, name) => sealedBlock(vectors, find(vectors.sealed, name)),
   record: (vectors, name) => recordBlock(find(vectors.records, name)),
-  statement: (vectors, name) => statementBlock(find(vectors.statements, name)),
+  statement: (vectors, name) => statementBlock(vectors, find(vectors.statements, name)),
 };
 
 /** The document with every block made afresh. */
@@ -59,9 +59,11 @@ function recordBlock({ record, hash }: RecordVector): string {
   ].join('\n\n');
 }
 
-function statementBlock({ payload, sigStructure, sign1, detached }: StatementVector): string {
+function statementBlock(vectors: Vectors, statement: StatementVector): string {
+  const { payload, sigStructure, sign1, detached, key } = statement;
   const content = detached ? `The payload, which does not travel:\n\n${diagnostic(payload, contentNote)}\n\n` : '';
   return [
+    `Public key of the signer (COSE_Key):\n\n${hex(vectors.keys[key]?.publicKey)}`,
     `${content}The Sign1, and its Sig_structure:\n\n${hex(sign1, sigStructure)}`,
     diagnostic(sign1, sign1Note(detached ? {} : { embedded: contentNote })),
   ].join('\n\n');

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { x25519 } from '@noble/curves/ed25519.js';
 import { p256 } from '@noble/curves/nist.js';
-import { concat, utf8 } from '../../src/bytes/bytes.js';
+import { concat } from '../../src/bytes/bytes.js';
 import { decodePrivateKey, encodePrivateKey, type PublicKey } from '../../src/cose/key.js';
 import { nativeProvider } from '../../src/crypto/native.js';
 import type { CryptoProvider, KeyManagementName, PrivateKey } from '../../src/crypto/provider.js';
@@ -58,36 +58,11 @@ export function fixedProvider(label: string): { provider: CryptoProvider; trace:
   const native = nativeProvider();
   const random = fixedStream(label);
   const trace: Trace = { wraps: [] };
-  const lastWrap = () => trace.wraps.at(-1) ?? {};
-
   const provider: CryptoProvider = {
     ...native,
     name: 'fixed',
     randomBytes: random,
-    agreeEphemeral(publicKey) {
-      const { algorithm, coseKey, ephemeralKey } = fixedPair(publicKey, random(32));
-      const key = atOnce(native.importPrivateKey(algorithm, coseKey));
-      const sharedSecret = atOnce(native.agree(key, publicKey)) ?? new Uint8Array(0);
-      trace.wraps.push({ ephemeralPrivateKey: coseKey, ephemeralKey, sharedSecret });
-      return { ephemeralKey, sharedSecret };
-    },
-    hkdfSha256(ikm, salt, info, length) {
-      const okm = atOnce(native.hkdfSha256(ikm, salt, info, length));
-      Object.assign(lastWrap(), { kdfContext: info, keyEncryptionKey: okm });
-      return okm;
-    },
-    aesKwWrap(kek, key) {
-      const wrappedKey = atOnce(native.aesKwWrap(kek, key));
-      lastWrap().wrappedKey = wrappedKey;
-      return wrappedKey;
-    },
-    rsaOaepEncrypt(publicKey, plaintext) {
-      if (publicKey.kty !== 'RSA') throw new TypeError('not an RSA key');
-      const oaepSeed = random(32);
-      const wrappedKey = oaepEncrypt(publicKey, plaintext, oaepSeed);
-      trace.wraps.push({ oaepSeed, wrappedKey });
-      return wrappedKey;
-    },
+    ...wrapping(native, random, trace),
     sign(key, data) {
       trace.sigStructure = data;
       if (key.algorithm === 'PS256') trace.pssSalt = random(32);
@@ -101,6 +76,36 @@ export function fixedProvider(label: string): { provider: CryptoProvider; trace:
     },
   };
   return { provider, trace };
+}
+
+/** The operations that wrap a key to one recipient after the other. */
+function wrapping(native: CryptoProvider, random: (size: number) => Uint8Array, { wraps }: Trace) {
+  return {
+    agreeEphemeral(publicKey) {
+      const { algorithm, coseKey, ephemeralKey } = fixedPair(publicKey, random(32));
+      const key = atOnce(native.importPrivateKey(algorithm, coseKey));
+      const sharedSecret = atOnce(native.agree(key, publicKey)) ?? new Uint8Array(0);
+      wraps.push({ ephemeralPrivateKey: coseKey, ephemeralKey, sharedSecret });
+      return { ephemeralKey, sharedSecret };
+    },
+    hkdfSha256(ikm, salt, info, length) {
+      const okm = atOnce(native.hkdfSha256(ikm, salt, info, length));
+      Object.assign(wraps.at(-1) ?? {}, { kdfContext: info, keyEncryptionKey: okm });
+      return okm;
+    },
+    aesKwWrap(kek, key) {
+      const wrappedKey = atOnce(native.aesKwWrap(kek, key));
+      Object.assign(wraps.at(-1) ?? {}, { wrappedKey });
+      return wrappedKey;
+    },
+    rsaOaepEncrypt(publicKey, plaintext) {
+      if (publicKey.kty !== 'RSA') throw new TypeError('not an RSA key');
+      const oaepSeed = random(32);
+      const wrappedKey = oaepEncrypt(publicKey, plaintext, oaepSeed);
+      wraps.push({ oaepSeed, wrappedKey });
+      return wrappedKey;
+    },
+  } satisfies Partial<CryptoProvider>;
 }
 
 /** Ed25519 (RFC 8032) and ECDSA after RFC 6979 need no randomness; PSS gets its salt from outside. */
@@ -125,6 +130,3 @@ function fixedPair(publicKey: PublicKey, d: Uint8Array) {
 export function fixedBytes(label: string, size = 32): Uint8Array {
   return fixedStream(label)(size);
 }
-
-/** UTF-8 of `text`, for payloads. */
-export const text = utf8;

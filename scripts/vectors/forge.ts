@@ -56,15 +56,7 @@ export interface Forge {
 /** A forge over a message that has an audience of one. */
 export function forgeFrom(base: SealedCase): Forge {
   const { vector, message, sign1, encryption } = base;
-  const { audience } = vector.claims;
-  const original: SealedParts = {
-    protectedBytes: message.protectedBytes,
-    unprotected: encodeCbor(message.unprotectedHeader),
-    recipients: message.recipientsBytes,
-    plaintext: encryption.plaintext,
-    family: vector.family,
-    audience: typeof audience === 'string' ? audience : null,
-  };
+  const original = partsOf(base);
 
   function assemble(change: Partial<SealedParts> = {}): Uint8Array {
     const parts = { ...original, ...change };
@@ -99,6 +91,18 @@ export function forgeFrom(base: SealedCase): Forge {
   };
 }
 
+function partsOf({ vector, message, encryption }: SealedCase): SealedParts {
+  const { audience } = vector.claims;
+  return {
+    protectedBytes: message.protectedBytes,
+    unprotected: encodeCbor(message.unprotectedHeader),
+    recipients: message.recipientsBytes,
+    plaintext: encryption.plaintext,
+    family: vector.family,
+    audience: typeof audience === 'string' ? audience : null,
+  };
+}
+
 /** `map` with the entries of `change`; a value of `undefined` takes an entry out. */
 export function patched(map: CborMap, change: ReadonlyMap<number | string, CborValue | undefined>): CborMap {
   const result = new Map(map);
@@ -124,6 +128,14 @@ export function padded(bytes: Uint8Array): Uint8Array {
 
 /** How a vector of {@link opening} differs from the usual: bob's phone opens what came by his message topic from alice. */
 export type Unusual = Partial<Pick<OpeningVector, 'family' | 'address' | 'keys' | 'sender' | 'now'>>;
+
+/** Opening vectors that all come to the same. */
+export function openings(
+  expect: OpeningVector['expect'],
+  cases: readonly (readonly [name: string, about: string, message: Uint8Array, unusual?: Unusual])[],
+): OpeningVector[] {
+  return cases.map(([name, about, message, unusual]) => opening(name, about, message, expect, unusual));
+}
 
 /** One opening vector. */
 export function opening(

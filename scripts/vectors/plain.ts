@@ -42,6 +42,7 @@ const REFUSED: [bytes: string, about: string][] = [
   ['9b7fffffffffffffff00', 'an array of more items than there are bytes'],
   ['61ff', 'text that is not UTF-8'],
   ['63eda080', 'a lone surrogate'],
+  ['64efbbbf61', 'text that begins with a byte order mark'],
   ['a201000100', 'a key twice'],
   ['a202000100', 'keys not in order'],
   ['a220001800', 'keys not in order: -1 before 24'],

@@ -1,7 +1,7 @@
 import { concat, utf8 } from '../../src/bytes/bytes.js';
 import { type CborMap, type CborValue, encodeCbor, Tagged } from '../../src/bytes/cbor.js';
 import { decodeEncrypt, encodeEncrypt } from '../../src/cose/encrypt.js';
-import { type Forge, flipped, opening, padded, patched } from './forge.js';
+import { type Forge, flipped, opening, openings, padded, patched } from './forge.js';
 import { thumbprintOf } from './keys.js';
 import { NOW, type SealedCase } from './sealed.js';
 import type { OpeningVector } from './types.js';
@@ -17,6 +17,7 @@ type Change = readonly (readonly [number | string, CborValue | undefined])[];
 export function refusedContents(forge: Forge, several: Forge, mixed: SealedCase): OpeningVector[] {
   return [
     ...plaintexts(forge),
+    ...signedHeaders(forge),
     ...claims(forge),
     ...readers(forge, several, mixed),
     ...signatures(forge),
@@ -24,50 +25,42 @@ export function refusedContents(forge: Forge, several: Forge, mixed: SealedCase)
   ];
 }
 
-function plaintexts({ base, message, signed, resigned }: Forge): OpeningVector[] {
+function plaintexts({ base, message, signed }: Forge): OpeningVector[] {
   const sign1 = signed();
   const { protectedHeader, protectedBytes, payload, signature } = base.sign1;
-  const withPlaintext = (plaintext: Uint8Array) => message({ plaintext });
-  const unsorted = concat(protectedBytes.subarray(0, 1), protectedBytes.subarray(3), protectedBytes.subarray(1, 3));
+  const around = (plaintext: Uint8Array) => message({ plaintext });
+  const tagged = (tag: number, ...items: CborValue[]) => around(padded(encodeCbor(new Tagged(tag, items))));
+  const withoutKid = encodeCbor(patched(protectedHeader, new Map([[4, undefined]])));
+  const kid = new Map([[4, thumbprintOf('alice.sign')]]);
   const parts = [protectedBytes, new Map(), payload, signature] as const;
-  const tagged = (tag: number, ...items: CborValue[]) => padded(encodeCbor(new Tagged(tag, items)));
   return [
-    opening('padding-not-zero', 'A padding byte that is not zero.', withPlaintext(flipped(padded(sign1), -1)), COSE),
-    opening('two-signed-parts', 'A second Sign1 where padding belongs.', withPlaintext(concat(sign1, sign1)), COSE),
-    opening('empty-plaintext', 'Nothing inside.', withPlaintext(new Uint8Array(0)), CBOR),
-    opening('only-padding', 'Nothing but padding.', withPlaintext(new Uint8Array(256)), COSE),
-    opening('sign1-untagged', 'A Sign1 without tag 18.', withPlaintext(padded(sign1.subarray(1))), COSE),
-    opening('sign1-wrong-tag', 'Tag 96 inside.', withPlaintext(tagged(96, ...parts)), COSE),
-    opening('sign1-of-three', 'A Sign1 of three elements.', withPlaintext(tagged(18, ...parts.slice(0, 3))), COSE),
-    opening('sign1-cut', 'A Sign1 that ends too early.', withPlaintext(sign1.subarray(0, -1)), CBOR),
-    opening('detached-payload', 'nil in place of the payload.', resigned({ payload: null }), COSE),
-    opening(
-      'signed-unsorted',
-      'alg behind the other labels of the signed header.',
-      resigned({ protectedBytes: unsorted }),
-      CBOR,
-    ),
-    opening('signed-critical', 'crit in the signed header.', resigned({ header: new Map([[2, [-65537]]]) }), COSE),
-    opening(
-      'signed-without-kid',
-      'No kid in the signed header.',
-      resigned({ header: new Map([[4, undefined]]) }),
-      COSE,
-    ),
-    opening(
-      'kid-unprotected',
-      "The sender's kid outside the protected header.",
-      withPlaintext(
-        tagged(
-          18,
-          encodeCbor(patched(protectedHeader, new Map([[4, undefined]]))),
-          new Map([[4, thumbprintOf('alice.sign')]]),
-          payload,
-          signature,
-        ),
-      ),
-      COSE,
-    ),
+    ...openings(COSE, [
+      ['padding-not-zero', 'A padding byte that is not zero.', around(flipped(padded(sign1), -1))],
+      ['two-signed-parts', 'A second Sign1 where padding belongs.', around(concat(sign1, sign1))],
+      ['only-padding', 'Nothing but padding.', around(new Uint8Array(256))],
+      ['sign1-untagged', 'A Sign1 without tag 18.', around(padded(sign1.subarray(1)))],
+      ['sign1-wrong-tag', 'Tag 96 inside.', tagged(96, ...parts)],
+      ['sign1-of-three', 'A Sign1 of three elements.', tagged(18, ...parts.slice(0, 3))],
+      ['kid-unprotected', "The sender's kid not protected.", tagged(18, withoutKid, kid, payload, signature)],
+    ]),
+    ...openings(CBOR, [
+      ['empty-plaintext', 'Nothing inside.', around(new Uint8Array(0))],
+      ['sign1-cut', 'A Sign1 that ends too early.', around(sign1.subarray(0, -1))],
+    ]),
+  ];
+}
+
+function signedHeaders({ base, resigned }: Forge): OpeningVector[] {
+  const { protectedBytes } = base.sign1;
+  const unsorted = concat(protectedBytes.subarray(0, 1), protectedBytes.subarray(3), protectedBytes.subarray(1, 3));
+  const changed = (label: number, value: CborValue | undefined) => resigned({ header: new Map([[label, value]]) });
+  return [
+    ...openings(COSE, [
+      ['detached-payload', 'nil in place of the payload.', resigned({ payload: null })],
+      ['signed-critical', 'crit in the signed header.', changed(2, [-65537])],
+      ['signed-without-kid', 'No kid in the signed header.', changed(4, undefined)],
+    ]),
+    opening('signed-unsorted', 'alg behind the other signed labels.', resigned({ protectedBytes: unsorted }), CBOR),
   ];
 }
 
@@ -76,7 +69,7 @@ function claims({ base, resigned }: Forge): OpeningVector[] {
   const withCwt = (change: Change) => resigned({ header: new Map([[15, patched(cwt, new Map(change))]]) });
   const withHeader = (change: Change) => resigned({ header: new Map(change) });
   const long = 'x'.repeat(257);
-  const cases: [name: string, about: string, message: Uint8Array][] = [
+  return openings(CLAIMS, [
     ['no-claims', 'No CWT claims.', withHeader([[15, undefined]])],
     ['no-iss', 'No iss.', withCwt([[1, undefined]])],
     ['iss-topic', 'An iss that would climb in a topic or URL.', withCwt([[1, 'alice/../bob']])],
@@ -103,8 +96,7 @@ function claims({ base, resigned }: Forge): OpeningVector[] {
     ['version-negative', 'A negative version.', withHeader([[-65542, -1]])],
     ['content-type-bytes', 'A content type that is neither number nor text.', withHeader([[3, new Uint8Array(1)]])],
     ['content-type-long', 'A content type of 257 characters.', withHeader([[3, long]])],
-  ];
-  return cases.map(([name, about, message]) => opening(name, about, message, CLAIMS));
+  ]);
 }
 
 /** The right sender signed it, but for another receiver, purpose or set of readers. */
@@ -151,53 +143,22 @@ function readers({ base, resigned, message, signed }: Forge, several: Forge, mix
 
 function signatures({ base, resigned }: Forge): OpeningVector[] {
   const { signature } = base.sign1;
-  return [
-    opening(
-      'signature-tampered',
-      'One bit of the signature.',
-      resigned({ signature: flipped(signature, 0) }),
-      UNSIGNED,
-    ),
-    opening('signature-empty', 'An empty signature.', resigned({ signature: new Uint8Array(0) }), UNSIGNED),
-    opening(
-      'payload-tampered',
-      'A payload other than the signed one.',
-      resigned({ payload: utf8('Hello, Rob.'), signature }),
-      UNSIGNED,
-    ),
-    opening(
-      'signed-by-another',
-      'A signature by another key than the kid names.',
-      resigned({ signKey: 'mallory.sign' }),
-      UNSIGNED,
-    ),
-    opening(
-      'kid-of-another',
-      'A look-up that answers a key with another thumbprint.',
-      resigned({ signKey: 'mallory.sign' }),
-      UNSIGNED,
-      { sender: { key: 'mallory.sign' } },
-    ),
-    opening(
-      'alg-of-another-key',
-      'alg ESP256 with an Ed25519 key.',
-      resigned({ header: new Map([[1, -9]]) }),
-      UNSIGNED,
-    ),
-    opening(
-      'alg-eddsa',
-      'alg -8 (EdDSA, which does not name the curve).',
-      resigned({ header: new Map([[1, -8]]) }),
-      UNSIGNED,
-    ),
-    opening('alg-missing', 'No alg.', resigned({ header: new Map([[1, undefined]]) }), UNSIGNED),
-    opening(
-      'kid-short',
-      'A kid of 8 bytes in the signed header.',
-      resigned({ header: new Map([[4, thumbprintOf('alice.sign').slice(0, 8)]]) }),
-      UNSIGNED,
-    ),
-  ];
+  const changed = (label: number, value: CborValue | undefined) => resigned({ header: new Map([[label, value]]) });
+  const byMallory = resigned({ signKey: 'mallory.sign' });
+  const otherPayload = resigned({ payload: utf8('Hello, Rob.'), signature });
+  const sender = { key: 'mallory.sign' };
+  const shortKid = thumbprintOf('alice.sign').slice(0, 8);
+  return openings(UNSIGNED, [
+    ['signature-tampered', 'One bit of the signature.', resigned({ signature: flipped(signature, 0) })],
+    ['signature-empty', 'An empty signature.', resigned({ signature: new Uint8Array(0) })],
+    ['payload-tampered', 'A payload other than the signed one.', otherPayload],
+    ['signed-by-another', 'A signature by another key than the kid names.', byMallory],
+    ['kid-of-another', 'A look-up that answers a key with another thumbprint.', byMallory, { sender }],
+    ['alg-of-another-key', 'alg ESP256 with an Ed25519 key.', changed(1, -9)],
+    ['alg-eddsa', 'alg -8 (EdDSA, which does not name the curve).', changed(1, -8)],
+    ['alg-missing', 'No alg.', changed(1, undefined)],
+    ['kid-short', 'A kid of 8 bytes in the signed header.', changed(4, shortKid)],
+  ]);
 }
 
 function senders({ message }: Forge): OpeningVector[] {

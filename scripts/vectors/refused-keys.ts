@@ -1,12 +1,12 @@
 import { type CborMap, type CborValue, encodeCbor } from '../../src/bytes/cbor.js';
-import { type Forge, flipped, opening, patched } from './forge.js';
+import { type Forge, flipped, opening, openings, patched } from './forge.js';
 import type { SealedCase } from './sealed.js';
 import type { OpeningVector } from './types.js';
 
 const UNDECRYPTABLE = { kind: 'unverifiable', code: 'VERIFY_DECRYPTION' } as const;
 const NOT_FOR_ME = { kind: 'not-for-me' } as const;
 
-/** Order of the base field of P-256: −(x, y) is (x, p − y). */
+/** Size of the base field of P-256: −(x, y) is (x, p − y). */
 const P256_FIELD = 0xffffffff00000001000000000000000000000000ffffffffffffffffffffffffn;
 
 /** What parses, but does not decrypt for the one who tries. */
@@ -50,41 +50,17 @@ function tampering({ base, message }: Forge): OpeningVector[] {
   const [first] = recipients;
   if (!first) throw new RangeError('a message without recipients');
   const wrapped: CborValue = [first.protectedBytes, first.unprotectedHeader, flipped(first.ciphertext, 7)];
+  const otherKey = message({ recipients: encodeCbor([wrapped]) });
   const otherIv = patched(unprotectedHeader, new Map([[5, flipped(base.encryption.iv, 0)]]));
   const moreProtected = encodeCbor(patched(protectedHeader, new Map([[99, true]])));
-  return [
-    opening(
-      'wrapped-key-tampered',
-      'One bit of the wrapped key.',
-      message({ recipients: encodeCbor([wrapped]) }),
-      UNDECRYPTABLE,
-    ),
-    opening(
-      'ciphertext-tampered',
-      'One bit of the ciphertext.',
-      message({ ciphertext: flipped(ciphertext, 0) }),
-      UNDECRYPTABLE,
-    ),
-    opening(
-      'tag-tampered',
-      'One bit of the authentication tag.',
-      message({ ciphertext: flipped(ciphertext, -1) }),
-      UNDECRYPTABLE,
-    ),
-    opening(
-      'ciphertext-cut',
-      'A ciphertext shorter than its tag.',
-      message({ ciphertext: ciphertext.subarray(0, 15) }),
-      UNDECRYPTABLE,
-    ),
-    opening('iv-tampered', 'One bit of the iv.', message({ unprotected: encodeCbor(otherIv) }), UNDECRYPTABLE),
-    opening(
-      'header-tampered',
-      'A parameter that somebody added to the protected header.',
-      message({ protectedBytes: moreProtected, ciphertext }),
-      UNDECRYPTABLE,
-    ),
-  ];
+  return openings(UNDECRYPTABLE, [
+    ['wrapped-key-tampered', 'One bit of the wrapped key.', otherKey],
+    ['ciphertext-tampered', 'One bit of the ciphertext.', message({ ciphertext: flipped(ciphertext, 0) })],
+    ['tag-tampered', 'One bit of the authentication tag.', message({ ciphertext: flipped(ciphertext, -1) })],
+    ['ciphertext-cut', 'Less than an authentication tag.', message({ ciphertext: ciphertext.subarray(0, 15) })],
+    ['iv-tampered', 'One bit of the iv.', message({ unprotected: encodeCbor(otherIv) })],
+    ['header-tampered', 'A protected parameter added.', message({ protectedBytes: moreProtected, ciphertext })],
+  ]);
 }
 
 /** X25519 ignores the highest bit and knows points of low order: the key derivation and a check catch both. */

@@ -3,7 +3,7 @@ import { decodeCbor, encodeCbor } from '../../src/bytes/cbor.js';
 import { itemEnd } from '../../src/bytes/deterministic.js';
 import { decodeEncrypt, type Encrypt } from '../../src/cose/encrypt.js';
 import { encodePublicKey } from '../../src/cose/key.js';
-import { decodeSign1, type Sign1 } from '../../src/cose/sign1.js';
+import { decodeSign1, encodeSign1, type Sign1 } from '../../src/cose/sign1.js';
 import { nativeProvider } from '../../src/crypto/native.js';
 import { atOnce } from '../../src/crypto/steps.js';
 import { type Claims, decodeClaims, MAX_RECIPIENTS } from '../../src/protocol/envelope/claims.js';
@@ -11,7 +11,7 @@ import { DEFAULT_PADDING, type Draft, sealSync } from '../../src/protocol/envelo
 import type { Family } from '../../src/protocol/envelope/topics.js';
 import { fixedBytes, fixedProvider, type Trace, type WrapTrace } from './fixed-provider.js';
 import { key, thumbprintOf } from './keys.js';
-import type { ClaimsVector, RecipientVector, SealedVector } from './types.js';
+import type { ClaimsVector, RecipientVector, SealedVector, SignedVector } from './types.js';
 
 /** Directory time of all vectors, in seconds: 2027-01-15T08:00:00Z. */
 export const NOW = 1_800_000_000;
@@ -188,9 +188,8 @@ function sealedCase({ name, about, signKey, to, draft, outcome = 'opened' }: Ord
   });
   const message = decodeEncrypt(sealed, MAX_RECIPIENTS);
   const { encryption } = trace;
-  if (!encryption || !trace.sigStructure) throw new RangeError('nothing was sealed');
-  const signed = encryption.plaintext.subarray(0, itemEnd(encryption.plaintext, 0));
-  const sign1 = decodeSign1(signed);
+  if (!encryption) throw new RangeError('nothing was sealed');
+  const sign1 = decodeSign1(encryption.plaintext.subarray(0, itemEnd(encryption.plaintext, 0)));
   const { family = 'message', padding = DEFAULT_PADDING } = complete;
   const vector: SealedVector = {
     ...{ name, about, family, signKey },
@@ -202,14 +201,7 @@ function sealedCase({ name, about, signKey, to, draft, outcome = 'opened' }: Ord
     recipients: devices.map((device, i) => recipientVector(device, trace.wraps[i] ?? {})),
     recipientsArray: toHex(message.recipientsBytes),
     recipientsHash: toHex(sha256(message.recipientsBytes)),
-    signed: {
-      protectedHeader: toHex(sign1.protectedBytes),
-      externalAad: toHex(elementOf(trace.sigStructure, 2)),
-      sigStructure: toHex(trace.sigStructure),
-      ...(trace.pssSalt && { pssSalt: toHex(trace.pssSalt) }),
-      signature: toHex(sign1.signature),
-      sign1: toHex(signed),
-    },
+    signed: signedVector(sign1, trace),
     plaintext: toHex(encryption.plaintext),
     externalAad: toHex(elementOf(encryption.aad, 2)),
     encStructure: toHex(encryption.aad),
@@ -219,6 +211,17 @@ function sealedCase({ name, about, signKey, to, draft, outcome = 'opened' }: Ord
     outcome,
   };
   return { vector, message, sign1, encryption };
+}
+
+function signedVector(sign1: Sign1, { sigStructure = new Uint8Array(0), pssSalt }: Trace): SignedVector {
+  return {
+    protectedHeader: toHex(sign1.protectedBytes),
+    externalAad: toHex(elementOf(sigStructure, 2)),
+    sigStructure: toHex(sigStructure),
+    ...(pssSalt && { pssSalt: toHex(pssSalt) }),
+    signature: toHex(sign1.signature),
+    sign1: toHex(encodeSign1(sign1)),
+  };
 }
 
 function recipientVector(device: string, wrap: WrapTrace): RecipientVector {

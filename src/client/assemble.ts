@@ -67,7 +67,8 @@ async function assembleWith(settings: Settings, releases: Releases): Promise<Par
   releases.push(() => clock.close());
   const keys = createKeyCache({
     ...settings.keyCache,
-    ...{ directory, provider, clock: machineClock, store: state.store },
+    ...{ directory, provider, store: state.store },
+    ...(settings.clock && { clock: settings.clock }),
     onEvent: (name, event) => events.emit(name, event as never),
   });
   releases.push(() => keys.close());

@@ -1,6 +1,6 @@
 import { run } from '../crypto/steps.js';
 import { isSealMQError, SealMQError } from '../errors.js';
-import { systemClock } from '../ports/clock.js';
+import { coarseClock, systemClock } from '../ports/clock.js';
 import { assertAddress } from '../protocol/address.js';
 import { type TokenBucket, takeToken } from '../protocol/directory/token-bucket.js';
 import { findDevice } from '../protocol/identity/account.js';
@@ -46,7 +46,7 @@ type Standing = 'fresh' | 'stale' | 'fallback' | 'unusable';
  * what was accepted, so that a directory can neither roll back an address nor show two records without being noticed.
  */
 export function createKeyCache(options: KeyCacheOptions): KeyCache {
-  const { directory, provider, store, clock = systemClock, onEvent } = options;
+  const { directory, provider, store, clock = coarseClock(systemClock), onEvent } = options;
   const settings = { ...DEFAULTS, ...options };
   const now = () => clock.now();
   const records = knownRecords(settings.max, provider, store);

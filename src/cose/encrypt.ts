@@ -46,13 +46,9 @@ export function encodeRecipients(
 export function encodeEncrypt(
   message: Pick<Encrypt, 'protectedBytes' | 'unprotectedHeader' | 'ciphertext' | 'recipientsBytes'>,
 ): Uint8Array {
-  return concat(
-    PREFIX,
-    encodeCbor(message.protectedBytes),
-    encodeCbor(message.unprotectedHeader),
-    encodeCbor(message.ciphertext),
-    message.recipientsBytes,
-  );
+  const fields = encodeCbor([message.protectedBytes, message.unprotectedHeader, message.ciphertext]);
+  // The recipients take the place of a fourth element, so the head of these three gives way to that of four.
+  return concat(PREFIX, fields.subarray(1), message.recipientsBytes);
 }
 
 /**

@@ -1,0 +1,36 @@
+/** The package by its own name, typed from its source: type checks need no build. */
+
+declare module 'sealmq' {
+  type Source = typeof import('../../../src/index.js');
+  export const Messenger: Source['Messenger'];
+  export type Messenger = import('../../../src/index.js').Messenger;
+  export type MessengerStatus = import('../../../src/index.js').MessengerStatus;
+  export const openLevelStore: Source['openLevelStore'];
+}
+
+declare module 'sealmq/crypto' {
+  type Source = typeof import('../../../src/crypto/index.js');
+  export type CryptoProvider = import('../../../src/crypto/index.js').CryptoProvider;
+  export type SuiteName = import('../../../src/crypto/index.js').SuiteName;
+  export const defaultProvider: Source['defaultProvider'];
+  export const nativeProvider: Source['nativeProvider'];
+  export const nobleProvider: Source['nobleProvider'];
+  export const suites: Source['suites'];
+  export const webcryptoProvider: Source['webcryptoProvider'];
+}
+
+declare module 'sealmq/cose' {
+  export type PublicKey = import('../../../src/cose/index.js').PublicKey;
+}
+
+declare module 'sealmq/envelope' {
+  type Source = typeof import('../../../src/protocol/envelope/index.js');
+  export const open: Source['open'];
+  export const seal: Source['seal'];
+}
+
+declare module 'sealmq/identity' {
+  type Source = typeof import('../../../src/protocol/identity/index.js');
+  export const generateDeviceKeys: Source['generateDeviceKeys'];
+  export const run: Source['run'];
+}

@@ -1,0 +1,27 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import { peer } from '../peers/require.js';
+import { findChromium, type Stage, startChromium } from './chromium.js';
+import { contractTests } from './contract-tests.js';
+import { envelopeTests } from './envelope-tests.js';
+import { messengerTests } from './messenger-tests.js';
+import { openSite } from './site.js';
+
+describe.skipIf(!peer('chromium', findChromium() !== undefined))('in Chromium', () => {
+  const closers: (() => Promise<void>)[] = [];
+  let stage: Stage;
+
+  beforeAll(async () => {
+    const site = await openSite();
+    closers.push(() => site.close());
+    const browser = await startChromium();
+    closers.push(() => browser.close());
+    stage = { site, browser };
+  });
+  afterAll(async () => {
+    for (const close of closers.reverse()) await close();
+  });
+
+  describe('the messenger', () => messengerTests(() => stage));
+  describe('seal and open', () => envelopeTests(() => stage));
+  describe('the contracts', () => contractTests(() => stage));
+});

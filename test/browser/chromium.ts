@@ -1,0 +1,63 @@
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { type ErrorCode, SealMQError } from '../../src/errors.js';
+import type { Outcome } from './app/bridge.js';
+import type { Site } from './site.js';
+
+/** A running browser and pages for it, for all tests; each opens a profile of its own. */
+export interface Stage {
+  readonly browser: Browser;
+  readonly site: Site;
+}
+
+/** A host name that Chromium resolves to this machine without trusting it as it trusts `localhost`. */
+export const INSECURE_HOST = 'lan.test';
+
+const ARGUMENTS = [
+  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
+  ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  `--host-resolver-rules=MAP ${INSECURE_HOST} 127.0.0.1`,
+];
+
+/** The path of the installed Chromium, if there is one. */
+export function findChromium(): string | undefined {
+  const folders = (process.env.PATH ?? '').split(delimiter);
+  return folders.map((folder) => join(folder, 'chromium')).find(isExecutable);
+}
+
+/** Starts a headless Chromium. */
+export function startChromium(): Promise<Browser> {
+  return chromium.launch({ executablePath: findChromium() ?? 'chromium', args: ARGUMENTS });
+}
+
+/** Calls a function that the page offers. */
+export type Ask<Offered> = <Name extends keyof Offered & string>(
+  name: Name,
+  ...args: Offered[Name] extends (...args: infer Args) => unknown ? Args : never
+) => Promise<Offered[Name] extends (...args: never[]) => infer Result ? Awaited<Result> : never>;
+
+/** A way to call what `page` offers. What throws there throws here, with the same code. */
+export function asker<Offered>(page: Page): Ask<Offered> {
+  return async (name, ...args) => {
+    const outcome = await page.evaluate(([of, given]) => globalThis.ask(of, given), [name, args] as [
+      string,
+      unknown[],
+    ]);
+    return unwrap(outcome) as never;
+  };
+}
+
+function unwrap(outcome: Outcome): unknown {
+  if ('value' in outcome) return outcome.value;
+  throw new SealMQError(outcome.code as ErrorCode, `in the page: ${outcome.text}`);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,60 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { productionBuild } from '../../scripts/bundle-report.js';
+
+/** The pages of `app/`, built for production and served over plain http. */
+export interface Site {
+  /** The address of a page. */
+  url(page: 'index.html' | 'contracts.html', host?: string): string;
+  /** The paths of all files. */
+  readonly files: readonly string[];
+  /** What Vite complained about. */
+  readonly warnings: readonly string[];
+  /** Files that were asked for and that are not there. */
+  readonly missing: readonly string[];
+  close(): Promise<void>;
+}
+
+const APP = fileURLToPath(new URL('app/', import.meta.url));
+
+const TYPES: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript' };
+
+/** As strict as an application can have it (docs/browsers.md). */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  'img-src data:',
+  'worker-src blob:',
+  'connect-src http://127.0.0.1:* ws://127.0.0.1:*',
+].join('; ');
+
+/** Builds the pages and serves them on a free port. */
+export async function openSite(): Promise<Site> {
+  const input = { index: `${APP}index.html`, contracts: `${APP}contracts.html` };
+  const { output, warnings } = await productionBuild({ root: APP, build: { rolldownOptions: { input } } });
+  const files = new Map(output.map((each) => [`/${each.fileName}`, each.type === 'chunk' ? each.code : each.source]));
+  const missing: string[] = [];
+
+  const server = createServer(({ url = '' }, response) => {
+    const body = files.get(url);
+    if (body === undefined) missing.push(url);
+    const type = TYPES[extname(url)] ?? 'application/octet-stream';
+    response.writeHead(body === undefined ? 404 : 200, { 'Content-Type': type, 'Content-Security-Policy': POLICY });
+    response.end(body);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: (page, host = '127.0.0.1') => `http://${host}:${port}/${page}`,
+    ...{ files: [...files.keys()], warnings, missing },
+    async close() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, 'close');
+    },
+  };
+}
