@@ -57,6 +57,19 @@ onMosquitto('leaves nothing behind when it was connected', async () => {
   await closeCleanly(subject, before);
 });
 
+it('can be paused and resumed before it is open', async () => {
+  const broker = await during(startAedes());
+  const token = gate();
+  const subject = observe({ broker: url(broker), credentials: () => token.open.then(() => ({})) });
+  const opened = subject.open('a');
+  await subject.until(() => states(subject).at(-1) === 'connecting');
+  await subject.transport.pause();
+  token.pass();
+  subject.transport.resume();
+  await opened;
+  expect(states(subject)).toEqual(['connecting', 'disconnected', 'connecting', 'connected']);
+});
+
 it('closes while a publish has no answer and a message is being handled', async () => {
   const broker = await during(startAedes());
   const proxy = await during(startProxy(broker.port));

@@ -183,6 +183,23 @@ onMosquitto('renews its subscriptions when the broker has lost the session', asy
   expect(subject.received).toEqual([message('a/b', 'x')]);
 });
 
+onMosquitto('subscribes again when the connection broke before the broker had heard of it', async () => {
+  const first = await startMosquitto();
+  const proxy = await during(startProxy(first.port));
+  const subject = observe({ broker: url(proxy) });
+  await subject.open('a');
+  await first.close();
+  // From CONNACK on the new broker has a session of ours, without a subscription.
+  proxy.hangUpAt(2);
+  await during(startMosquitto(`listener ${first.port} 127.0.0.1`));
+  const connects = (): number => states(subject).filter((state) => state === 'connected').length;
+  await subject.until(() => connects() === 2 && states(subject).at(-1) === 'disconnected');
+  proxy.hangUpAt(0);
+  await subject.until(() => subject.states.at(-1)?.sessionPresent === true);
+  await subject.transport.publish('a', Uint8Array.of(120), QOS1);
+  await subject.until(() => subject.received.length === 1);
+});
+
 it('tells of a denied subscription', async () => {
   const broker = await during(
     startAedes({ authorizeSubscribe: (_client, wanted, done) => done(null, wanted.topic === 'mine' ? wanted : null) }),

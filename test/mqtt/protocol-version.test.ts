@@ -76,11 +76,11 @@ onMosquitto('settles nothing while whoever answers hangs up on both versions', a
   const proxy = await during(startProxy(broker.port));
   const told: ProtocolVersion[] = [];
   const subject = observe({ broker: url(proxy), onProtocolVersion: (version) => told.push(version) });
-  proxy.hangUp(true);
+  proxy.hangUpAt(1);
   const opened = subject.open('a');
   await subject.until(() => subject.states.length === 4);
   expect(told).toEqual([]);
-  proxy.hangUp(false);
+  proxy.hangUpAt(0);
   await opened;
   expect(proxy.levels.slice(0, 2)).toEqual([5, 4]);
   expect(proxy.levels.at(-1)).toBe(told.at(-1));
@@ -92,10 +92,10 @@ onMosquitto('does not flap once the broker was heard to speak MQTT 5', async () 
   const proxy = await during(startProxy(broker.port));
   const subject = observe({ broker: url(proxy) });
   await subject.open('a');
-  proxy.hangUp(true);
+  proxy.hangUpAt(1);
   proxy.cut();
   await subject.until(() => states(subject).filter((state) => state === 'disconnected').length === 6);
-  proxy.hangUp(false);
+  proxy.hangUpAt(0);
   await subject.until(() => states(subject).at(-1) === 'connected');
   expect(new Set(proxy.levels)).toEqual(new Set([5]));
 });

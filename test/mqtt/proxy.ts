@@ -8,8 +8,8 @@ export interface Proxy {
   readonly accepted: () => number;
   /** The protocol levels of the CONNECT packets that passed, in order: 4 for MQTT 3.1.1, 5 for MQTT 5. */
   readonly levels: readonly number[];
-  /** While true, connections are closed as soon as the CONNECT packet was seen. */
-  hangUp(hanging: boolean): void;
+  /** From now on connections are closed at their n-th packet, which does not pass; 0: never. CONNECT is the first. */
+  hangUpAt(packet: number): void;
   /** Breaks every connection of the moment. */
   cut(): void;
   /** While true, bytes from the broker are held back; the broker hears everything. */
@@ -22,7 +22,7 @@ export async function startProxy(target: number): Promise<Proxy> {
   const pairs = new Set<{ near: Socket; far: Socket }>();
   const levels: number[] = [];
   let accepted = 0;
-  let hanging = false;
+  let last = 0;
   const server = createServer({ noDelay: true }, (near) => {
     accepted++;
     const far = connect({ port: target, host: '127.0.0.1', noDelay: true });
@@ -36,9 +36,12 @@ export async function startProxy(target: number): Promise<Proxy> {
         far.destroy();
       });
     }
-    near.once('data', (connectPacket) => {
-      levels.push(protocolLevel(connectPacket));
-      if (hanging) near.end();
+    let packets = 0;
+    near.on('data', (packet) => {
+      if (++packets === 1) levels.push(protocolLevel(packet));
+      if (packets !== last) return;
+      far.destroy();
+      near.end();
     });
     near.pipe(far);
     far.pipe(near);
@@ -52,8 +55,8 @@ export async function startProxy(target: number): Promise<Proxy> {
     port: (server.address() as AddressInfo).port,
     accepted: () => accepted,
     levels,
-    hangUp(now) {
-      hanging = now;
+    hangUpAt(packet) {
+      last = packet;
     },
     cut,
     mute(muted) {

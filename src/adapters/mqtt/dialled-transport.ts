@@ -1,4 +1,4 @@
-import { SealMQError } from '../../errors.js';
+import { isSealMQError, SealMQError } from '../../errors.js';
 import type { ConnectionState, PublishOptions, Transport, TransportHandlers } from '../../ports/transport.js';
 import { createBackoff, type Ending } from './backoff.js';
 import { createDialler } from './dialler.js';
@@ -10,6 +10,9 @@ import { createReport } from './report.js';
 import { subscribe } from './subscribe.js';
 import { pauseFor } from './time.js';
 import { topicMatcher } from './topic-filter.js';
+
+/** An `open` that failed for one of these will not get better by itself. */
+const HOPELESS = ['TRANSPORT_REFUSED', 'USAGE_INVALID_ARGUMENT'];
 
 /** A transport that makes its own connections, each with a client of its own, until it is closed. */
 export class DialledTransport implements Transport {
@@ -116,22 +119,23 @@ export class DialledTransport implements Transport {
 
   /** The first `open` tells of a denial; later ones may heal, with new credentials for instance. */
   #failed(error: SealMQError): void {
-    if (this.#opening.pending && error.code !== 'TRANSPORT_UNREACHABLE') this.#finish(error);
+    if (this.#opening.pending && HOPELESS.includes(error.code)) this.#finish(error);
     else this.#opening.waiting(error);
   }
 
   /** Never rejects. The packet is on its way when this returns, before anything that is published on `connected`. */
   async #subscribe(link: Link): Promise<void> {
     if (this.#subscribed && link.sessionPresent) return;
+    this.#subscribed = false;
     try {
       await subscribe(link.client, this.#filters);
       this.#subscribed = true;
       this.#opening.succeed();
     } catch (error) {
-      const denial =
-        error instanceof SealMQError ? error : new SealMQError('TRANSPORT_CLOSED', 'not subscribed', error);
-      if (denial.code === 'TRANSPORT_REFUSED') this.#failed(denial);
-      link.cut(denial);
+      // Otherwise the connection is over, and the next one tries again.
+      if (!isSealMQError(error, 'TRANSPORT_REFUSED')) return;
+      this.#failed(error);
+      link.cut(error);
     }
   }
 }

@@ -19,7 +19,7 @@ export type { Credentials, MqttTransportOptions, ProtocolVersion, TlsOptions } f
  * shares it. All options stay the application's. To keep mail while away give it `clean: false`, a client id that is stored
  * and secret, in MQTT 5 a `sessionExpiryInterval`; with the library's default of `clean: true` the broker queues nothing, and
  * only senders that wait for receipts will send again. Leave `reconnectPeriod` above 0: a message that cannot be stored ends
- * the connection, so that it comes again. The client's `message` event shows our messages too, sealed. `pause` leaves
+ * the connection, so that it comes again; and set `reconnectOnConnackError`, or one denial ends its reconnecting. The client's `message` event shows our messages too, sealed. `pause` leaves
  * messages unacknowledged without disconnecting; `close` lets go of the client without ending it, and from then on the client
  * acknowledges our mail unseen: end it, if mail is to wait at the broker.
  *

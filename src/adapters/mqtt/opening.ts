@@ -14,17 +14,10 @@ export interface Opening {
 
 /** @param timeout - milliseconds for the broker to answer, before `done` rejects with `TRANSPORT_TIMEOUT` */
 export function createOpening(timeout: number): Opening {
+  const { done, resolve, reject } = deferred();
   let pending = true;
   let trouble: SealMQError | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  let resolve: () => void;
-  let reject: (error: SealMQError) => void;
-  const done = new Promise<void>((yes, no) => {
-    resolve = yes;
-    reject = no;
-  });
-  // Nobody may be waiting: a transport can be closed before it was opened.
-  done.catch(() => {});
 
   function answered(): void {
     clearTimeout(timer);
@@ -55,4 +48,16 @@ export function createOpening(timeout: number): Opening {
     succeed: () => settle(resolve),
     fail: (error) => settle(() => reject(error)),
   };
+}
+
+function deferred(): { done: Promise<void>; resolve: () => void; reject: (error: SealMQError) => void } {
+  let resolve = (): void => {};
+  let reject = (_error: SealMQError): void => {};
+  const done = new Promise<void>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  // Nobody may be waiting: a transport can be closed before it was opened.
+  done.catch(() => {});
+  return { done, resolve, reject };
 }

@@ -31,59 +31,71 @@ interface Job {
 
 /** A publisher for the connection that `client` has at the moment. */
 export function createPublisher(client: MqttClient): Publisher {
-  const limits = client.serverProperties;
-  const window = Math.min(WINDOW, limits?.receiveMaximum ?? WINDOW);
-  const largest = limits?.maximumPacketSize ?? Number.POSITIVE_INFINITY;
-  const waiting: Job[] = [];
-  const inFlight = new Set<Job>();
-  let unacknowledged = 0;
-  let over: string | undefined;
+  return new ConnectionPublisher(client);
+}
 
-  function start(job: Job, then: () => void): void {
-    inFlight.add(job);
-    send(client, job, (error) => {
-      inFlight.delete(job);
-      job.settle(error);
-      then();
+class ConnectionPublisher implements Publisher {
+  readonly #client: MqttClient;
+  /** Unacknowledged at a time, as many as the broker asks for (MQTT 5 §4.9). */
+  readonly #window: number;
+  readonly #largest: number;
+  readonly #waiting: Job[] = [];
+  readonly #inFlight = new Set<Job>();
+  #unacknowledged = 0;
+  #over: string | undefined;
+
+  constructor(client: MqttClient) {
+    const limits = client.serverProperties;
+    this.#client = client;
+    this.#window = Math.min(WINDOW, limits?.receiveMaximum ?? WINDOW);
+    this.#largest = limits?.maximumPacketSize ?? Number.POSITIVE_INFINITY;
+  }
+
+  publish(topic: string, payload: Uint8Array, options: PublishOptions): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#accept({ topic, payload, options, settle: (error) => (error === undefined ? resolve() : reject(error)) });
     });
   }
 
-  function advance(): void {
-    while (unacknowledged < window) {
-      const job = waiting.shift();
+  abandon(reason: string): void {
+    this.#over = reason;
+    for (const job of [...this.#waiting.splice(0), ...this.#inFlight]) {
+      job.settle(closed(reason));
+      if (job.id !== undefined) this.#client.removeOutgoingMessage(job.id);
+    }
+  }
+
+  #accept(job: Job): void {
+    const size = utf8(job.topic).length + job.payload.length + PACKET_OVERHEAD;
+    if (this.#over !== undefined) job.settle(closed(this.#over));
+    else if (size > this.#largest) job.settle(refused(PACKET_TOO_LARGE));
+    else if (job.options.qos === 0) this.#start(job, () => {});
+    else {
+      this.#waiting.push(job);
+      this.#advance();
+    }
+  }
+
+  #advance(): void {
+    while (this.#unacknowledged < this.#window) {
+      const job = this.#waiting.shift();
       if (job === undefined) return;
-      unacknowledged++;
-      start(job, () => {
-        unacknowledged--;
-        advance();
+      this.#unacknowledged++;
+      this.#start(job, () => {
+        this.#unacknowledged--;
+        this.#advance();
       });
     }
   }
 
-  function accept(job: Job): void {
-    if (over !== undefined) job.settle(closed(over));
-    else if (utf8(job.topic).length + job.payload.length + PACKET_OVERHEAD > largest)
-      job.settle(refused(PACKET_TOO_LARGE));
-    else if (job.options.qos === 0) start(job, () => {});
-    else {
-      waiting.push(job);
-      advance();
-    }
+  #start(job: Job, then: () => void): void {
+    this.#inFlight.add(job);
+    send(this.#client, job, (error) => {
+      this.#inFlight.delete(job);
+      job.settle(error);
+      then();
+    });
   }
-
-  return {
-    publish: (topic, payload, options) =>
-      new Promise((resolve, reject) => {
-        accept({ topic, payload, options, settle: (error) => (error === undefined ? resolve() : reject(error)) });
-      }),
-    abandon(reason) {
-      over = reason;
-      for (const job of [...waiting.splice(0), ...inFlight]) {
-        job.settle(closed(reason));
-        if (job.id !== undefined) client.removeOutgoingMessage(job.id);
-      }
-    },
-  };
 }
 
 function send(client: MqttClient, job: Job, done: (error?: SealMQError) => void): void {

@@ -1,5 +1,5 @@
 import type { IConnackPacket, MqttClient } from 'mqtt';
-import { SealMQError } from '../../errors.js';
+import { isSealMQError, SealMQError } from '../../errors.js';
 import type { ConnectionState, PublishOptions, Transport, TransportHandlers } from '../../ports/transport.js';
 import { hookIntake, oneAtATime, type Verdict } from './intake.js';
 import { withoutDelay } from './link.js';
@@ -112,7 +112,7 @@ export class SharedTransport implements Transport {
     this.#skipped = false;
     this.#trouble = undefined;
     this.#opening.answered();
-    if (!this.#subscribed || !connack.sessionPresent) void this.#subscribe();
+    void this.#subscribe(connack.sessionPresent);
     if (this.#phase === 'on') this.#connected(connack.sessionPresent);
   }
 
@@ -144,13 +144,16 @@ export class SharedTransport implements Transport {
   }
 
   /** Never rejects. */
-  async #subscribe(): Promise<void> {
+  async #subscribe(sessionPresent: boolean): Promise<void> {
+    if (this.#subscribed && sessionPresent) return;
+    this.#subscribed = false;
     try {
       await subscribe(this.#client, this.#filters);
       this.#subscribed = true;
       this.#opening.succeed();
     } catch (error) {
-      if (!(error instanceof SealMQError) || error.code !== 'TRANSPORT_REFUSED') return;
+      // Otherwise the connection is over, and the next one tries again.
+      if (!isSealMQError(error, 'TRANSPORT_REFUSED')) return;
       if (this.#opening.pending) this.#finish(error);
       else this.#disconnected(error.message);
     }
