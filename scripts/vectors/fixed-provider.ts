@@ -113,7 +113,7 @@ function signFixed(native: CryptoProvider, key: PrivateKey, data: Uint8Array, sa
   if (key.algorithm === 'Ed25519') return atOnce(native.sign(key, data));
   const coseKey = atOnce(native.exportPrivateKey(key));
   if (salt) return pssSign(coseKey, data, salt);
-  return p256.sign(data, decodePrivateKey(coseKey).secrets.d, { prehash: true, lowS: false });
+  return p256.sign(data, decodePrivateKey(coseKey).secrets.d, { prehash: true, lowS: true });
 }
 
 /** The key pair of a given scalar on the curve of `publicKey`. */

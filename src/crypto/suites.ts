@@ -5,6 +5,7 @@ import { encodeProtected } from '../cose/header.js';
 import { kdfContext } from '../cose/kdf-context.js';
 import { MAX_RSA_BYTES, MIN_RSA_BYTES, type PublicKey, publicKeyMap, readPublicKey } from '../cose/key.js';
 import { Algorithm, Header } from '../cose/labels.js';
+import { lowS } from './low-s.js';
 import type { CryptoProvider, KeyManagementName, PrivateKey, SignatureName } from './provider.js';
 import { type Steps, step } from './steps.js';
 
@@ -14,6 +15,11 @@ export interface SignatureAlgorithm {
   /** COSE `alg`. */
   readonly alg: number;
   matches(key: PublicKey): boolean;
+  /**
+   * The one form of a signature that the profile knows. A stranger who could turn a valid signature into another valid one
+   * would change the hash of a signed record, and so forge evidence of two records of one version.
+   */
+  canonical(signature: Uint8Array): Uint8Array;
 }
 
 /** The parts of a COSE recipient that carry the wrapped content encryption key. */
@@ -110,11 +116,21 @@ const rsaesOaep256: KeyManagementAlgorithm = {
   },
 };
 
+/** RFC 8032 §5.1.7 and RFC 8017 §8.1.2 admit one form only, and the backends check it. */
+function asItIs(signature: Uint8Array): Uint8Array {
+  return signature;
+}
+
 /** The signature algorithms. A new one is a new row. */
 export const signatureAlgorithms: readonly SignatureAlgorithm[] = [
-  { name: 'Ed25519', alg: Algorithm.Ed25519, matches: (key) => key.kty === 'OKP' && key.crv === 'Ed25519' },
-  { name: 'ESP256', alg: Algorithm.ESP256, matches: (key) => key.kty === 'EC2' },
-  { name: 'PS256', alg: Algorithm.PS256, matches: (key) => key.kty === 'RSA' },
+  {
+    name: 'Ed25519',
+    alg: Algorithm.Ed25519,
+    matches: (key) => key.kty === 'OKP' && key.crv === 'Ed25519',
+    canonical: asItIs,
+  },
+  { name: 'ESP256', alg: Algorithm.ESP256, matches: (key) => key.kty === 'EC2', canonical: lowS },
+  { name: 'PS256', alg: Algorithm.PS256, matches: (key) => key.kty === 'RSA', canonical: asItIs },
 ];
 
 /** The ways to wrap a key. A new one is a new row (X-Wing and HPKE are reserved). */

@@ -56,11 +56,13 @@ export function* sign(provider: CryptoProvider, key: PrivateKey, draft: Signatur
   ]);
   const prepared = prepareSign1(header, draft.detached ? null : draft.payload);
   const toBeSigned = sigStructure(prepared.protectedBytes, externalAad(draft), draft.payload);
-  return encodeSign1({ ...prepared, signature: yield* step(provider.sign(key, toBeSigned)) });
+  const signature = algorithm.canonical(yield* step(provider.sign(key, toBeSigned)));
+  return encodeSign1({ ...prepared, signature });
 }
 
 /**
- * Whether `message` is `key`'s signature in this context: `alg` and `kid` must be the key's, and the signature valid.
+ * Whether `message` is `key`'s signature in this context: `alg` and `kid` must be the key's, and the signature valid and
+ * in its canonical form.
  *
  * @param detachedPayload - the payload where the message does not carry it
  */
@@ -76,6 +78,7 @@ export function* verify(
   const kid = message.protectedHeader.get(Header.kid);
   if (!payload || !algorithm?.matches(key) || !(kid instanceof Uint8Array)) return false;
   if (!equal(kid, yield* keyThumbprint(provider, key))) return false;
+  if (!equal(algorithm.canonical(message.signature), message.signature)) return false;
   const toBeSigned = sigStructure(message.protectedBytes, externalAad(context), payload);
   return yield* step(provider.verify(algorithm.name, key, toBeSigned, message.signature));
 }

@@ -54,17 +54,10 @@ export const encrypts: fc.Arbitrary<Encrypt> = fc
     recipientsBytes: encodeRecipients(list),
   }));
 
-const okpKeys = fc.record<PublicKey>({
-  kty: fc.constant('OKP'),
-  crv: fc.constantFrom('X25519', 'Ed25519'),
-  x: bytesOf(32),
-});
-const ec2Keys = fc.record<PublicKey>({
-  kty: fc.constant('EC2'),
-  crv: fc.constant('P-256'),
-  x: bytesOf(32),
-  y: bytesOf(32),
-});
+const okpKeys = fc
+  .tuple(fc.constantFrom('X25519' as const, 'Ed25519' as const), bytesOf(32))
+  .map(([crv, x]): PublicKey => ({ kty: 'OKP', crv, x }));
+const ec2Keys = fc.tuple(bytesOf(32), bytesOf(32)).map(([x, y]): PublicKey => ({ kty: 'EC2', crv: 'P-256', x, y }));
 const rsaKeys = fc
   .tuple(fc.integer({ min: 384, max: 512 }), fc.integer({ min: 128, max: 255 }))
   .map(

@@ -47,7 +47,7 @@ export interface Forgery {
 
 /** The sealed message of a forgery. */
 export async function forge(forgery: Forgery): Promise<Uint8Array> {
-  const { from, audience, family = 'message' } = forgery;
+  const { audience, family = 'message' } = forgery;
   const cek = native.randomBytes(32);
   const wrapped = await Promise.all(forgery.to.map((key) => wrap(key, cek)));
   const recipientsBytes = encodeRecipients(forgery.changeRecipients?.(wrapped) ?? wrapped);
@@ -57,7 +57,6 @@ export async function forge(forgery: Forgery): Promise<Uint8Array> {
   const outerAudience = forgery.outerAudience === undefined ? (audience as string) : forgery.outerAudience;
   return encryptByHand(plaintext, cek, recipientsBytes, {
     ...forgery,
-    from,
     family: forgery.outerFamily ?? family,
     outerAudience,
   });

@@ -8,7 +8,7 @@ import { contextOf, NOW, native, type Party, party, thumbprintOf } from './parti
 const PAYLOAD = utf8('the drawing is in the second drawer');
 
 function holds(bytes: Uint8Array, part: Uint8Array): boolean {
-  return Buffer.from(bytes).includes(part);
+  return Buffer.from(bytes).includes(Buffer.from(part));
 }
 
 describe.each(suites)('a message of suite $name', async ({ name }) => {

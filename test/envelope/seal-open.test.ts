@@ -71,7 +71,7 @@ describe('payloads', () => {
     const [alice, bob] = await Promise.all([party('alice', provider), party('bob', provider)]);
     const payloads = fc.oneof(fc.uint8Array({ maxLength: 400 }), fc.uint8Array({ minLength: 4000, maxLength: 5000 }));
     await fc.assert(
-      fc.asyncProperty(payloads, fc.constantFrom(false, 0, 256, 1000), async (payload, padding) => {
+      fc.asyncProperty(payloads, fc.constantFrom<number | false>(false, 0, 256, 1000), async (payload, padding) => {
         const keys = { signKey: alice.signKey, recipients: [bob.sealKey.publicKey] };
         const sealed = await seal(provider, { ...draft, payload, padding }, keys);
         const outcome = await open(provider, sealed, contextOf(bob, [alice]));

@@ -23,7 +23,7 @@ describe('addresses', () => {
     ['', 'Alice', 'é', 'a b', ' a', 'a ', 'a\n', '\na', 'a\u0000', 'a/b', 'a+', '#', '$SYS', '.a', '-a', '_a', 'a%2fb'],
     ['..', '.', `a${'b'.repeat(64)}`, 'room', 'group', 'relay', '~', `~${'a'.repeat(51)}`, `~${'a'.repeat(53)}`],
     [`~${'A'.repeat(52)}`, `~${'1'.repeat(52)}`, '\ufeffalice', 'ａlice', 'a\u0301'],
-    [null, undefined, 7, ['alice'], { toString: () => 'alice' }],
+    [null, undefined, 7, ['alice'], { toString: (): string => 'alice' }],
   ])('%j and the like are none', (...values) => {
     for (const value of values) {
       expect(isAddress(value)).toBe(false);

@@ -2,6 +2,7 @@ import { run, type Steps } from '../../src/crypto/steps.js';
 import type { SuiteName } from '../../src/crypto/suites.js';
 import {
   type Account,
+  addDevice,
   createAccount,
   type DeviceEntry,
   type DeviceKeys,
@@ -57,4 +58,9 @@ export function contentOf(record: KeyRecord): RecordContent {
 /** Another record by the same identity key. */
 export function resigned({ identityKey, record }: Account, changes: Partial<RecordContent>): KeyRecord {
   return now(signRecord(native, identityKey, { ...contentOf(record), ...changes }));
+}
+
+/** Adds a fresh device to the account. */
+export function addDeviceOf(owner: Account): RecordEdit {
+  return addDevice(device(owner).entry);
 }

@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { type CborMap, type CborValue, decodeCbor, encodeCbor, Tagged } from '../../src/bytes/cbor.js';
+import { toMap } from '../../src/bytes/fields.js';
+import { type PublicKey, publicKeyMap } from '../../src/cose/key.js';
 import { Header } from '../../src/cose/labels.js';
-import { decodeSign1, encodeSign1 } from '../../src/cose/sign1.js';
+import { decodeSign1, encodeSign1, prepareSign1 } from '../../src/cose/sign1.js';
 import { run } from '../../src/crypto/steps.js';
 import { type SuiteName, suites } from '../../src/crypto/suites.js';
+import { keyThumbprint } from '../../src/crypto/thumbprints.js';
 import {
   createAccount,
   enterDevice,
@@ -249,6 +252,31 @@ describe("a device's proof", () => {
     const payload = encodeCbor('anything');
     const proof = now(sign(native, keys.signKey, { purpose: 'device-proof', payload }));
     expect(withEntry({ ...entry, proof })).toBe('VERIFY_SIGNATURE');
+  });
+});
+
+describe.each(backends)('on $name', (provider) => {
+  test('device keys that are no points of their curve are refused, and no rejection stays unattended', async () => {
+    const offCurve = (byte: number): PublicKey => {
+      const x = new Uint8Array(32).fill(byte);
+      return { kty: 'EC2', crv: 'P-256', x, y: x };
+    };
+    const entryOf = (id: string, signKey: PublicKey): CborValue => {
+      const kid = now(keyThumbprint(native, signKey));
+      const header = new Map<number, CborValue>([
+        [Header.alg, -9],
+        [Header.kid, kid],
+      ]);
+      const proof = encodeSign1({ ...prepareSign1(header, null), signature: new Uint8Array(64).fill(1) });
+      const sealKey = publicKeyMap(device(alice).entry.sealKey);
+      return toMap({ id, signKey: publicKeyMap(signKey), sealKey, notBefore: NOW, proof });
+    };
+    const devices = [entryOf('a'.repeat(16), offCurve(1)), entryOf('b'.repeat(16), offCurve(3))];
+    const bytes = signedPayload((content) => content.set('devices', devices));
+    expect(await codeOfAsync(() => run(verifyRecord(provider, bytes)))).toBe('DECODE_KEY');
+    const garbage = toMap({ ...Object.fromEntries(devices[1] as Map<string, CborValue>), proof: new Uint8Array(3) });
+    const worse = signedPayload((content) => content.set('devices', [devices[0] as CborValue, garbage]));
+    expect(await codeOfAsync(() => run(verifyRecord(provider, worse)))).toBe('DECODE_CBOR');
   });
 });
 

@@ -49,14 +49,14 @@ export interface OpenContext {
   readonly maxSealedBytes?: number;
 }
 
-/** What came of opening a message. Everything but `opened` is final: the same bytes never open later. */
+/** What came of opening a message. All but `opened` and a sender or key that is not known yet are final. */
 export type OpenOutcome =
   | { readonly kind: 'opened'; readonly message: OpenedMessage }
   /** Does not parse under the profile. */
   | { readonly kind: 'malformed'; readonly error: SealMQError }
-  /** Sealed to other devices, or moved here from another topic and so not openable. */
+  /** Sealed to other devices. */
   | { readonly kind: 'not-for-me' }
-  /** Did not decrypt, or not signed by the one it names, or signed for another receiver or set of readers. */
+  /** Did not decrypt (tampered with, or moved here from another topic), or not signed by the one it names, or signed for another receiver or set of readers. */
   | { readonly kind: 'unverifiable'; readonly error: SealMQError; readonly from?: string }
   | { readonly kind: 'sender-refused'; readonly reason: SenderRefusal; readonly from: string }
   | { readonly kind: 'expired'; readonly message: OpenedMessage }

@@ -86,13 +86,17 @@ export function* verifyRecord(provider: CryptoProvider, bytes: Uint8Array): Step
   const context = { address: content.address, identity };
   const proofs = yield* all(content.devices.map((device) => run(verifyProof(provider, device, context))));
   if (proofs.includes(false)) throw new SealMQError('VERIFY_SIGNATURE');
-  yield* refuseSharedKeys(provider, content.devices);
+  yield* refuseSharedKeys(provider, identity, content.devices);
   return { ...content, bytes, hash: yield* step(provider.sha256(bytes)), identity };
 }
 
-/** A key that stands under two entries would make it ambiguous whether it is revoked. */
-function* refuseSharedKeys(provider: CryptoProvider, devices: readonly DeviceEntry[]): Steps<void> {
-  const seen: Uint8Array[] = [];
+/** A key that stands under two entries, or is the identity key as well, would make it ambiguous whether it is revoked. */
+function* refuseSharedKeys(
+  provider: CryptoProvider,
+  identity: Uint8Array,
+  devices: readonly DeviceEntry[],
+): Steps<void> {
+  const seen: Uint8Array[] = [identity];
   for (const key of devices.flatMap(({ signKey, sealKey }) => [signKey, sealKey])) {
     const thumbprint = yield* keyThumbprint(provider, key);
     if (seen.some((other) => equal(other, thumbprint))) throw new SealMQError('DECODE_RECORD', 'a key stands twice');

@@ -1,0 +1,83 @@
+import { fromBase64url, toBase64url } from '../../src/bytes/base64url.js';
+import { equal } from '../../src/bytes/bytes.js';
+import { type CborMap, decodeCbor, encodeCbor } from '../../src/bytes/cbor.js';
+import { decodeEncrypt, encodeEncrypt } from '../../src/cose/encrypt.js';
+import { decodePrivateKey, encodePrivateKey, publicKeyMap, readPublicKey } from '../../src/cose/key.js';
+import { decodeSign1, encodeSign1 } from '../../src/cose/sign1.js';
+import { nativeProvider } from '../../src/crypto/native.js';
+import { nobleProvider } from '../../src/crypto/noble.js';
+import type { CryptoProvider } from '../../src/crypto/provider.js';
+import { SealMQError } from '../../src/errors.js';
+import { decodeClaims, encodeClaims } from '../../src/protocol/envelope/claims.js';
+import { type OpenOutcome, openSync } from '../../src/protocol/envelope/index.js';
+import { parseSealed } from '../../src/protocol/envelope/profile.js';
+import { verifyRecord } from '../../src/protocol/identity/index.js';
+import { now, receiver } from './receiver.js';
+import { recordOver, sealedOver, signedOver } from './signed-inputs.js';
+
+/**
+ * What reads bytes of strangers. A decoder answers one word for what it read or throws a SealMQError, nothing else; where
+ * it can be said what the value must look like when it is written again, it is compared.
+ */
+export type Decoder = (input: Uint8Array) => string;
+
+const native = nativeProvider();
+const noble = nobleProvider();
+const open = (provider: CryptoProvider, input: Uint8Array) => inAWord(openSync(provider, input, receiver(provider)));
+
+/** Every decoder by the name of its folder in the corpus. */
+export const decoders: Readonly<Record<string, Decoder>> = {
+  base64url(input) {
+    const text = Buffer.from(input).toString('latin1');
+    return same(toBase64url(fromBase64url(text)), text);
+  },
+  cbor: (input) => same(encodeCbor(decodeCbor(input)), input),
+  sign1: (input) => same(encodeSign1(decodeSign1(input)), input),
+  encrypt: (input) => same(encodeEncrypt(decodeEncrypt(input, 256)), input),
+  'public-key': (input) => same(encodeCbor(publicKeyMap(readPublicKey(decodeCbor(input)))), input),
+  'private-key'(input) {
+    const { publicKey, secrets } = decodePrivateKey(input);
+    return same(encodePrivateKey(publicKey, secrets), input);
+  },
+  claims(input) {
+    const claims = encodeClaims(decodeClaims(decodeCbor(input) as CborMap));
+    return same(encodeCbor(encodeClaims(decodeClaims(claims))), encodeCbor(claims));
+  },
+  sealed: (input) => same(encodeEncrypt(parseSealed(input).message), input),
+  record: (input) => same(now(verifyRecord(native, input)).bytes, input),
+  'record-noble': (input) => same(now(verifyRecord(noble, input)).bytes, input),
+  'record-content': (input) => same(now(verifyRecord(native, recordOver(input))).bytes, recordOver(input)),
+  'signed-part': (input) => open(native, sealedOver(input)),
+  'signed-header': (input) => open(native, sealedOver(signedOver(input))),
+  open: (input) => open(native, input),
+  'open-noble': (input) => open(noble, input),
+};
+
+/** What came of an input: one word, or an error that no decoder may throw. */
+export type Finding = { readonly word: string } | { readonly error: unknown };
+
+/** Gives `input` to `decoder`. */
+export function examine(decoder: Decoder, input: Uint8Array): Finding {
+  const before = input.slice();
+  try {
+    const word = decoder(input);
+    return equal(before, input) ? { word } : { error: new TypeError('the input was changed') };
+  } catch (error) {
+    return error instanceof SealMQError ? { word: inFileNames(error.code) } : { error };
+  }
+}
+
+function same(written: Uint8Array | string, read: Uint8Array | string): string {
+  const alike = typeof written === 'string' || typeof read === 'string' ? written === read : equal(written, read);
+  if (!alike) throw new TypeError('what was read is written otherwise');
+  return 'read';
+}
+
+function inAWord(outcome: OpenOutcome): string {
+  const { kind } = outcome;
+  return 'error' in outcome ? `${kind}-${inFileNames(outcome.error.code)}` : kind;
+}
+
+function inFileNames(code: string): string {
+  return code.toLowerCase().replaceAll('_', '-');
+}

@@ -1,0 +1,110 @@
+import { toBase64url } from '../../src/bytes/base64url.js';
+import { type CborMap, decodeCbor, encodeCbor } from '../../src/bytes/cbor.js';
+import { encodePublicKey } from '../../src/cose/key.js';
+import { decodeSign1 } from '../../src/cose/sign1.js';
+import { nativeProvider } from '../../src/crypto/native.js';
+import { encodeClaims } from '../../src/protocol/envelope/claims.js';
+import { type Draft, sealSync } from '../../src/protocol/envelope/index.js';
+import {
+  addDevice,
+  createAccount,
+  enterDevice,
+  generateDeviceKeys,
+  nextRecord,
+  retireDevice,
+  signRecord,
+  vouchForIdentity,
+} from '../../src/protocol/identity/index.js';
+import { atOnce, device, identityKey, NOW, now, record, sealKeys } from './receiver.js';
+import { headerSeeds, signedOver } from './signed-inputs.js';
+
+const native = nativeProvider();
+
+/** Valid inputs of each decoder, to begin the mutations with. */
+export function seeds(): Readonly<Record<string, readonly Uint8Array[]>> {
+  const records = recordSeeds();
+  const sealed = sealedSeeds();
+  const claims = claimSeeds();
+  const sign1s = records.flatMap((bytes) => [bytes, ...proofsIn(bytes)]);
+  const publicKeys = [identityKey, device.sealKey, ...sealKeys(native)].map(({ publicKey }) =>
+    encodePublicKey(publicKey),
+  );
+  const privateKeys = [identityKey, ...sealKeys(native), rsaKey()].map((key) => atOnce(native.exportPrivateKey(key)));
+  return {
+    base64url: records.map((bytes) => new Uint8Array(Buffer.from(toBase64url(bytes), 'latin1'))),
+    cbor: [...records, ...sealed, ...claims, ...publicKeys],
+    sign1: sign1s,
+    encrypt: sealed,
+    'public-key': [...publicKeys, encodePublicKey(rsaKey().publicKey)],
+    'private-key': privateKeys,
+    claims,
+    sealed,
+    record: records,
+    'record-noble': records,
+    'record-content': records.slice(0, 3).map(payloadOf),
+    'signed-part': headerSeeds().map(signedOver),
+    'signed-header': headerSeeds(),
+    open: sealed,
+    'open-noble': sealed,
+  };
+}
+
+function sealedSeeds(): Uint8Array[] {
+  const recipients = sealKeys(native).map(({ publicKey }) => publicKey);
+  const drafts: Draft[] = [
+    { from: 'alice', audience: 'bob', issuedAt: NOW, payload: Uint8Array.of(1, 2, 3), padding: false },
+    { from: 'alice', audience: ['bob', 'carol'], issuedAt: NOW, payload: new Uint8Array(0), seq: [1, 2], stream: 7 },
+  ];
+  const { signKey } = device;
+  return drafts.flatMap((draft) => [
+    sealSync(native, draft, { signKey, recipients: recipients.slice(0, 1) }),
+    sealSync(native, draft, { signKey, recipients: recipients.slice(1) }),
+    sealSync(native, draft, { signKey, recipients: [...recipients, rsaKey().publicKey] }),
+  ]);
+}
+
+function claimSeeds(): Uint8Array[] {
+  const id = new Uint8Array(16);
+  const common = { from: 'alice', issuedAt: NOW, id };
+  return [
+    encodeClaims({ ...common, audience: 'bob' }),
+    encodeClaims({ ...common, audience: ['bob', 'carol'], seq: [1, 2], stream: 1, expiresAt: NOW }),
+    encodeClaims({ ...common, audience: 'bob', contentType: 'image/png', channel: 'a/b', to: 'carol', version: 3 }),
+    encodeClaims({ ...common, audience: 'bob', contentType: 'application/json', inReplyTo: id, seq: 1 }),
+  ].map(encodeCbor);
+}
+
+function recordSeeds(): Uint8Array[] {
+  const keys = now(generateDeviceKeys(native, 'P256-ESP256'));
+  const entry = now(
+    enterDevice(native, keys, { address: 'alice', identity: record.identity }, { notBefore: NOW, name: 'x' }),
+  );
+  const second = now(nextRecord(native, identityKey, record, addDevice(entry), NOW));
+  const third = now(nextRecord(native, identityKey, second, retireDevice(keys.id, NOW), NOW));
+  const successor = now(createAccount(native, { address: 'alice', now: NOW }));
+  const { bytes: _, hash: _hash, identity: _identity, ...content } = successor.record;
+  const identityChange = now(vouchForIdentity(native, identityKey, 'alice', successor.identityKey.publicKey));
+  const version = { version: 4, previous: third.hash, identityChange };
+  const changed = now(signRecord(native, successor.identityKey, { ...content, ...version }));
+  return [record, second, third, changed].map(({ bytes }) => bytes);
+}
+
+function proofsIn(bytes: Uint8Array): Uint8Array[] {
+  const content = decodeCbor(payloadOf(bytes)) as CborMap;
+  return (content.get('devices') as CborMap[]).map((device) => device.get('proof') as Uint8Array);
+}
+
+function payloadOf(message: Uint8Array): Uint8Array {
+  return decodeSign1(message).payload ?? new Uint8Array(0);
+}
+
+let rsa: ReturnType<typeof makeRsaKey> | undefined;
+
+function rsaKey() {
+  rsa ??= makeRsaKey();
+  return rsa;
+}
+
+function makeRsaKey() {
+  return atOnce(native.generateKey('RSA-OAEP-256'));
+}

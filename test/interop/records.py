@@ -1,0 +1,201 @@
+"""Key records (section 7) and the statements of the key directory (section 8)."""
+
+import re
+from dataclasses import dataclass
+
+from cbor_strict import decode, decode_map, encode, is_bytes, is_integer, is_text, need
+from cose import KID, Unverified, is_address, read_whole_sign1, verify_for
+from keys import PublicKey, sealing_key, sha256, signing_key
+
+MAX_RECORD = 65_536
+MAIL_IN_FLIGHT = 3_888_000
+DEVICE_ID = re.compile("[a-z2-7]{16}")
+
+
+@dataclass(frozen=True)
+class Device:
+    """An entry of a record."""
+
+    entry: dict
+    sign: PublicKey
+    seal: PublicKey
+
+    def standing(self, now: int) -> str:
+        """Section 7.5: `active`, `good`, `retired` or `revoked`."""
+        not_after = self.entry.get("notAfter")
+        if "revokedAt" in self.entry:
+            return "revoked"
+        if not_after is None or not_after > now:
+            return "active"
+        return "good" if now <= not_after + MAIL_IN_FLIGHT else "retired"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record that verified."""
+
+    content: dict
+    payload: bytes
+    hash: bytes
+    identity_key: PublicKey
+    devices: "list[Device]"
+
+    def sender_key(self, kid: bytes, now: int) -> "PublicKey | str":
+        """Step 9 of section 5.7: the key of a sender, or the reason why there is none."""
+        for device in self.devices:
+            if device.sign.thumbprint == kid:
+                standing = device.standing(now)
+                return device.sign if standing in ("active", "good") else standing
+        return "unknown-key"
+
+
+def verify_record(data: bytes) -> Record:
+    """Section 7.4, in its order."""
+    need(len(data) <= MAX_RECORD, "a record that is too long")
+    sign1 = read_whole_sign1(data, detached=False)
+    need(sign1.unprotected == {}, "an unprotected header in a record")
+    content = decode_map(sign1.payload)
+    check_form(content)
+    identity_key = signing_key(content.get("identityKey"))
+    devices = [read_device(entry) for entry in content["devices"]]
+    verify_for("record", sign1, identity_key, sign1.payload)
+    for device in devices:
+        payload = device_proof_payload(content["address"], identity_key, device)
+        verify_for("device-proof", read_whole_sign1(device.entry["proof"], detached=True), device.sign, payload)
+    prints = [key.thumbprint for device in devices for key in (device.sign, device.seal)]
+    need(len(set(prints)) == len(prints), "a key twice")
+    return Record(content, sign1.payload, sha256(data), identity_key, devices)
+
+
+def check_form(content: dict) -> None:
+    """The form of section 7.1 but for keys and devices."""
+    need(all(type(key) is str for key in content), "a key of a record that is no text")
+    need(is_address(content.get("address")), "address")
+    need(is_integer(content.get("version"), 1), "version")
+    need(is_integer(content.get("issuedAt"), 0) and is_integer(content.get("expiresAt"), 0), "times")
+    need(("previous" in content) == (content["version"] > 1), "previous in version 1, or not in a later one")
+    need("previous" not in content or is_bytes(content["previous"], 32), "previous")
+    capabilities = content.get("capabilities")
+    need(type(capabilities) is dict, "capabilities")
+    for name in ("profiles", "suites"):
+        names = capabilities.get(name)
+        need(type(names) is list and len(names) <= 32 and all(is_text(each, 1, 64) for each in names), name)
+    devices = content.get("devices")
+    need(type(devices) is list and 1 <= len(devices) <= 64, "devices")
+    if "identityChange" in content:
+        read_whole_sign1(content["identityChange"], detached=True)
+
+
+def read_device(entry: object) -> Device:
+    need(type(entry) is dict and all(type(key) is str for key in entry), "a device that is no map with text keys")
+    need(is_text(entry.get("id")) and DEVICE_ID.fullmatch(entry["id"]), "id")
+    need("name" not in entry or is_text(entry["name"], 1, 64), "name")
+    need(is_integer(entry.get("notBefore"), 0), "notBefore")
+    need(all(is_integer(entry[name], 0) for name in ("notAfter", "revokedAt") if name in entry), "times of a device")
+    read_whole_sign1(entry.get("proof"), detached=True)
+    return Device(entry, signing_key(entry.get("signKey")), sealing_key(entry.get("sealKey")))
+
+
+def device_proof_payload(address: str, identity_key: PublicKey, device: Device) -> bytes:
+    """What a device proof is over, in the order of the encoded keys (section 7.2)."""
+    content = {"id": device.entry["id"], "address": address, "sealKey": device.seal.params}
+    return encode({**content, "signKey": device.sign.params, "identity": identity_key.thumbprint})
+
+
+def identity_change_payload(address: str, identity_key: PublicKey) -> bytes:
+    """What an identity change is over (section 7.3)."""
+    return encode({"address": address, "identityKey": identity_key.params})
+
+
+def succession(known: "Record | None", following: Record) -> dict:
+    """What a record is to the one accepted last: the first line of the table in section 7.4 that applies."""
+    if known is None:
+        return {"kind": "first"}
+    if following.content["address"] != known.content["address"]:
+        return {"kind": "wrong-address"}
+    if following.hash == known.hash:
+        return {"kind": "unchanged"}
+    version, known_version = following.content["version"], known.content["version"]
+    if following.identity_key.thumbprint != known.identity_key.thumbprint:
+        return {"kind": "identity-changed", "vouched": version > known_version and is_vouched(known, following)}
+    if version < known_version:
+        return {"kind": "rollback"}
+    if version == known_version or (version == known_version + 1 and following.content["previous"] != known.hash):
+        return {"kind": "conflict"}
+    dropped = [
+        name
+        for list_name in ("profiles", "suites")
+        for name in known.content["capabilities"][list_name]
+        if name not in following.content["capabilities"][list_name]
+    ]
+    return {"kind": "newer", "dropped": dropped}
+
+
+def is_vouched(known: Record, following: Record) -> bool:
+    """Whether the known identity key vouches for the one of the following record."""
+    if "identityChange" not in following.content:
+        return False
+    payload = identity_change_payload(following.content["address"], following.identity_key)
+    change = read_whole_sign1(following.content["identityChange"], detached=True)
+    try:
+        verify_for("identity-change", change, known.identity_key, payload)
+    except Unverified:
+        return False
+    return True
+
+
+def is_seconds(value: object) -> bool:
+    return is_integer(value, 0)
+
+
+def are_keys(value: object) -> bool:
+    return type(value) is list and 1 <= len(value) <= 8 and all(signing_key(params) for params in value)
+
+
+STATEMENTS = {  # section 8; "?" marks what may be absent
+    "freshness": {
+        "address": is_address,
+        "record": lambda value: is_bytes(value, 32),
+        "version": is_seconds,
+        "servedAt": is_seconds,
+        "maxAge": is_seconds,
+    },
+    "negative": {"address": is_address, "servedAt": is_seconds, "maxAge": is_seconds},
+    "time": {"nonce": lambda value: is_bytes(value, *range(16, 65)), "now": is_seconds},
+    "key-list": {"keys": are_keys, "issuedAt": is_seconds, "?expiresAt": is_seconds},
+}
+
+
+def verify_statement(purpose: str, data: bytes, key: PublicKey) -> dict:
+    """The content of a statement of the directory that is signed by `key`."""
+    sign1 = read_whole_sign1(data, detached=False)
+    content = decode_map(sign1.payload)
+    need(all(type(name) is str for name in content), "a key of a statement that is no text")
+    for name, is_right in STATEMENTS[purpose].items():
+        optional, name = name.startswith("?"), name.lstrip("?")
+        need((optional and name not in content) or (name in content and is_right(content[name])), name)
+    verify_for(purpose, sign1, key, sign1.payload)
+    return content
+
+
+def follow_key_lists(chain: bytes, pinned: bytes) -> "list[PublicKey]":
+    """Section 8.4: the keys that are trusted behind a chain of lists, beginning with one pinned thumbprint."""
+    lists = decode(chain)
+    need(type(lists) is list and 1 <= len(lists) <= 16, "a chain of key lists")
+    trusted, keys, issued_at = {pinned}, [], 0
+    for data in lists:
+        sign1 = read_whole_sign1(data, detached=False)
+        named = decode_map(sign1.payload).get("keys")
+        need(are_keys(named), "keys")
+        listed = [signing_key(params) for params in named]
+        kid = sign1.header[KID]
+        signer = next((key for key in keys + listed if key.thumbprint == kid), None)
+        if signer is None or kid not in trusted:
+            continue
+        try:
+            content = verify_statement("key-list", data, signer)
+        except Unverified:
+            continue
+        if content["issuedAt"] >= issued_at:
+            keys, issued_at, trusted = listed, content["issuedAt"], {key.thumbprint for key in listed}
+    return keys
