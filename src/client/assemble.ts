@@ -19,10 +19,14 @@ import type { MessengerEvents } from './messenger-events.js';
 import { type Opener, startOpener } from './opener.js';
 import { type MessengerOptions, withDefaults } from './options.js';
 import { type Outbox, openOutbox } from './outbox.js';
-import { receive } from './receive.js';
-import { createSeen } from './seen.js';
+import { createReceipts, type Receipts } from './receipts.js';
+import { type ReceiveState, receive } from './receive.js';
+import { createRedelivery, type Redelivery } from './redelivery.js';
+import { createSeen, type Seen } from './seen.js';
 import { createSendCounters, type SendCounters } from './send-counters.js';
+import { openSentBox, type SentBox } from './sent-box.js';
 import { openState, type State } from './state.js';
+import { createTracking, type Tracking } from './tracking.js';
 
 /** The running parts of one messenger. */
 export interface Parts {
@@ -30,6 +34,8 @@ export interface Parts {
   readonly clock: DirectoryClock;
   readonly outbox: Outbox;
   readonly counters: SendCounters;
+  readonly tracking: Tracking;
+  readonly sentBox: SentBox;
   readonly inbox: Inbox;
   readonly delivery: Delivery;
   connection(): ConnectionState['state'];
@@ -77,6 +83,7 @@ async function assembleWith(settings: Settings, releases: Releases): Promise<Par
   const { topicPrefix, padding, maxPayloadBytes, maxSealedBytes } = settings;
   const context: Context = {
     ...{ provider, account, keys, store: state.store, events, topicPrefix, padding, maxPayloadBytes, maxSealedBytes },
+    receipts: settings.receipts,
     commit: (operations) => state.store.batch([...operations], { sync: settings.durable === 'fsync' }),
     transport: openTransport(settings, account),
     now: () => clock.now(),
@@ -92,16 +99,23 @@ async function connectParts(
   releases: Releases,
 ): Promise<Parts> {
   const { transport, account, events } = context;
-  const outbox = await openOutbox(context, settings.limits.outbox);
+  const sending = await openSending(context, settings);
+  const { outbox, redelivery, tracking } = sending;
   const inbox = await Inbox.open(context, settings.limits);
   const seen = createSeen(context.store);
-  const opener = await startOpener(context, inbox, seen, settings.quarantine);
+  const receipts = createReceipts(context, seen, settings.timing);
+  const onControl = createControlHandler(context, seen, redelivery);
+  const onArrival = settings.receipts ? receipts.note : () => {};
+  const opener = await startOpener(context, { inbox, seen, onArrival, onControl }, settings.quarantine);
   const valve = createValve(transport, inbox);
   const delivery = createDelivery(context, inbox);
   let closing = 0;
   releases.push(async () => {
     await outbox.close(closing);
+    redelivery.close();
+    await receipts.close();
     await transport.close();
+    tracking.close();
     await opener.close();
     await delivery.close();
   });
@@ -114,17 +128,20 @@ async function connectParts(
     },
     connection(change) {
       connection = change.state;
-      outbox.connected(change.state === 'connected');
-      if (change.state === 'connected') onConnected(clock, opener);
+      const up = change.state === 'connected';
+      for (const part of [outbox, receipts, redelivery]) part.connected(up);
+      if (up) onConnected(clock, opener, settings.receipts ? receipts : undefined);
       events.emit('connection', change);
     },
   };
-  const opened = transport.open([topicOf(context.topicPrefix, account.address, 'message')], handlers);
+  const families = ['message', 'control'] as const;
+  const topics = families.map((family) => topicOf(context.topicPrefix, account.address, family));
+  const opened = transport.open(topics, handlers);
   if (settings.connect === 'wait') await opened;
   else opened.catch((error) => events.emit('warning', error));
 
   return {
-    ...{ context, clock, outbox, inbox, delivery, counters: createSendCounters(context.store) },
+    ...{ ...sending, context, clock, inbox, delivery },
     connection: () => connection,
     async close(patience) {
       closing = patience;
@@ -133,9 +150,33 @@ async function connectParts(
   };
 }
 
-function onConnected(clock: DirectoryClock, opener: Opener): void {
+function onConnected(clock: DirectoryClock, opener: Opener, receipts: Receipts | undefined): void {
   void clock.refresh();
   opener.retry();
+  void receipts?.noteAll();
+}
+
+/** Outbox, sent box and what joins them. */
+async function openSending(context: Context, settings: Settings) {
+  const counters = createSendCounters(context.store);
+  const tracking = createTracking();
+  const sentBox = await openSentBox(context);
+  const outbox = await openOutbox(context, sentBox, tracking, settings.limits.outbox);
+  const { republishAfter } = settings.timing;
+  const parts = { sentBox, counters, tracking, republishAfter, isPending: outbox.isPending };
+  return { counters, tracking, sentBox, outbox, redelivery: createRedelivery(context, parts) };
+}
+
+/** Which part acts on which control message. */
+function createControlHandler(context: Context, seen: Seen, redelivery: Redelivery): ReceiveState['onControl'] {
+  return async (from, device, control) => {
+    if (control.kind === 'receipt') return redelivery.receipt(from, device, control);
+    if (control.kind === 'resend') return redelivery.resend(from, device, control);
+    const numbering = { from, device, stream: control.stream };
+    for (const range of await seen.skip(numbering, control.ranges)) {
+      context.events.emit('lost', { ...numbering, range, reason: control.reason });
+    }
+  };
 }
 
 /** Stops the flow from the broker, with the session kept, while the inbox is full. */

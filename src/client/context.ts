@@ -20,6 +20,8 @@ export interface Context {
   readonly maxSealedBytes: number;
   /** Least padded length of the signed part in bytes, or `false`. */
   readonly padding: number | false;
+  /** Whether sent messages are kept until they are receipted. */
+  readonly receipts: boolean;
   /** Writes one batch, as durable as the application asked for; batches take effect in the order of the calls. */
   commit(operations: readonly StoreOperation[]): Promise<void>;
   /** Directory time in milliseconds, as far as it is known. */

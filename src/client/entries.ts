@@ -1,5 +1,14 @@
 import { type CborValue, decodeCbor, encodeCbor } from '../bytes/cbor.js';
-import { type FieldReader, isBytes, isCounter, isText, present, readFields, toMap } from '../bytes/fields.js';
+import {
+  type FieldReader,
+  isArrayOf,
+  isBytes,
+  isCounter,
+  isText,
+  present,
+  readFields,
+  toMap,
+} from '../bytes/fields.js';
 import { MESSAGE_ID_BYTES } from '../protocol/envelope/claims.js';
 import type { Family } from '../protocol/envelope/topics.js';
 import type { MessageFields } from './message.js';
@@ -27,7 +36,10 @@ export interface OutboxEntry {
   readonly id: Uint8Array;
   readonly to: string;
   readonly topic: string;
+  readonly stream: number;
   readonly seq: number;
+  /** Devices that it is sealed to and whose receipts are waited for; none where no receipts are wanted. */
+  readonly devices: readonly string[];
   readonly sealed: Uint8Array;
   /** Seconds. */
   readonly expiresAt?: number;
@@ -75,7 +87,9 @@ export const outboxCodec = codec<OutboxEntry>('outbox entry', (fields) =>
     id: fields.required('id', isId),
     to: fields.required('to', isAnyText),
     topic: fields.required('topic', isAnyText),
+    stream: fields.required('stream', isCounter),
     seq: fields.required('seq', isCounter),
+    devices: fields.required('devices', isArrayOf(isAnyText, 256)),
     sealed: fields.required('sealed', isBytes),
     expiresAt: fields.optional('expiresAt', isCounter),
   }),

@@ -175,6 +175,11 @@ export class LocalAccount {
     this.#record = published;
   }
 
+  /** Starts a new numbering of what this store sends, greater than all before. */
+  async startStream(now: number): Promise<void> {
+    await this.#save({ ...this.#saved, stream: Math.max(now, this.#saved.stream + 1) });
+  }
+
   /** Signs and publishes the next version of our record, starting from the one that the directory has. */
   async change(edit: RecordEdit, directory: KeyCache, now: number): Promise<void> {
     const base = await this.#latest(directory);

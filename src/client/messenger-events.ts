@@ -1,5 +1,6 @@
 import type { SealMQError } from '../errors.js';
 import type { ConnectionState } from '../ports/transport.js';
+import type { SkipReason } from '../protocol/envelope/control.js';
 import type { SenderRefusal } from '../protocol/envelope/open.js';
 import type { Range } from '../protocol/envelope/sequence.js';
 import type { KeyCacheEvents } from './key-cache.js';
@@ -26,7 +27,7 @@ export interface Rejection {
   readonly error?: SealMQError;
 }
 
-/** Messages of a sender that were skipped and may still come, or that are not waited for any longer. */
+/** Messages of a sender that were skipped and may still come. */
 export interface MissingMessages {
   readonly from: string;
   readonly device: string;
@@ -34,12 +35,18 @@ export interface MissingMessages {
   readonly range: Range;
 }
 
+/** Messages that will not come. */
+export interface LostMessages extends MissingMessages {
+  /** What the sender says; `too-many-gaps` when this device gave up by itself. */
+  readonly reason: SkipReason | 'too-many-gaps';
+}
+
 /** What a messenger tells. */
 export interface MessengerEvents extends Pick<KeyCacheEvents, 'keyChanged' | 'rollbackRefused' | 'conflict'> {
   connection: ConnectionState;
   rejected: Rejection;
   missing: MissingMessages;
-  lost: MissingMessages;
+  lost: LostMessages;
   /** A passing fault that the messenger deals with by itself, for logs. */
   warning: SealMQError;
 }

@@ -23,6 +23,8 @@ export interface MessengerStatus {
   readonly opened: number;
   readonly failed: number;
   readonly outbox: number;
+  /** Sent messages that the broker has and whose receipts are not all in. */
+  readonly unreceipted: number;
   /** Directory time minus this machine's, in milliseconds. */
   readonly clockDelta: number;
 }
@@ -147,7 +149,7 @@ export class Messenger {
   }
 
   status(): MessengerStatus {
-    const { inbox, outbox, clock, connection } = this.#parts;
+    const { inbox, outbox, sentBox, clock, connection } = this.#parts;
     return {
       connection: connection(),
       inbox: inbox.raw.depth,
@@ -155,6 +157,7 @@ export class Messenger {
       opened: inbox.opened.depth,
       failed: inbox.failed.depth,
       outbox: outbox.queue.depth,
+      unreceipted: sentBox.depth,
       clockDelta: clock.delta,
     };
   }

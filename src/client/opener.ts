@@ -4,7 +4,6 @@ import type { QueueEntry } from './durable-queue.js';
 import { inboxCodec, type QuarantineEntry, quarantineCodec } from './entries.js';
 import type { Inbox } from './inbox.js';
 import { process, type ReceiveState } from './receive.js';
-import type { Seen } from './seen.js';
 
 /** How patient the quarantine is; milliseconds. */
 export interface QuarantinePatience {
@@ -31,12 +30,12 @@ const LONGEST_PAUSE = 60_000;
 /** Starts working. */
 export async function startOpener(
   context: Context,
-  inbox: Inbox,
-  seen: Seen,
+  parts: Omit<ReceiveState, 'isHeld'>,
   patience: QuarantinePatience,
 ): Promise<Opener> {
+  const { inbox } = parts;
   const held = await heldSenders(inbox);
-  const state: ReceiveState = { inbox, seen, isHeld: (from) => held.has(from) };
+  const state: ReceiveState = { ...parts, isHeld: (from) => held.has(from) };
   let closed = false;
   let pause = patience.retryAfter;
   let due = held.size > 0;

@@ -12,6 +12,7 @@ import { assertTopicPrefix, DEFAULT_TOPIC_PREFIX } from '../protocol/envelope/to
 import type { QueueLimits } from './durable-queue.js';
 import type { KeyCacheOptions } from './key-cache.js';
 import type { QuarantinePatience } from './opener.js';
+import type { ReceiptTiming } from './receipts.js';
 import type { StateOptions } from './state.js';
 
 /** How a messenger is opened. */
@@ -48,12 +49,24 @@ export interface MessengerOptions
   readonly maxPayloadBytes?: number;
   /** Largest sealed message in bytes; default 1.5 MiB. */
   readonly maxSealedBytes?: number;
+  /**
+   * Whether to receipt what arrives, and to keep what is sent until it is receipted (default): then a broker that loses its
+   * queue loses nothing for good. Off, a sent message is forgotten when the broker has it.
+   */
+  readonly receipts?: boolean;
   readonly limits?: Partial<MessengerLimits>;
+  readonly timing?: Partial<Timing>;
   readonly quarantine?: Partial<QuarantinePatience>;
   readonly keyCache?: Pick<KeyCacheOptions, 'max' | 'maxStale' | 'negativeLife' | 'cooldown' | 'staleWhileRevalidate'>;
   /** The crypto backend; chosen by a self-test where absent. */
   readonly provider?: CryptoProvider;
   readonly clock?: Clock;
+}
+
+/** When control messages go out, in milliseconds. */
+export interface Timing extends ReceiptTiming {
+  /** First pause before a peer's newest message without receipt is published again; doubles up to an hour. */
+  readonly republishAfter: number;
 }
 
 /** How much each durable queue may hold. */
@@ -73,6 +86,8 @@ const LIMITS: MessengerLimits = {
   quarantine: { entries: 10_000, bytes: 16 * MIB },
 };
 
+const TIMING: Timing = { receiptDelay: 500, gapDelay: SECOND, republishAfter: 60 * SECOND };
+
 const PATIENCE: QuarantinePatience = { retryAfter: SECOND, unknownKeys: 600 * SECOND, directory: 30 * DAY };
 
 /** The options with their defaults. @throws `USAGE_INVALID_ADDRESS`, `USAGE_INVALID_ARGUMENT` */
@@ -80,11 +95,13 @@ export function withDefaults(options: MessengerOptions) {
   const settings = {
     connect: 'wait' as const,
     durable: 'process' as const,
+    receipts: true,
     topicPrefix: DEFAULT_TOPIC_PREFIX,
     padding: DEFAULT_PADDING as number | false,
     maxPayloadBytes: MAX_PAYLOAD_BYTES,
     maxSealedBytes: MAX_SEALED_BYTES,
     ...options,
+    timing: { ...TIMING, ...options.timing },
     limits: { ...LIMITS, ...options.limits },
     quarantine: { ...PATIENCE, ...options.quarantine },
   };

@@ -3,6 +3,8 @@ import type { StoreOperation } from '../ports/store.js';
 import { type Context, seconds } from './context.js';
 import { DurableQueue, type QueueEntry, type QueueLimits } from './durable-queue.js';
 import { type OutboxEntry, outboxCodec } from './entries.js';
+import type { SentBox } from './sent-box.js';
+import { sentKey, type Tracking } from './tracking.js';
 
 /** Publishes that may wait for their acknowledgement at a time. */
 const WINDOW = 256;
@@ -14,6 +16,8 @@ export interface Outbox {
   room(whenFull: 'wait' | 'refuse'): Promise<void>;
   /** Keeps `entry` and the caller's `operations` in one batch; entries become durable in the order of the calls. */
   put(entry: OutboxEntry, operations: readonly StoreOperation[]): Posted;
+  /** Whether a message is still on its first way to the broker. */
+  isPending(key: string): boolean;
   /** The connection came (true) or went: everything that is not acknowledged is published again, in order. */
   connected(up: boolean): void;
   /** Waits until all is acknowledged, but at most `patience` milliseconds; then stops. */
@@ -34,16 +38,26 @@ interface Waiter {
 }
 
 /** Opens the outbox of `context.store`. */
-export async function openOutbox(context: Context, limits: QueueLimits): Promise<Outbox> {
+export async function openOutbox(
+  context: Context,
+  sentBox: SentBox,
+  tracking: Tracking,
+  limits: QueueLimits,
+): Promise<Outbox> {
   const queue = await DurableQueue.open(context.store, 'outbox', limits);
   const waiters = new Map<number, Waiter>();
   const inFlight = new Set<number>();
+  const pending = new Set<string>();
   let up = false;
   let closed = false;
   let cursor = 0;
 
-  const finish = async (n: number, error?: SealMQError) => {
-    await context.commit([queue.remove(n)]);
+  /** Acknowledged entries whose receipts are waited for move to the sent box in the same batch. */
+  const finish = async (n: number, entry: OutboxEntry, error?: SealMQError) => {
+    const kept = !error && entry.devices.length > 0 ? [sentBox.keep(entry)] : [];
+    pending.delete(keyOf(entry));
+    if (error) tracking.failed(keyOf(entry), error);
+    await context.commit([queue.remove(n), ...kept]);
     const waiter = waiters.get(n);
     waiters.delete(n);
     if (error) waiter?.reject(error);
@@ -53,7 +67,8 @@ export async function openOutbox(context: Context, limits: QueueLimits): Promise
   const publish = async ({ n, value }: QueueEntry) => {
     const entry = outboxCodec.decode(value);
     const expiresIn = entry.expiresAt === undefined ? undefined : entry.expiresAt - seconds(context);
-    if (expiresIn !== undefined && expiresIn <= 0) return finish(n, new SealMQError('STATE_EXPIRED', 'expired unsent'));
+    if (expiresIn !== undefined && expiresIn <= 0)
+      return finish(n, entry, new SealMQError('STATE_EXPIRED', 'expired unsent'));
     try {
       await context.transport.publish(entry.topic, entry.sealed, {
         qos: 1,
@@ -61,10 +76,10 @@ export async function openOutbox(context: Context, limits: QueueLimits): Promise
       });
     } catch (error) {
       // Only a broker that says no is final; whatever else happened, the entry goes out again after the reconnect.
-      if (isSealMQError(error, 'TRANSPORT_REFUSED')) return finish(n, error);
+      if (isSealMQError(error, 'TRANSPORT_REFUSED')) return finish(n, entry, error);
       return;
     }
-    await finish(n);
+    await finish(n, entry);
   };
 
   const start = (entry: QueueEntry) => {
@@ -91,19 +106,25 @@ export async function openOutbox(context: Context, limits: QueueLimits): Promise
       if (entries.length === 0) await changed;
     }
   };
+  /** What waits for receipts counts as well: a peer that never answers must not fill the disk. */
+  const isFull = () => queue.depth + sentBox.depth >= limits.entries || queue.bytes + sentBox.bytes >= limits.bytes;
+
+  await eachStored(queue, (entry) => pending.add(keyOf(entry)));
   const working = work().catch((cause) => context.events.emit('warning', asWarning(cause)));
 
   return {
     queue,
     async room(whenFull) {
-      while (queue.full) {
+      while (isFull()) {
         if (closed) throw new SealMQError('USAGE_CLOSED', 'the messenger is closed');
         if (whenFull === 'refuse') throw new SealMQError('STATE_FULL', 'the outbox is full');
-        await queue.changed();
+        await Promise.race([queue.changed(), sentBox.changed()]);
       }
     },
+    isPending: (key) => pending.has(key),
     put(entry, operations) {
       const { n, operation } = queue.append(outboxCodec.encode(entry));
+      pending.add(keyOf(entry));
       const acknowledged = new Promise<void>((resolve, reject) => waiters.set(n, { resolve, reject }));
       // Most callers do not look at it.
       acknowledged.catch(() => {});
@@ -112,6 +133,7 @@ export async function openOutbox(context: Context, limits: QueueLimits): Promise
         (error: unknown) => {
           queue.remove(n);
           waiters.delete(n);
+          pending.delete(keyOf(entry));
           throw error;
         },
       );
@@ -134,6 +156,22 @@ export async function openOutbox(context: Context, limits: QueueLimits): Promise
         waiter.reject(new SealMQError('USAGE_CLOSED', 'closed before it was acknowledged'));
     },
   };
+}
+
+function keyOf({ to, stream, seq }: OutboxEntry): string {
+  return sentKey(to, stream, seq);
+}
+
+async function eachStored(queue: DurableQueue, visit: (entry: OutboxEntry) => void): Promise<void> {
+  let cursor = 0;
+  for (;;) {
+    const entries = await queue.read(cursor, WINDOW);
+    for (const { n, value } of entries) {
+      cursor = n;
+      visit(outboxCodec.decode(value));
+    }
+    if (entries.length < WINDOW) return;
+  }
 }
 
 function delay(milliseconds: number): Promise<void> {

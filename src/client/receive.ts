@@ -1,13 +1,14 @@
 import { present } from '../bytes/fields.js';
 import { isSealMQError, SealMQError } from '../errors.js';
 import type { StoreOperation } from '../ports/store.js';
+import { type Control, decodeControl } from '../protocol/envelope/control.js';
 import { type OpenedMessage, open } from '../protocol/envelope/open.js';
 import { familyOf } from '../protocol/envelope/topics.js';
 import { type Context, seconds } from './context.js';
 import type { InboxEntry } from './entries.js';
 import type { Inbox } from './inbox.js';
 import type { Rejection } from './messenger-events.js';
-import type { Seen } from './seen.js';
+import type { Numbering, Seen } from './seen.js';
 import { senderKey } from './sender-keys.js';
 
 /** How every sealed message begins: tag 96 and an array of four. What does not is not worth a write. */
@@ -19,6 +20,10 @@ export interface ReceiveState {
   readonly seen: Seen;
   /** Whether mail that names this sender waits in the quarantine already, so that what follows must wait behind it. */
   readonly isHeld: (from: string) => boolean;
+  /** A verified numbered message has come, for the first time or again. */
+  readonly onArrival: (numbering: Numbering) => void;
+  /** A verified control message has come. */
+  readonly onControl: (from: string, device: string, control: Control) => Promise<void>;
 }
 
 /**
@@ -27,7 +32,7 @@ export interface ReceiveState {
  */
 export async function receive(context: Context, inbox: Inbox, topic: string, bytes: Uint8Array): Promise<void> {
   const family = familyOf(context.topicPrefix, context.account.address, topic);
-  if (family !== 'message') return;
+  if (family !== 'message' && family !== 'control') return;
   if (bytes.length > context.maxSealedBytes) {
     return reject(context, {
       reason: 'malformed',
@@ -77,7 +82,10 @@ export async function process(
         return senderKey(context, from, kid);
       },
     });
-    if (outcome.kind === 'opened') return await settle(context, state, outcome.message, take);
+    if (outcome.kind === 'opened') {
+      const settleIt = entry.family === 'control' ? settleControl : settle;
+      return await settleIt(context, state, outcome.message, take);
+    }
     if (outcome.kind === 'sender-refused') {
       const mayAppear = outcome.reason === 'unknown-sender' || outcome.reason === 'unknown-key';
       if (mayAppear && !final) return { waitFor: outcome.from, reason: outcome.reason };
@@ -101,6 +109,7 @@ async function settle(context: Context, state: ReceiveState, message: OpenedMess
   }
   const numbering = { from, device, stream };
   const sighting = await state.seen.accept(numbering, seq);
+  if (sighting.kind !== 'stale-stream') state.onArrival(numbering);
   if (sighting.kind !== 'new') return drop(context, state, take, { reason: sighting.kind, from });
 
   const { payload, id, issuedAt, expiresAt, contentType, channel, inReplyTo } = message;
@@ -117,10 +126,30 @@ async function settle(context: Context, state: ReceiveState, message: OpenedMess
     inReplyTo,
   };
   state.inbox.hand(take(), { ...present(fields), failures: 0 }, sighting.operations);
-  for (const kind of ['missing', 'lost'] as const) {
-    const range = sighting[kind];
-    if (range) context.events.emit(kind, { ...numbering, range });
+  const { missing, lost } = sighting;
+  if (missing) context.events.emit('missing', { ...numbering, range: missing });
+  if (lost) context.events.emit('lost', { ...numbering, range: lost, reason: 'too-many-gaps' });
+  return 'settled';
+}
+
+/** What a device says of messages: acted on, then forgotten. */
+async function settleControl(
+  context: Context,
+  state: ReceiveState,
+  { from, device, payload }: OpenedMessage,
+  take: Take,
+): Promise<'settled'> {
+  let control: Control;
+  try {
+    control = decodeControl(payload);
+  } catch (error) {
+    return drop(context, state, take, { reason: 'malformed', from, error: error as SealMQError });
   }
+  // A control message is never worth a second try: receipts are cumulative, and requests are repeated.
+  if (device !== undefined) {
+    await state.onControl(from, device, control).catch((error: SealMQError) => context.events.emit('warning', error));
+  }
+  state.inbox.drop(take());
   return 'settled';
 }
 

@@ -2,7 +2,7 @@ import { type CborValue, decodeCbor, encodeCbor } from '../bytes/cbor.js';
 import { isCounter, readFields, toMap } from '../bytes/fields.js';
 import { SealMQError } from '../errors.js';
 import type { Store, StoreOperation } from '../ports/store.js';
-import { acceptSeq, newSequence, type Range, type SequenceState } from '../protocol/envelope/sequence.js';
+import { acceptSeq, newSequence, type Range, type SequenceState, skipRanges } from '../protocol/envelope/sequence.js';
 
 /** Which numbering a message belongs to. */
 export interface Numbering {
@@ -27,6 +27,12 @@ export type Sighting =
 export interface Seen {
   /** Records a number; it is remembered for good when `operations` are durable, together with the message. */
   accept(numbering: Numbering, seq: number): Promise<Sighting>;
+  /** What is known of a numbering, or `undefined` when nothing ever came. */
+  state(numbering: Numbering): Promise<SequenceState | undefined>;
+  /** Gives numbers up that the sender says will not come; durable when it resolves. Answers those that had not come. */
+  skip(numbering: Numbering, ranges: readonly Range[]): Promise<readonly Range[]>;
+  /** The newest numbering of each device that ever wrote. */
+  numberings(): AsyncIterable<Numbering>;
 }
 
 /** Devices whose numbers are held in memory. */
@@ -37,25 +43,64 @@ export function createSeen(store: Store): Seen {
   const states = new Map<string, SequenceState>();
   const newest = new Map<string, number>();
 
+  const stateAt = async (key: string) => states.get(key) ?? (await readState(store, key));
+
   return {
-    async accept({ from, device, stream }, seq) {
-      const prefix = `seen/${from}/${device}/`;
-      const key = prefix + String(stream).padStart(16, '0');
-      const state = states.get(key) ?? (await readState(store, key));
+    async accept(numbering, seq) {
+      const { stream } = numbering;
+      const { prefix, key } = keysOf(numbering);
+      const state = await stateAt(key);
       if (!state) {
         const known = newest.get(prefix) ?? (await newestStream(store, prefix));
         if (stream < known) return { kind: 'stale-stream' };
-        newest.set(prefix, stream);
+        remember(newest, prefix, stream);
       }
       const outcome = acceptSeq(state ?? newSequence(seq), seq);
       if (outcome.kind === 'duplicate') return outcome;
-      if (states.size >= MAX_CACHED) states.clear();
-      if (newest.size >= MAX_CACHED) newest.clear();
       // The state in memory is ahead of the store until the batch is durable; a crash in between loses both alike.
-      states.set(key, outcome.state);
+      remember(states, key, outcome.state);
       return { ...outcome, operations: [{ type: 'put', key, value: encodeState(outcome.state) }] };
     },
+
+    state: (numbering) => stateAt(keysOf(numbering).key),
+
+    async skip(numbering, ranges) {
+      const { key } = keysOf(numbering);
+      const state = await stateAt(key);
+      if (!state) return [];
+      const given = skipRanges(state, ranges);
+      remember(states, key, given.state);
+      await store.batch([{ type: 'put', key, value: encodeState(given.state) }]);
+      return given.lost;
+    },
+
+    async *numberings() {
+      let last: Numbering | undefined;
+      for await (const [key] of store.iterator({ gte: 'seen/', lt: 'seen0' })) {
+        const [, from, device, stream] = key.split('/') as [string, string, string, string];
+        // In key order the newest numbering of a device is its last.
+        if (last && (last.from !== from || last.device !== device)) yield last;
+        last = { from, device, stream: Number(stream) };
+      }
+      if (last) yield last;
+    },
   };
+}
+
+/** Sets an entry and forgets the one that was set longest ago, which by then is durable. */
+function remember<T>(map: Map<string, T>, key: string, value: T): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size <= MAX_CACHED) return;
+  for (const oldest of map.keys()) {
+    map.delete(oldest);
+    break;
+  }
+}
+
+function keysOf({ from, device, stream }: Numbering): { prefix: string; key: string } {
+  const prefix = `seen/${from}/${device}/`;
+  return { prefix, key: prefix + String(stream).padStart(16, '0') };
 }
 
 async function newestStream(store: Store, prefix: string): Promise<number> {

@@ -5,12 +5,13 @@ import { assertAddress } from '../protocol/address.js';
 import { MESSAGE_ID_BYTES } from '../protocol/envelope/claims.js';
 import { type Draft, seal } from '../protocol/envelope/seal.js';
 import { topicOf } from '../protocol/envelope/topics.js';
-import { activeSealKeys } from '../protocol/identity/account.js';
+import { activeDevices } from '../protocol/identity/account.js';
 import type { KeyRecord } from '../protocol/identity/record.js';
 import { type Context, seconds } from './context.js';
 import { encodePayload, type Payload } from './message.js';
 import type { Outbox } from './outbox.js';
 import type { SendCounters } from './send-counters.js';
+import { sentKey, type Tracked, type Tracking } from './tracking.js';
 
 /** How a message is sent. */
 export interface SendOptions {
@@ -22,10 +23,12 @@ export interface SendOptions {
   readonly expiresIn?: number;
   /** When the outbox is full: wait until there is room (default), or throw `STATE_FULL`. */
   readonly whenFull?: 'wait' | 'refuse';
+  /** Whether to keep the message until all of the receiver's devices have receipted it; default as the messenger's `receipts`. */
+  readonly receipt?: boolean;
 }
 
 /** A message that is in the outbox: it will go out, whatever happens to the network or this process. */
-export interface Sent {
+export interface Sent extends Tracked {
   readonly id: string;
   readonly to: string;
   /** This device's running number of messages to `to`. */
@@ -38,6 +41,7 @@ export interface Sent {
 export interface SendState {
   readonly outbox: Outbox;
   readonly counters: SendCounters;
+  readonly tracking: Tracking;
 }
 
 /**
@@ -48,31 +52,37 @@ export interface SendState {
  */
 export async function send(
   context: Context,
-  { outbox, counters }: SendState,
+  { outbox, counters, tracking }: SendState,
   to: string,
   payload: Payload,
   options: SendOptions = {},
 ): Promise<Sent> {
+  const { account } = context;
   const { bytes, contentType } = encodePayload(payload);
   const topic = topicOf(context.topicPrefix, to, 'message');
   const record = await receiverRecord(context, to);
-  const posted = await counters.next(to, async (seq, counted) => {
+  const posted = await counters.next(to, account.stream, async (seq, counted) => {
     await outbox.room(options.whenFull ?? 'wait');
     const id = context.provider.randomBytes(MESSAGE_ID_BYTES);
     const issuedAt = seconds(context);
     const expiresAt = options.expiresIn === undefined ? undefined : issuedAt + Math.ceil(options.expiresIn);
-    const { account, padding, maxPayloadBytes } = context;
+    const { padding, maxPayloadBytes } = context;
+    const { stream } = account;
     const draft: Draft = present({
-      ...{ from: account.address, audience: to, issuedAt, expiresAt, id, seq, stream: account.stream },
+      ...{ from: account.address, audience: to, issuedAt, expiresAt, id, seq, stream },
       ...{ contentType: options.contentType ?? contentType, channel: options.channel },
       ...{ payload: bytes, padding, maxPayloadBytes },
     });
-    const keys = { signKey: account.device.signKey, recipients: activeSealKeys(record, issuedAt) };
+    const readers = activeDevices(record, issuedAt);
+    const keys = { signKey: account.device.signKey, recipients: readers.map(({ sealKey }) => sealKey) };
     const sealed = await seal(context.provider, draft, keys);
-    return { id, seq, ...outbox.put(present({ id, to, topic, seq, sealed, expiresAt }), [counted]) };
+    const devices = (options.receipt ?? context.receipts) ? readers.map((device) => device.id) : [];
+    const entry = present({ id, to, topic, stream, seq, devices, sealed, expiresAt });
+    return { id, seq, tracked: tracking.follow(sentKey(to, stream, seq)), ...outbox.put(entry, [counted]) };
   });
   await posted.durable;
-  return { id: toBase64url(posted.id), to, seq: posted.seq, published: posted.acknowledged };
+  const { delivered, deliveredTo } = posted.tracked;
+  return { id: toBase64url(posted.id), to, seq: posted.seq, published: posted.acknowledged, delivered, deliveredTo };
 }
 
 /** The receiver's record, fit to be sealed to. */
@@ -81,7 +91,7 @@ async function receiverRecord(context: Context, to: string): Promise<KeyRecord> 
   if (!record) throw new SealMQError('DIRECTORY_NOT_FOUND', `nobody is registered as ${to}`);
   const now = seconds(context);
   if (record.expiresAt <= now) throw new SealMQError('DIRECTORY_RECORD_EXPIRED', `the key record of ${to} has expired`);
-  if (activeSealKeys(record, now).length === 0) {
+  if (activeDevices(record, now).length === 0) {
     throw new SealMQError('DIRECTORY_NO_ACTIVE_DEVICE', `${to} has no active device`);
   }
   return record;

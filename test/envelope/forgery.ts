@@ -40,6 +40,7 @@ export interface Forgery {
   /** What stands where the encoded protected header should. */
   readonly encodeHeader?: (header: HeaderMap) => Uint8Array;
   readonly signUnprotected?: HeaderMap;
+  readonly changeSignature?: (signature: Uint8Array) => Uint8Array;
   readonly changeSigned?: (signed: Uint8Array) => Uint8Array;
   /** What the signature binds besides purpose and family, when it is not the hash of the recipients. */
   readonly bound?: readonly CborValue[];
@@ -65,6 +66,8 @@ export async function forge(forgery: Forgery): Promise<Uint8Array> {
 /** A Sign1 with the claims of a message. */
 async function signByHand(forgery: Forgery, bound: readonly CborValue[]): Promise<Uint8Array> {
   const { from, audience, payload = Uint8Array.of(1), purpose = 'message', signer = from.signKey } = forgery;
+  const row = signatureAlgorithms.find(({ name }) => name === signer.algorithm);
+  if (!row) throw new TypeError('not a key to sign with');
   const cwt = new Map<number | string, CborValue>([
     [Claim.iss, from.address],
     [Claim.aud, audience],
@@ -73,15 +76,17 @@ async function signByHand(forgery: Forgery, bound: readonly CborValue[]): Promis
   ]);
   forgery.changeClaims?.(cwt);
   const header = new Map<number | string, CborValue>([
-    [Header.alg, signatureAlgorithms.find(({ name }) => name === signer.algorithm)?.alg ?? 0],
+    [Header.alg, row.alg],
     [Header.kid, thumbprintOf(signer)],
     [Header.cwtClaims, cwt],
   ]);
   forgery.changeHeader?.(header);
   const protectedBytes = (forgery.encodeHeader ?? encodeProtected)(header);
   const externalAad = encodeCbor(['sealmq/1 sign', purpose, ...bound]);
-  const signature = await native.sign(signer, sigStructure(protectedBytes, externalAad, payload ?? new Uint8Array(0)));
-  return encodeCbor(new Tagged(18, [protectedBytes, forgery.signUnprotected ?? new Map(), payload, signature]));
+  const toBeSigned = sigStructure(protectedBytes, externalAad, payload ?? new Uint8Array(0));
+  const signature = row.canonical(await native.sign(signer, toBeSigned));
+  const parts = [protectedBytes, forgery.signUnprotected ?? new Map(), payload];
+  return encodeCbor(new Tagged(18, [...parts, forgery.changeSignature?.(signature) ?? signature]));
 }
 
 type Outer = Pick<Forgery, 'outerHeader' | 'outerUnprotected'> & {

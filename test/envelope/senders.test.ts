@@ -17,6 +17,7 @@ import {
   revokeDevice,
 } from '../../src/protocol/identity/index.js';
 import { type Forgery, forge } from './forgery.js';
+import { withOtherS } from './other-s.js';
 import { contextOf, inShort, NOW, native, noble, type Party, party, thumbprintOf } from './parties.js';
 
 const alice = await party('alice');
@@ -57,6 +58,14 @@ describe('alg, kid and key must belong together', () => {
     ['a sender nobody knows', { changeClaims: (cwt) => cwt.set(Claim.iss, 'nobody') }, 'sender-refused unknown-sender'],
   ])('%s', async (_, forgery, expected) => {
     expect(await opened(forgery)).toBe(expected);
+  });
+
+  test('the other s of an ECDSA signature, which the algorithm would verify as well, is refused', async () => {
+    const p256 = await party('alice', native, 'P256-ESP256');
+    const senderKey = (): SenderKey => ({ key: p256.signKey.publicKey });
+    expect(await opened({ from: p256 }, { senderKey })).toBe('opened');
+    const other = await opened({ from: p256, changeSignature: withOtherS }, { senderKey });
+    expect(other).toBe('unverifiable VERIFY_SIGNATURE');
   });
 
   test('a look-up that answers another key than the kid names is not trusted', async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { concat } from '../../src/bytes/bytes.js';
-import { nativeProvider } from '../../src/crypto/native.js';
 import { lowS } from '../../src/crypto/low-s.js';
+import { nativeProvider } from '../../src/crypto/native.js';
 import { run } from '../../src/crypto/steps.js';
 import { createAccount, verifyRecord } from '../../src/protocol/identity/index.js';
 

@@ -3,7 +3,7 @@ import { type CborMap, type CborValue, decodeCbor, encodeCbor, Tagged } from '..
 import { toMap } from '../../src/bytes/fields.js';
 import { type PublicKey, publicKeyMap } from '../../src/cose/key.js';
 import { Header } from '../../src/cose/labels.js';
-import { decodeSign1, encodeSign1, prepareSign1 } from '../../src/cose/sign1.js';
+import { decodeSign1, encodeSign1, prepareSign1, sigStructure } from '../../src/cose/sign1.js';
 import { run } from '../../src/crypto/steps.js';
 import { type SuiteName, suites } from '../../src/crypto/suites.js';
 import { keyThumbprint } from '../../src/crypto/thumbprints.js';
@@ -18,6 +18,7 @@ import {
 } from '../../src/protocol/identity/index.js';
 import { sign } from '../../src/protocol/signed.js';
 import { codeOf, codeOfAsync } from '../bytes/error-code.js';
+import { withOtherS } from '../envelope/other-s.js';
 import { backends, native, noble } from '../envelope/parties.js';
 import { type account as Account, account, contentOf, device, NOW, now, resigned } from './accounts.js';
 
@@ -132,6 +133,19 @@ test('whoever passes a record on cannot make a second one of its version', () =>
   expect(verified(labelled)).toBe('DECODE_RECORD');
   const again = encodeSign1({ ...message, signature: message.signature.with(0, (message.signature[0] ?? 0) ^ 1) });
   expect(verified(again)).toBe('VERIFY_SIGNATURE');
+});
+
+test('not even by turning an ECDSA signature into the other one that verifies', async () => {
+  const p256 = account('alice', 'P256-ESP256');
+  const message = decodeSign1(p256.record.bytes);
+  const other = encodeSign1({ ...message, signature: withOtherS(message.signature) });
+  const toBeSigned = sigStructure(
+    message.protectedBytes,
+    encodeCbor(['sealmq/1 sign', 'record']),
+    message.payload as Uint8Array,
+  );
+  expect(native.verify('ESP256', p256.identityKey.publicKey, toBeSigned, withOtherS(message.signature))).toBe(true);
+  expect(verified(other)).toBe('VERIFY_SIGNATURE');
 });
 
 test('a record must carry its payload and a header of the profile', () => {
@@ -308,6 +322,13 @@ describe('limits', () => {
       ),
     );
     expect(codeOf(() => resigned(alice, { devices: [{ ...entry, revokedAt: NOW }, twin] }))).toBe('DECODE_RECORD');
+  });
+
+  test('the identity key is no device key: its revocation would mean nothing', () => {
+    const keys = { ...alice.device, signKey: alice.identityKey };
+    const context = { address: 'alice', identity: alice.record.identity };
+    const entry = now(enterDevice(native, keys, context, { notBefore: NOW }));
+    expect(codeOf(() => resigned(alice, { devices: [entry] }))).toBe('DECODE_RECORD');
   });
 
   test('one key for signing and sealing is refused', () => {

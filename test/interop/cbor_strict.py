@@ -1,7 +1,7 @@
 """The CBOR profile of the wire format, section 2.1.
 
-cbor2 decodes far more than the profile allows, and loses how something was encoded. So every item is first walked head by
-head over the bytes as received; only what passes is handed to cbor2.
+cbor2 decodes far more than the profile allows, and loses how something was encoded. So every item is first walked head
+by head over the bytes as received; only what passes is handed to cbor2.
 """
 
 import cbor2

@@ -18,6 +18,7 @@ SEALING_ALG = {X25519: ECDH_ES_A256KW, P256: ECDH_ES_A256KW, RSA: RSAES_OAEP}
 ECDH_PROTECTED = bytes.fromhex("a101381e")  # { 1: -31 }
 PROFILE = "sealmq/1"
 CEK_BYTES = 32
+P256_ORDER = 0xFFFFFFFF_00000000_FFFFFFFF_FFFFFFFF_BCE6FAAD_A7179E84_F3B9CAC2_FC632551
 
 
 class CannotUnwrap(Exception):
@@ -105,6 +106,8 @@ def verifies(key: PublicKey, signature: bytes, message: bytes) -> bool:
             if len(signature) != 64:
                 return False
             r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+            if s > (P256_ORDER - 1) // 2:
+                return False
             p256_public(key).verify(encode_dss_signature(r, s), message, ec.ECDSA(hashes.SHA256()))
         else:
             pss = padding.PSS(padding.MGF1(hashes.SHA256()), salt_length=32)

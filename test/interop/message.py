@@ -19,7 +19,12 @@ TYP = "application/vnd.sealmq+cose"
 CONTENT_TYPE, IV, CLAIMS, TYP_LABEL, EPHEMERAL = 3, 5, 15, 16, -1
 SEQ, CHANNEL, STREAM, TO, IN_REPLY_TO, VERSION = range(-65537, -65543, -1)
 ISS, AUD, EXP, IAT, CTI = 1, 3, 4, 6, 7
-MEDIA_TYPES = {0: "text/plain;charset=utf-8", 42: "application/octet-stream", 50: "application/json", 60: "application/cbor"}
+MEDIA_TYPES = {
+    0: "text/plain;charset=utf-8",
+    42: "application/octet-stream",
+    50: "application/json",
+    60: "application/cbor",
+}
 
 
 class Outcome(Exception):

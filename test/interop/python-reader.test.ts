@@ -104,22 +104,18 @@ describe.skipIf(!peer('python3-cbor2', pythonAvailable()))(
         check([...cases, ['no record, then alice-1', first, { kind: 'first' }]]);
       });
 
-      test('statements, device proofs, an identity change: each for its own purpose only', () => {
-        const cases = vectors.statements.flatMap((statement): Case[] => {
-          const { name, purpose, sign1, payload, sigStructure, detached } = statement;
-          const job = {
-            op: 'statement',
-            sign1,
-            purpose,
-            key: publicKey(statement.key),
-            payload: detached ? payload : null,
-          };
-          const elsewhere = { ...job, payload: detached ? `${payload}00` : null, key: publicKey('mallory.sign') };
-          return [
-            [name, job, { kind: 'verified', payload, sigStructure }],
-            [`${name} by another key`, { ...elsewhere, payload: job.payload }, { kind: 'unverifiable' }],
-          ];
-        });
+      test('statements, device proofs, an identity change: by that key, for that purpose only', () => {
+        const cases = vectors.statements.flatMap(
+          ({ name, purpose, key, sign1, payload, sigStructure, detached }): Case[] => {
+            const job = { op: 'statement', sign1, purpose, key: publicKey(key), payload: detached ? payload : null };
+            const elsewhere: Case = [`${name} as a card`, { ...job, purpose: 'card' }, { kind: 'unverifiable' }];
+            return [
+              [name, job, { kind: 'verified', payload, sigStructure }],
+              [`${name} by another key`, { ...job, key: publicKey('mallory.sign') }, { kind: 'unverifiable' }],
+              ...(detached ? [elsewhere] : []),
+            ];
+          },
+        );
         check(cases);
       });
 
@@ -142,7 +138,7 @@ describe.skipIf(!peer('python3-cbor2', pythonAvailable()))(
 
       test('keys and their thumbprints', () => {
         const rsaKeys = Object.keys(vectorsOf<Record<string, string>>('envelope-rsa-keys.json'));
-        const sealing = Object.keys(vectors.keys).filter((name) => / |\.seal/.test(name) || rsaKeys.includes(name));
+        const sealing = Object.keys(vectors.keys).filter((name) => name.includes('.seal') || rsaKeys.includes(name));
         check([
           ...Object.entries(vectors.keys).map(([name, { publicKey: key, thumbprint }]): Case => {
             return [name, { op: 'public-key', key }, { kind: 'verified', thumbprint }];

@@ -40,9 +40,15 @@ def op_record(job: dict) -> dict:
     """`record`, and `now` for the standing of its devices."""
     record = verify_record(bytes.fromhex(job["record"]))
     devices = [{**device.entry, "standing": device.standing(job["now"])} for device in record.devices]
-    named = {name: record.content[name] for name in ("address", "version")}
-    identity = record.identity_key.thumbprint
-    return {"kind": "verified", **named, "hash": record.hash, "payload": record.payload, "identity": identity, "devices": devices}
+    return {
+        "kind": "verified",
+        "address": record.content["address"],
+        "version": record.content["version"],
+        "hash": record.hash,
+        "payload": record.payload,
+        "identity": record.identity_key.thumbprint,
+        "devices": devices,
+    }
 
 
 def op_succession(job: dict) -> dict:
@@ -69,7 +75,8 @@ def op_statement(job: dict) -> dict:
 def op_key_lists(job: dict) -> dict:
     """`lists`, the key lists of a chain, and `pinned`, a thumbprint."""
     chain = encode([bytes.fromhex(each) for each in job["lists"]])
-    return {"kind": "verified", "trusted": [key.thumbprint for key in follow_key_lists(chain, bytes.fromhex(job["pinned"]))]}
+    trusted = follow_key_lists(chain, bytes.fromhex(job["pinned"]))
+    return {"kind": "verified", "trusted": [key.thumbprint for key in trusted]}
 
 
 def op_public_key(job: dict) -> dict:

@@ -20,5 +20,6 @@ export {
   type Range,
   type SequenceOutcome,
   type SequenceState,
+  skipRanges,
 } from './sequence.js';
 export { DEFAULT_TOPIC_PREFIX, type Family, familyOf, topicOf } from './topics.js';

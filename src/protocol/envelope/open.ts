@@ -80,10 +80,9 @@ function* openSteps(provider: CryptoProvider, sealed: Uint8Array, context: OpenC
   let profiled: ProfiledMessage;
   try {
     profiled = parseSealed(sealed, context.maxSealedBytes ?? MAX_SEALED_BYTES);
-    const cek = yield* unwrap(provider, profiled, context.keys);
-    if (cek === 'not-for-me') return { kind: 'not-for-me' };
-    if (cek === null) return unverifiable('VERIFY_DECRYPTION');
-    const content = yield* decrypt(provider, profiled, cek, context);
+    const ceks = yield* unwrap(provider, profiled, context.keys);
+    if (ceks === 'not-for-me') return { kind: 'not-for-me' };
+    const content = yield* decrypt(provider, profiled, ceks, context);
     if (content === null) return unverifiable('VERIFY_DECRYPTION');
     signed = parseSigned(content, context.address);
   } catch (error) {
@@ -93,23 +92,24 @@ function* openSteps(provider: CryptoProvider, sealed: Uint8Array, context: OpenC
   return yield* verifySigned(provider, profiled, signed, context);
 }
 
-/** The content encryption key; `null` when a recipient names one of my keys but does not unwrap. */
+/** The content encryption keys that recipients with the `kid` of one of my keys unwrap to: one, unless the sender plays tricks. */
 function* unwrap(
   provider: CryptoProvider,
   { recipients }: ProfiledMessage,
   keys: readonly PrivateKey[],
-): Steps<Uint8Array | null | 'not-for-me'> {
+): Steps<readonly Uint8Array[] | 'not-for-me'> {
   let named = false;
+  const ceks: Uint8Array[] = [];
   for (const key of keys) {
     const thumbprint = yield* keyThumbprint(provider, key.publicKey);
     for (const { recipient, kid, algorithm } of recipients) {
       if (algorithm?.name !== key.algorithm || !equal(kid, thumbprint.subarray(0, KID_BYTES))) continue;
       named = true;
       const cek = yield* algorithm.unwrap(provider, key, thumbprint, recipient);
-      if (cek) return cek;
+      if (cek) ceks.push(cek);
     }
   }
-  return named ? null : 'not-for-me';
+  return named ? ceks : 'not-for-me';
 }
 
 /** Decrypted bytes and whether the outer audience was nil, as it is for a message to several receivers. */
@@ -118,16 +118,19 @@ interface Content {
   readonly forSeveral: boolean;
 }
 
+/** The first that opens of all keys, under my address and then under nil: the result does not hang on the order of my keys. */
 function* decrypt(
   provider: CryptoProvider,
   { message, iv }: ProfiledMessage,
-  cek: Uint8Array,
+  ceks: readonly Uint8Array[],
   { address, family = 'message' }: OpenContext,
 ): Steps<Content | null> {
   for (const audience of [address, null]) {
     const aad = contentAad(message.protectedBytes, family, audience);
-    const bytes = yield* step(provider.aesGcmDecrypt(cek, iv, aad, message.ciphertext));
-    if (bytes) return { bytes, forSeveral: audience === null };
+    for (const cek of ceks) {
+      const bytes = yield* step(provider.aesGcmDecrypt(cek, iv, aad, message.ciphertext));
+      if (bytes) return { bytes, forSeveral: audience === null };
+    }
   }
   return null;
 }

@@ -78,6 +78,7 @@ function profileRecipient(recipient: Recipient): ProfiledRecipient {
   const kid = unprotectedHeader.get(Header.kid);
   if (!isBytes(kid) || kid.length !== KID_BYTES) throw malformed('recipient kid');
   const alg = protectedHeader.get(Header.alg) ?? unprotectedHeader.get(Header.alg);
+  if (typeof alg !== 'number' && typeof alg !== 'string') throw malformed('recipient algorithm');
   const candidates = keyManagementAlgorithms.filter((row) => row.alg === alg);
   const algorithm = candidates.find((row) => row.accepts(recipient));
   if (candidates.length > 0 && !algorithm) throw malformed('recipient');

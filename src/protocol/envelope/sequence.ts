@@ -56,6 +56,31 @@ export function acceptSeq(state: SequenceState, seq: number): SequenceOutcome {
   return { kind: 'new', ...(missing && { missing }), ...bounded({ start, floor, ranges: updated }) };
 }
 
+/** Counts `skipped` as seen; `lost` are those among them that had not come. */
+export function skipRanges(
+  state: SequenceState,
+  skipped: readonly Range[],
+): { readonly state: SequenceState; readonly lost: readonly Range[] } {
+  const lost = skipped.flatMap(([from, to]) =>
+    gaps(state)
+      .map(([first, last]): Range => [Math.max(first, from), Math.min(last, to)])
+      .filter(([first, last]) => first <= last),
+  );
+  // Only gaps are filled, so that a number beyond all that came cannot be skipped in advance.
+  const ranges = [...state.ranges, ...lost].sort(([a], [b]) => a - b);
+  return { state: { ...state, ranges: joinAdjacent(ranges) }, lost };
+}
+
+function joinAdjacent(ranges: readonly Range[]): Range[] {
+  const joined: Range[] = [];
+  for (const [from, to] of ranges) {
+    const last = joined.at(-1);
+    if (last && from <= last[1] + 1) joined[joined.length - 1] = [last[0], Math.max(last[1], to)];
+    else joined.push([from, to]);
+  }
+  return joined;
+}
+
 /** Gaps between `start` and the highest number seen, ascending. */
 export function gaps({ start, floor, ranges }: SequenceState): Range[] {
   const found: Range[] = [];

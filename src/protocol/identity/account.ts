@@ -124,9 +124,14 @@ export function revokeDevice(id: string, now: number): RecordEdit {
   };
 }
 
-/** The sealing keys of the devices that receive messages at `now`. */
+/** The devices that receive messages at `now`. */
+export function activeDevices(record: KeyRecord, now: number): readonly DeviceEntry[] {
+  return record.devices.filter((device) => isActive(device, now));
+}
+
+/** The sealing keys of {@link activeDevices}. */
 export function activeSealKeys(record: KeyRecord, now: number): readonly PublicKey[] {
-  return record.devices.filter((device) => isActive(device, now)).map((device) => device.sealKey);
+  return activeDevices(record, now).map((device) => device.sealKey);
 }
 
 /** The entry whose signing key has the thumbprint `kid`, or `undefined`. */

@@ -5,7 +5,7 @@ import { type PublicKey, publicKeyMap, readPublicKey } from '../../cose/key.js';
 import { decodeSign1 } from '../../cose/sign1.js';
 import type { CryptoProvider, PrivateKey } from '../../crypto/provider.js';
 import { type Steps, step } from '../../crypto/steps.js';
-import { type SuiteName, suites } from '../../crypto/suites.js';
+import { keyManagementAlgorithms, type SuiteName, signatureAlgorithms, suites } from '../../crypto/suites.js';
 import { keyThumbprint } from '../../crypto/thumbprints.js';
 import { SealMQError } from '../../errors.js';
 import { sign, verify } from '../signed.js';
@@ -113,7 +113,7 @@ export function deviceMap(entry: DeviceEntry): CborMap {
 /** Reads an entry. @throws `DECODE_RECORD`, `DECODE_KEY` */
 export function readDevice(value: CborValue): DeviceEntry {
   const fields = readFields(value, 'DECODE_RECORD', 'device entry');
-  return present({
+  const entry = present({
     id: fields.required('id', isDeviceId),
     name: fields.optional('name', isText(MAX_NAME_LENGTH)),
     signKey: readPublicKey((value as CborMap).get('signKey')),
@@ -123,6 +123,10 @@ export function readDevice(value: CborValue): DeviceEntry {
     revokedAt: fields.optional('revokedAt', isCounter),
     proof: fields.required('proof', isBytes),
   });
+  const signs = signatureAlgorithms.some(({ matches }) => matches(entry.signKey));
+  const seals = keyManagementAlgorithms.some(({ matches }) => matches(entry.sealKey));
+  if (signs && seals) return entry;
+  throw new SealMQError('DECODE_RECORD', 'malformed device entry: a key of the wrong kind');
 }
 
 function proofPayload(entry: Pick<DeviceEntry, 'id' | 'signKey' | 'sealKey'>, context: ProofContext): Uint8Array {

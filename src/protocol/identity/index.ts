@@ -3,6 +3,7 @@ export { type Awaitable, run, type Steps } from '../../crypto/steps.js';
 export {
   type Account,
   type AccountOptions,
+  activeDevices,
   activeSealKeys,
   addDevice,
   createAccount,

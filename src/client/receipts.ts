@@ -1,0 +1,138 @@
+import { isSealMQError } from '../errors.js';
+import { MAX_CONTROL_RANGES, receiptFor } from '../protocol/envelope/control.js';
+import { gaps, type Range } from '../protocol/envelope/sequence.js';
+import type { Context } from './context.js';
+import { sendControl } from './control.js';
+import type { Numbering, Seen } from './seen.js';
+
+/** When receipts and requests go out, in milliseconds. */
+export interface ReceiptTiming {
+  /** How long receipts gather before they go out together. */
+  readonly receiptDelay: number;
+  /** How long a gap may be reordering before the missing messages are asked for; doubles up to an hour. */
+  readonly gapDelay: number;
+}
+
+/** Tells senders what has arrived, and asks for what has not. */
+export interface Receipts {
+  /** Something came of this numbering: it is to be receipted, and its gaps are to be looked at. */
+  note(numbering: Numbering): void;
+  /** Receipts for everybody who ever wrote: the last message of a sender leaves no gap. */
+  noteAll(): Promise<void>;
+  /** The connection came or went; while it is gone, receipts gather. */
+  connected(up: boolean): void;
+  close(): Promise<void>;
+}
+
+/** Largest gap that is asked for; a larger one is only reported. */
+const MAX_REQUESTED = 1024;
+const LONGEST_GAP_DELAY = 3600 * 1000;
+
+/** Numberings that are served in one go, so that a great many peers do not stall the process. */
+const AT_ONCE = 50;
+
+interface Due {
+  readonly numbering: Numbering;
+  receiptAt: number | undefined;
+  gapAt: number | undefined;
+  gapDelay: number;
+}
+
+/** Starts without a connection. */
+export function createReceipts(context: Context, seen: Seen, timing: ReceiptTiming): Receipts {
+  const due = new Map<string, Due>();
+  let up = false;
+  let closed = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let working: Promise<void> = Promise.resolve();
+
+  const entryOf = (numbering: Numbering): Due => {
+    const key = `${numbering.from}/${numbering.device}/${numbering.stream}`;
+    const entry = due.get(key) ?? { numbering, receiptAt: undefined, gapAt: undefined, gapDelay: timing.gapDelay };
+    due.set(key, entry);
+    return entry;
+  };
+  const schedule = (delay: number) => {
+    if (timer === undefined && up && !closed) timer = setTimeout(wake, delay);
+  };
+  const wake = () => {
+    timer = undefined;
+    working = work().catch((error) => {
+      if (isSealMQError(error)) context.events.emit('warning', error);
+    });
+  };
+
+  const work = async () => {
+    const now = performance.now();
+    let next = Number.POSITIVE_INFINITY;
+    let served = 0;
+    for (const [key, entry] of due) {
+      if (!up || closed) return;
+      if (isDue(entry.receiptAt, now) && served < AT_ONCE) {
+        served++;
+        entry.receiptAt = undefined;
+        await receipt(entry.numbering);
+      }
+      if (isDue(entry.gapAt, now) && served < AT_ONCE) {
+        served++;
+        await askForGaps(entry, now);
+      }
+      if (entry.receiptAt === undefined && entry.gapAt === undefined) due.delete(key);
+      next = Math.min(next, entry.receiptAt ?? next, entry.gapAt ?? next);
+    }
+    if (next < Number.POSITIVE_INFINITY) schedule(Math.max(10, next - performance.now()));
+  };
+
+  const receipt = async ({ from, device, stream }: Numbering) => {
+    const state = await seen.state({ from, device, stream });
+    if (state) await sendControl(context, from, device, receiptFor(device, stream, state));
+  };
+
+  const askForGaps = async (entry: Due, now: number) => {
+    const { from, device, stream } = entry.numbering;
+    const state = await seen.state(entry.numbering);
+    const ranges = state ? requestable(gaps(state)) : [];
+    if (ranges.length === 0) {
+      entry.gapAt = undefined;
+      return;
+    }
+    entry.gapDelay = Math.min(entry.gapDelay * 2, LONGEST_GAP_DELAY);
+    entry.gapAt = now + entry.gapDelay;
+    await sendControl(context, from, device, { kind: 'resend', device, stream, ranges });
+  };
+
+  return {
+    note(numbering) {
+      const entry = entryOf(numbering);
+      const now = performance.now();
+      entry.receiptAt ??= now + timing.receiptDelay;
+      entry.gapAt ??= now + entry.gapDelay;
+      schedule(Math.min(timing.receiptDelay, timing.gapDelay));
+    },
+    async noteAll() {
+      for await (const numbering of seen.numberings()) this.note(numbering);
+    },
+    connected(state) {
+      up = state;
+      if (up) schedule(0);
+      else {
+        clearTimeout(timer);
+        timer = undefined;
+      }
+    },
+    async close() {
+      closed = true;
+      clearTimeout(timer);
+      await working;
+    },
+  };
+}
+
+/** The gaps that are small enough to be asked for, as many as fit into one request. */
+function requestable(found: readonly Range[]): Range[] {
+  return found.filter(([from, to]) => to - from < MAX_REQUESTED).slice(0, MAX_CONTROL_RANGES);
+}
+
+function isDue(at: number | undefined, now: number): boolean {
+  return at !== undefined && at <= now;
+}

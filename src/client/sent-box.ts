@@ -1,0 +1,168 @@
+import { decodeCbor, encodeCbor } from '../bytes/cbor.js';
+import { isArrayOf, isCounter, isText, readFields, toMap } from '../bytes/fields.js';
+import type { StoreOperation } from '../ports/store.js';
+import { covers, type Receipt } from '../protocol/envelope/control.js';
+import type { Context } from './context.js';
+import { type OutboxEntry, outboxCodec } from './entries.js';
+import { createSignal } from './signal.js';
+import { sentKey } from './tracking.js';
+
+/** How long an entry is kept for devices that stay away, after the first of the receiver's devices has it. */
+const KEEP_AFTER_FIRST = 30 * 24 * 3600 * 1000;
+
+/** What is known of a sealed message that the broker has and not all of the receiver's devices. */
+export interface SentEntry {
+  readonly to: string;
+  readonly stream: number;
+  readonly seq: number;
+  /** Devices that it was sealed to and that have not receipted it, and those that have. */
+  readonly outstanding: Set<string>;
+  readonly receipted: Set<string>;
+  readonly expiresAt: number | undefined;
+  /** Bytes of the stored entry. */
+  readonly size: number;
+  /** When the first device had it, in milliseconds. */
+  firstReceipt: number | undefined;
+}
+
+/** What a receipt changed. */
+export interface Receipted {
+  /** Numbers that this device now has for the first time. */
+  readonly arrived: readonly SentEntry[];
+  /** Entries that were sealed to the device and are older than all that it has. */
+  readonly absent: readonly SentEntry[];
+}
+
+/** Sealed messages that are kept until their receipts are in, in the store and, without their bytes, in memory. */
+export interface SentBox {
+  readonly depth: number;
+  readonly bytes: number;
+  /** The operation that keeps `entry`, to be put into the batch that takes it out of the outbox. */
+  keep(entry: OutboxEntry): StoreOperation;
+  /** Applies a receipt of `device` of `address`; durable when it resolves. */
+  receipt(address: string, device: string, receipt: Receipt): Promise<Receipted>;
+  /** The entry under a number, if it is still kept. */
+  find(address: string, stream: number, seq: number): SentEntry | undefined;
+  /** The newest entry to `address` that a device lacks. */
+  newest(address: string): SentEntry | undefined;
+  /** Addresses that owe a receipt. */
+  debtors(): Iterable<string>;
+  /** Resolves when an entry is forgotten. */
+  changed(): Promise<void>;
+  /** The stored bytes of an entry, for publishing it again. */
+  load(entry: SentEntry): Promise<OutboxEntry | undefined>;
+}
+
+/** Opens the box under `sent/` of the store, with what an earlier process left in it. */
+export async function openSentBox(context: Context): Promise<SentBox> {
+  const boxes = new Map<string, Map<string, SentEntry>>();
+  const changed = createSignal();
+  let depth = 0;
+  let bytes = 0;
+
+  const add = (entry: OutboxEntry, size: number) => {
+    const { to, stream, seq, expiresAt, devices } = entry;
+    const box = boxes.get(to) ?? new Map<string, SentEntry>();
+    boxes.set(
+      to,
+      box.set(storeKey(entry), {
+        to,
+        stream,
+        seq,
+        outstanding: new Set(devices),
+        receipted: new Set(),
+        expiresAt,
+        size,
+        firstReceipt: undefined,
+      }),
+    );
+    depth++;
+    bytes += size;
+  };
+  const forget = (entry: SentEntry): StoreOperation[] => {
+    const key = storeKey(entry);
+    if (boxes.get(entry.to)?.delete(key)) {
+      depth--;
+      bytes -= entry.size;
+    }
+    if (boxes.get(entry.to)?.size === 0) boxes.delete(entry.to);
+    changed.notify();
+    return [
+      { type: 'del', key },
+      { type: 'del', key: `receipted/${key}` },
+    ];
+  };
+
+  for await (const [, value] of context.store.iterator({ gte: 'sent/', lt: 'sent0' }))
+    add(outboxCodec.decode(value), value.length);
+  for await (const [key, value] of context.store.iterator({ gte: 'receipted/', lt: 'receipted0' })) {
+    const { devices, at } = readProgress(value);
+    const entry = boxes.get(key.split('/')[2] as string)?.get(key.slice('receipted/'.length));
+    if (!entry) continue;
+    entry.firstReceipt = at;
+    for (const device of devices) markReceipted(entry, device);
+  }
+
+  return {
+    get depth() {
+      return depth;
+    },
+    get bytes() {
+      return bytes;
+    },
+    keep(entry) {
+      const value = outboxCodec.encode(entry);
+      add(entry, value.length);
+      return { type: 'put', key: storeKey(entry), value };
+    },
+    async receipt(address, device, receipt) {
+      const now = Math.floor(context.now());
+      const operations: StoreOperation[] = [];
+      const arrived: SentEntry[] = [];
+      const absent: SentEntry[] = [];
+      for (const entry of [...(boxes.get(address)?.values() ?? [])]) {
+        if (entry.stream !== receipt.stream) continue;
+        if (covers(receipt, entry.seq)) {
+          if (!markReceipted(entry, device)) continue;
+          arrived.push(entry);
+          entry.firstReceipt ??= now;
+          if (entry.outstanding.size === 0) operations.push(...forget(entry));
+          else operations.push(putProgress(entry));
+        } else if (entry.outstanding.has(device)) {
+          if (entry.firstReceipt !== undefined && now - entry.firstReceipt > KEEP_AFTER_FIRST)
+            operations.push(...forget(entry));
+          else if (entry.seq < receipt.from) absent.push(entry);
+        }
+      }
+      if (operations.length > 0) await context.commit(operations);
+      return { arrived, absent };
+    },
+    find: (address, stream, seq) => boxes.get(address)?.get(storeKey({ to: address, stream, seq })),
+    newest: (address) => [...(boxes.get(address)?.values() ?? [])].at(-1),
+    debtors: () => boxes.keys(),
+    changed: () => changed.wait(),
+    async load(entry) {
+      const value = await context.store.get(storeKey(entry));
+      return value && outboxCodec.decode(value);
+    },
+  };
+}
+
+function markReceipted(entry: SentEntry, device: string): boolean {
+  return entry.outstanding.delete(device) && entry.receipted.add(device).size > 0;
+}
+
+function storeKey({ to, stream, seq }: Pick<SentEntry, 'to' | 'stream' | 'seq'>): string {
+  return `sent/${sentKey(to, stream, seq)}`;
+}
+
+/** Which devices have an entry lies beside it, so that its bytes need not be written again. */
+function putProgress(entry: SentEntry): StoreOperation {
+  const value = encodeCbor(toMap({ devices: [...entry.receipted], at: entry.firstReceipt }));
+  return { type: 'put', key: `receipted/${storeKey(entry)}`, value };
+}
+
+function readProgress(bytes: Uint8Array): { devices: readonly string[]; at: number } {
+  const fields = readFields(decodeCbor(bytes), 'STATE_CORRUPT', 'receipts');
+  return { devices: fields.required('devices', isArrayOf(isText(64), 256)), at: fields.required('at', isCounter) };
+}

@@ -1,0 +1,54 @@
+import { SealMQError } from '../errors.js';
+
+/** How far a sent message has come. */
+export interface Tracked {
+  /** Resolves when the first of the receiver's devices has receipted it; rejects with `USAGE_CLOSED` on `close()`. */
+  readonly delivered: Promise<void>;
+  /** Ids of the receiver's devices that have receipted it so far. */
+  readonly deliveredTo: readonly string[];
+}
+
+/** Follows the messages of this process until their receipts come. */
+export interface Tracking {
+  follow(key: string): Tracked;
+  /** A device has receipted the message. */
+  arrived(key: string, device: string): void;
+  /** Nothing more will come of it. */
+  failed(key: string, error: SealMQError): void;
+  close(): void;
+}
+
+/** Names a message among all that were sent. */
+export function sentKey(to: string, stream: number, seq: number): string {
+  const digits = (value: number) => String(value).padStart(16, '0');
+  return `${to}/${digits(stream)}/${digits(seq)}`;
+}
+
+/** Tracking of nothing yet. */
+export function createTracking(): Tracking {
+  const followed = new Map<string, { devices: string[]; resolve(): void; reject(error: unknown): void }>();
+  return {
+    follow(key) {
+      const devices: string[] = [];
+      const delivered = new Promise<void>((resolve, reject) => followed.set(key, { devices, resolve, reject }));
+      // Most callers do not look at it.
+      delivered.catch(() => {});
+      return { delivered, deliveredTo: devices };
+    },
+    arrived(key, device) {
+      const entry = followed.get(key);
+      if (!entry) return;
+      entry.devices.push(device);
+      entry.resolve();
+    },
+    failed(key, error) {
+      followed.get(key)?.reject(error);
+      followed.delete(key);
+    },
+    close() {
+      for (const { reject } of followed.values())
+        reject(new SealMQError('USAGE_CLOSED', 'closed before it was receipted'));
+      followed.clear();
+    },
+  };
+}
