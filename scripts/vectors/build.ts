@@ -1,3 +1,4 @@
+import { control } from './control.js';
 import { forgeFrom } from './forge.js';
 import { keyVectors } from './keys.js';
 import { addresses, cbor, padding } from './plain.js';
@@ -24,7 +25,8 @@ export function buildVectors(): Vectors {
     if (!found) throw new RangeError(`no message ${name}`);
     return found;
   };
-  const forge = forgeFrom(named('default-suite'));
+  const [forge, p256] = [forgeFrom(named('default-suite')), forgeFrom(named('p256-suite'))];
+  const [several, mixed] = [forgeFrom(named('several-receivers')), named('mixed-suites')];
   const records = recordCases();
   return {
     profile: 'sealmq/1',
@@ -32,17 +34,18 @@ export function buildVectors(): Vectors {
     now: NOW,
     keys: keyVectors(),
     sealed: sealed.map(({ vector }) => vector),
-    tolerated: tolerated(forge),
+    tolerated: tolerated(forge, mixed),
     refused: [
       ...refusedStructures(forge),
       ...refusedRecipients(forge),
-      ...undecryptable(forge, forgeFrom(named('p256-suite')), named('mixed-suites')),
-      ...refusedContents(forge, forgeFrom(named('several-receivers')), named('mixed-suites')),
+      ...undecryptable(forge, p256, mixed),
+      ...refusedContents({ forge, p256, several, mixed }),
     ],
     records: recordVectors(records),
     refusedRecords: refusedRecords(records),
     successions: successions(records),
     statements: statementVectors(records),
+    control,
     cbor,
     padding,
     addresses,

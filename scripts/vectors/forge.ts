@@ -113,6 +113,30 @@ export function patched(map: CborMap, change: ReadonlyMap<number | string, CborV
   return result;
 }
 
+/** The unprotected header of `message` with so much under an unknown label that both outer headers have `size` bytes. */
+export function filledHeader({ message: { protectedBytes, unprotectedHeader } }: SealedCase, size: number): Uint8Array {
+  const filled = (length: number) => encodeCbor(patched(unprotectedHeader, new Map([[99, new Uint8Array(length)]])));
+  const missing = size - encodeCbor(protectedBytes).length - filled(256).length;
+  return filled(256 + missing);
+}
+
+/** Recipients array in which bob's phone finds the content encryption key of `base` and his laptop that of `mixed`. */
+export function twoKeys(base: SealedCase, mixed: SealedCase): Uint8Array {
+  const chosen = [base.message.recipients[0], mixed.message.recipients[1]];
+  return encodeCbor(
+    chosen.map((one) => (one ? [one.protectedBytes, one.unprotectedHeader, one.ciphertext] : [])),
+  );
+}
+
+const P256_ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+
+/** The ECDSA signature with n − s for s: as valid as the first by the algorithm's own rules, and anybody can make it. */
+export function withOtherS(signature: Uint8Array): Uint8Array {
+  const s = BigInt(`0x${toHex(signature.subarray(32))}`);
+  const other = (P256_ORDER - s).toString(16).padStart(64, '0');
+  return concat(signature.subarray(0, 32), Uint8Array.from(Buffer.from(other, 'hex')));
+}
+
 /** `bytes` with the bits of `mask` flipped in the byte at `index` (from the end where negative). */
 export function flipped(bytes: Uint8Array, index: number, mask = 1): Uint8Array {
   const copy = bytes.slice();

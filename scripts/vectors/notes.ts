@@ -65,7 +65,7 @@ const claims: Note = {
 const signedHeader: Note = {
   at: {
     1: alg,
-    3: { say: named('content type', { 0: 'text/plain; charset=utf-8', 42: 'octets', 50: 'JSON', 60: 'CBOR' }) },
+    3: { say: named('content type', { 0: 'text/plain;charset=utf-8', 42: 'octets', 50: 'JSON', 60: 'CBOR' }) },
     4: kid('thumbprint of the signing key'),
     15: claims,
     '-65537': { say: 'seq' },

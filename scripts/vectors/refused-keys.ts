@@ -1,5 +1,6 @@
+import { concat } from '../../src/bytes/bytes.js';
 import { type CborMap, type CborValue, encodeCbor } from '../../src/bytes/cbor.js';
-import { type Forge, flipped, opening, openings, patched } from './forge.js';
+import { type Forge, flipped, opening, openings, patched, twoKeys } from './forge.js';
 import type { SealedCase } from './sealed.js';
 import type { OpeningVector } from './types.js';
 
@@ -11,7 +12,13 @@ const P256_FIELD = 0xffffffff00000001000000000000000000000000fffffffffffffffffff
 
 /** What parses, but does not decrypt for the one who tries. */
 export function undecryptable(forge: Forge, p256Forge: Forge, mixed: SealedCase): OpeningVector[] {
-  return [...addressees(forge, mixed), ...tampering(forge), ...ephemeralKeys(forge), ...points(p256Forge)];
+  return [
+    ...addressees(forge, mixed),
+    ...tampering(forge),
+    ...otherKeys(forge, mixed),
+    ...ephemeralKeys(forge),
+    ...points(p256Forge),
+  ];
 }
 
 function addressees(forge: Forge, mixed: SealedCase): OpeningVector[] {
@@ -61,6 +68,34 @@ function tampering({ base, message }: Forge): OpeningVector[] {
     ['iv-tampered', 'One bit of the iv.', message({ unprotected: encodeCbor(otherIv) })],
     ['header-tampered', 'A protected parameter added.', message({ protectedBytes: moreProtected, ciphertext })],
   ]);
+}
+
+/** What unwraps to nothing, or to another key than the content is encrypted with. */
+function otherKeys({ base, message }: Forge, mixed: SealedCase): OpeningVector[] {
+  const gateway = mixed.message.recipients[2];
+  if (!gateway) throw new RangeError('a message without a third recipient');
+  const long: CborValue = [
+    gateway.protectedBytes,
+    gateway.unprotectedHeader,
+    concat(Uint8Array.of(0), gateway.ciphertext),
+  ];
+  const recipients = twoKeys(base, mixed);
+  return [
+    opening(
+      'rsa-longer-than-modulus',
+      'An RSA wrapped key of 385 bytes for a modulus of 384: the same number, but a zero byte more.',
+      message({ recipients: encodeCbor([long]) }),
+      UNDECRYPTABLE,
+      { keys: ['bob.gateway.seal'] },
+    ),
+    opening(
+      'two-keys-only-the-wrong-one',
+      'Two devices were given different keys: this is the one that cannot decrypt.',
+      message({ recipients }),
+      UNDECRYPTABLE,
+      { keys: ['bob.laptop.seal'] },
+    ),
+  ];
 }
 
 /** X25519 ignores the highest bit and knows points of low order: the key derivation and a check catch both. */

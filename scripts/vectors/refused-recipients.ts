@@ -16,7 +16,7 @@ type Change = readonly [label: number | string, value: CborValue | undefined];
 
 /** Recipients that do not fit the profile: refused before any key is touched. */
 export function refusedRecipients(forge: Forge): OpeningVector[] {
-  return [...arrays(forge), ...headers(forge), ...sizes(forge), ...ephemeralKeys(forge)];
+  return [...arrays(forge), ...headers(forge), ...algorithms(forge), ...sizes(forge), ...ephemeralKeys(forge)];
 }
 
 /** The one recipient of the message, and messages with others in its place. */
@@ -81,6 +81,20 @@ function headers(forge: Forge): OpeningVector[] {
   ]);
 }
 
+/** A recipient is somebody else's by its alg only: without one it is nobody's. */
+function algorithms(forge: Forge): OpeningVector[] {
+  const { kid, withRecipients } = recipientOf(forge);
+  const foreign = (...alg: [number, CborValue][]) => withRecipients([NOTHING, withEntries(...alg, [4, kid]), NOTHING]);
+  const kidProtected: CborValue = [encodeCbor(withEntries([1, -70000], [4, kid])), new Map(), NOTHING];
+  return openings(COSE, [
+    ['recipient-without-alg', 'A recipient without alg.', foreign()],
+    ['recipient-alg-nil', 'A recipient whose alg is nil.', foreign([1, null])],
+    ['recipient-alg-true', 'A recipient whose alg is true.', foreign([1, true])],
+    ['recipient-alg-bytes', 'A recipient whose alg is a byte string.', foreign([1, hex('381e')])],
+    ['foreign-kid-protected', 'The kid of a recipient of an unknown algorithm, protected.', withRecipients(kidProtected)],
+  ]);
+}
+
 function sizes(forge: Forge): OpeningVector[] {
   const { protectedBytes, unprotectedHeader, kid, withRecipients } = recipientOf(forge);
   const long: CborValue = [protectedBytes, unprotectedHeader, new Uint8Array(48)];
@@ -98,7 +112,9 @@ function ephemeralKeys(forge: Forge): OpeningVector[] {
   const ephemeral = unprotectedHeader.get(-1) as CborMap;
   const withParameter = (...change: Change[]) => changed([-1, patched(ephemeral, new Map(change))]);
   const rsa = publicKeyMap(key('bob.gateway.seal').publicKey);
-  const compressed = patched(publicKeyMap(key('bob.laptop.seal').publicKey), new Map([[-3, true]]));
+  const p256 = publicKeyMap(key('bob.laptop.seal').publicKey);
+  const compressed = patched(p256, new Map([[-3, true]]));
+  const trueCurve = patched(p256, new Map([[-1, true]]));
   return [
     ...openings(KEY, [
       ['no-ephemeral-key', 'An ECDH recipient without ephemeral key.', changed([-1, undefined])],
@@ -106,6 +122,8 @@ function ephemeralKeys(forge: Forge): OpeningVector[] {
       ['ephemeral-private-key', 'An ephemeral COSE_Key with d.', withParameter([-4, new Uint8Array(32)])],
       ['ephemeral-with-alg', 'A parameter that thumbprints do not have.', withParameter([3, -31])],
       ['ephemeral-x448', 'An unknown curve.', withParameter([-1, 5])],
+      ['ephemeral-kty-true', 'true in place of the key type 1.', withParameter([1, true])],
+      ['ephemeral-crv-true', 'true in place of the curve 1.', changed([-1, trueCurve])],
       ['compressed-point', 'A P-256 key with a sign in place of y.', changed([-1, compressed])],
     ]),
     ...openings(COSE, [

@@ -1,6 +1,6 @@
 import { concat } from '../../src/bytes/bytes.js';
 import { type CborValue, encodeCbor } from '../../src/bytes/cbor.js';
-import { type Forge, opening, openings, patched } from './forge.js';
+import { filledHeader, type Forge, opening, openings, patched } from './forge.js';
 import type { OpeningVector } from './types.js';
 
 const CBOR = { kind: 'malformed', code: 'DECODE_CBOR' } as const;
@@ -58,7 +58,7 @@ function unprotectedHeaders({ base, message }: Forge): OpeningVector[] {
   return openings(COSE, [
     ['critical-unprotected', 'crit in the unprotected header.', changed([2, [16]])],
     ['label-in-both', 'typ protected and unprotected.', changed([16, 'application/cose'])],
-    ['oversized-header', 'Outer headers of more than 1,024 bytes.', changed([99, new Uint8Array(1024)])],
+    ['header-1025', 'Outer headers of 1,025 bytes.', message({ unprotected: filledHeader(base, 1025) })],
     ['no-iv', 'No iv.', changed([5, undefined])],
     ['short-iv', 'iv of 11 bytes.', changed([5, new Uint8Array(11)])],
     ['partial-iv', 'A partial IV (label 6) in place of the iv.', changed([5, undefined], [6, hex('01')])],

@@ -7,6 +7,7 @@ import { decodeSign1, encodeSign1, type Sign1 } from '../../src/cose/sign1.js';
 import { nativeProvider } from '../../src/crypto/native.js';
 import { atOnce } from '../../src/crypto/steps.js';
 import { type Claims, decodeClaims, MAX_RECIPIENTS } from '../../src/protocol/envelope/claims.js';
+import { CONTROL_TYPE, encodeControl } from '../../src/protocol/envelope/control.js';
 import { DEFAULT_PADDING, type Draft, sealSync } from '../../src/protocol/envelope/seal.js';
 import type { Family } from '../../src/protocol/envelope/topics.js';
 import { fixedBytes, fixedProvider, type Trace, type WrapTrace } from './fixed-provider.js';
@@ -17,7 +18,7 @@ import type { ClaimsVector, RecipientVector, SealedVector, SignedVector } from '
 export const NOW = 1_800_000_000;
 
 /** Creation time of every sender's store, in milliseconds. */
-const STREAM = 1_799_000_000_000;
+export const STREAM = 1_799_000_000_000;
 
 /** A registration id: `~` and 52 base32 characters. */
 export const REGISTRATION_ID = `~${'abcdefghijklmnopqrstuvwxyz234567'.repeat(2).slice(0, 52)}`;
@@ -92,6 +93,13 @@ const ORDERS: readonly Order[] = [
     draft: { ...HELLO, from: 'alice', audience: ['bob'], seq: [4] },
   },
   {
+    name: 'several-in-order',
+    about: 'Receivers are sorted by the bytes of their addresses: "aa" before "b", although its encoding is greater.',
+    signKey: 'alice.sign',
+    to: { 'bob.phone.seal': 'aa', 'carol.seal': 'b' },
+    draft: { ...HELLO, from: 'alice', audience: ['aa', 'b'], seq: [1, 1] },
+  },
+  {
     name: 'no-padding',
     about: 'Padding switched off: the plaintext ends with the Sign1.',
     signKey: 'alice.sign',
@@ -136,6 +144,18 @@ const ORDERS: readonly Order[] = [
     draft: {
       ...{ from: 'alice', audience: 'bob', family: 'will', channel: 'presence', version: 12 },
       ...{ contentType: 'application/json', payload: utf8('{"online":false}') },
+    },
+  },
+  {
+    name: 'control-receipt',
+    about: "Family control: the phone of bob receipts to the phone of alice, without seq. It is sealed to that one device.",
+    signKey: 'bob.phone.sign',
+    to: { 'alice.seal': 'alice' },
+    draft: {
+      ...{ from: 'bob', audience: 'alice', family: 'control', contentType: CONTROL_TYPE },
+      payload: encodeControl({
+        ...{ kind: 'receipt', device: 'alicephonealicep', stream: STREAM, from: 1, upTo: 7, ranges: [[9, 11]] },
+      }),
     },
   },
   {

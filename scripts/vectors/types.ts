@@ -1,5 +1,6 @@
 import type { KeyAlgorithm } from '../../src/crypto/provider.js';
 import type { ErrorCode } from '../../src/errors.js';
+import type { Control } from '../../src/protocol/envelope/control.js';
 import type { OpenOutcome, SenderRefusal } from '../../src/protocol/envelope/open.js';
 import type { Family } from '../../src/protocol/envelope/topics.js';
 import type { RecordChange } from '../../src/protocol/identity/chain.js';
@@ -127,6 +128,24 @@ export interface RecordVector {
   readonly hash: Hex;
 }
 
+/** A key record that does not verify by itself. */
+export interface RefusedRecordVector {
+  readonly name: string;
+  readonly about: string;
+  readonly record: Hex;
+  /** `malformed`: it has not the form of a record; `unverifiable`: a signature in it is not valid. */
+  readonly kind: 'malformed' | 'unverifiable';
+  readonly code: ErrorCode;
+}
+
+/** A control message, as the payload of a sealed message of family `control`. */
+export interface ControlVector {
+  readonly name: string;
+  readonly about: string;
+  readonly control: Control;
+  readonly bytes: Hex;
+}
+
 /** The file. */
 export interface Vectors {
   readonly profile: 'sealmq/1';
@@ -138,12 +157,7 @@ export interface Vectors {
   readonly tolerated: readonly OpeningVector[];
   readonly refused: readonly OpeningVector[];
   readonly records: readonly RecordVector[];
-  readonly refusedRecords: readonly {
-    readonly name: string;
-    readonly about: string;
-    readonly record: Hex;
-    readonly code: ErrorCode;
-  }[];
+  readonly refusedRecords: readonly RefusedRecordVector[];
   /** How `next` follows `known` (names of records). */
   readonly successions: readonly {
     readonly known: string;
@@ -153,6 +167,13 @@ export interface Vectors {
     readonly dropped?: readonly string[];
   }[];
   readonly statements: readonly StatementVector[];
+  readonly control: {
+    /** Read and written alike. */
+    readonly accepted: readonly ControlVector[];
+    /** Read, though nobody writes them. */
+    readonly tolerated: readonly ControlVector[];
+    readonly refused: readonly { readonly about: string; readonly bytes: Hex }[];
+  };
   readonly cbor: {
     readonly accepted: readonly { readonly about: string; readonly bytes: Hex }[];
     readonly refused: readonly { readonly about: string; readonly bytes: Hex }[];

@@ -110,6 +110,13 @@ describe('a recipient', () => {
     expect(refusedUntouched(await changed(edit))).toBe('malformed DECODE_KEY');
   });
 
+  test.each([null, new Uint8Array(1), [-31]])('of algorithm %j is refused: it is no label', async (alg) => {
+    const edit = (one: WrappedKey) => ({ ...one, protectedHeader: new Map([[Header.alg, alg]]) });
+    expect(refusedUntouched(await changed(edit))).toBe(MALFORMED);
+    const none = (one: WrappedKey) => ({ ...one, protectedHeader: new Map() });
+    expect(refusedUntouched(await changed(none))).toBe(MALFORMED);
+  });
+
   test('of an algorithm that this version does not know is somebody else', async () => {
     const later = (one: WrappedKey) => ({ ...one, protectedHeader: new Map([[Header.alg, -70_001]]) });
     const alone = await forge({ ...base, changeRecipients: (all) => all.map(later) });

@@ -88,7 +88,9 @@ describe('alg, kid and key must belong together', () => {
     const offCurve: PublicKey = { kty: 'EC2', crv: 'P-256', x, y: x };
     const kid = thumbprintOf({ algorithm: 'ESP256', publicKey: offCurve });
     const changeHeader: Forgery['changeHeader'] = (header) => header.set(Header.alg, -9).set(Header.kid, kid);
-    expect(await opened({ changeHeader }, { senderKey: () => ({ key: offCurve }) })).toBe('unverifiable DECODE_KEY');
+    const changeSignature = () => new Uint8Array(64).fill(1);
+    const senderKey = (): SenderKey => ({ key: offCurve });
+    expect(await opened({ changeHeader, changeSignature }, { senderKey })).toBe('unverifiable DECODE_KEY');
   });
 
   test.each(['held', 'blocked', 'retired', 'revoked'] as const)(

@@ -64,6 +64,23 @@ describe('the set of readers is signed', () => {
     expect(inShort(openSync(native, crossed, asBob))).toBe('unverifiable VERIFY_DECRYPTION');
   });
 
+  test('two of my keys that a sender wrapped different content keys to: their order decides nothing', async () => {
+    const old = await party('bob-before');
+    const decoy = await wrap(old.sealKey.publicKey, new Uint8Array(32));
+    const tricky = await forge({
+      from: alice,
+      to: [bob.sealKey.publicKey],
+      audience: 'bob',
+      changeRecipients: (all) => [decoy, ...all],
+    });
+    for (const keys of [
+      [bob.sealKey, old.sealKey],
+      [old.sealKey, bob.sealKey],
+    ]) {
+      expect(inShort(openSync(native, tricky, contextOf(bob, [alice], { keys })))).toBe('opened');
+    }
+  });
+
   test('a reader cannot make the same content look as if it had been for one more', async () => {
     const part = await takeApart(sealed, bob);
     const added = encodeRecipients([

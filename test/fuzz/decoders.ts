@@ -9,6 +9,7 @@ import { nobleProvider } from '../../src/crypto/noble.js';
 import type { CryptoProvider } from '../../src/crypto/provider.js';
 import { SealMQError } from '../../src/errors.js';
 import { decodeClaims, encodeClaims } from '../../src/protocol/envelope/claims.js';
+import { decodeControl, encodeControl } from '../../src/protocol/envelope/control.js';
 import { type OpenOutcome, openSync } from '../../src/protocol/envelope/index.js';
 import { parseSealed } from '../../src/protocol/envelope/profile.js';
 import { verifyRecord } from '../../src/protocol/identity/index.js';
@@ -43,6 +44,8 @@ export const decoders: Readonly<Record<string, Decoder>> = {
     const claims = encodeClaims(decodeClaims(decodeCbor(input) as CborMap));
     return same(encodeCbor(encodeClaims(decodeClaims(claims))), encodeCbor(claims));
   },
+  control: (input) =>
+    same(encodeControl(decodeControl(encodeControl(decodeControl(input)))), encodeControl(decodeControl(input))),
   sealed: (input) => same(encodeEncrypt(parseSealed(input).message), input),
   record: (input) => same(now(verifyRecord(native, input)).bytes, input),
   'record-noble': (input) => same(now(verifyRecord(noble, input)).bytes, input),

@@ -4,6 +4,7 @@ import { encodePublicKey } from '../../src/cose/key.js';
 import { decodeSign1 } from '../../src/cose/sign1.js';
 import { nativeProvider } from '../../src/crypto/native.js';
 import { encodeClaims } from '../../src/protocol/envelope/claims.js';
+import { type Control, encodeControl } from '../../src/protocol/envelope/control.js';
 import { type Draft, sealSync } from '../../src/protocol/envelope/index.js';
 import {
   addDevice,
@@ -38,6 +39,7 @@ export function seeds(): Readonly<Record<string, readonly Uint8Array[]>> {
     'public-key': [...publicKeys, encodePublicKey(rsaKey().publicKey)],
     'private-key': privateKeys,
     claims,
+    control: controlSeeds(),
     sealed,
     record: records,
     'record-noble': records,
@@ -72,6 +74,20 @@ function claimSeeds(): Uint8Array[] {
     encodeClaims({ ...common, audience: 'bob', contentType: 'image/png', channel: 'a/b', to: 'carol', version: 3 }),
     encodeClaims({ ...common, audience: 'bob', contentType: 'application/json', inReplyTo: id, seq: 1 }),
   ].map(encodeCbor);
+}
+
+function controlSeeds(): Uint8Array[] {
+  const ranges: Control['ranges'] = [
+    [3, 9],
+    [12, 12],
+  ];
+  const controls: Control[] = [
+    { kind: 'receipt', device: device.id, stream: NOW, from: 1, upTo: 1204, ranges: [] },
+    { kind: 'receipt', device: device.id, stream: NOW, from: 1, upTo: 2, ranges },
+    { kind: 'resend', device: device.id, stream: NOW, ranges },
+    { kind: 'skip', stream: NOW, ranges, reason: 'expired' },
+  ];
+  return controls.map(encodeControl);
 }
 
 function recordSeeds(): Uint8Array[] {

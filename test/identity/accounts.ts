@@ -1,3 +1,5 @@
+import { type CborMap, type CborValue, decodeCbor, encodeCbor } from '../../src/bytes/cbor.js';
+import { decodeSign1 } from '../../src/cose/sign1.js';
 import { run, type Steps } from '../../src/crypto/steps.js';
 import type { SuiteName } from '../../src/crypto/suites.js';
 import {
@@ -14,6 +16,7 @@ import {
   type RecordEdit,
   signRecord,
 } from '../../src/protocol/identity/index.js';
+import { sign } from '../../src/protocol/signed.js';
 import { native } from '../envelope/parties.js';
 import { deepFreeze } from './deep-freeze.js';
 
@@ -63,4 +66,12 @@ export function resigned({ identityKey, record }: Account, changes: Partial<Reco
 /** Adds a fresh device to the account. */
 export function addDeviceOf(owner: Account): RecordEdit {
   return addDevice(device(owner).entry);
+}
+
+/** A record with its content edited, and a good signature over that. */
+export function withContent(owner: Account, edit: (content: Map<number | string, CborValue>) => void): Uint8Array {
+  const { payload } = decodeSign1(owner.record.bytes);
+  const content = new Map(decodeCbor(payload ?? new Uint8Array(0)) as CborMap);
+  edit(content);
+  return now(sign(native, owner.identityKey, { purpose: 'record', payload: encodeCbor(content) }));
 }

@@ -1,45 +1,23 @@
 import { describe, expect, test } from 'vitest';
-import { type CborMap, type CborValue, decodeCbor, encodeCbor, Tagged } from '../../src/bytes/cbor.js';
-import { toMap } from '../../src/bytes/fields.js';
-import { type PublicKey, publicKeyMap } from '../../src/cose/key.js';
+import { type CborMap, type CborValue, encodeCbor, Tagged } from '../../src/bytes/cbor.js';
 import { Header } from '../../src/cose/labels.js';
-import { decodeSign1, encodeSign1, prepareSign1, sigStructure } from '../../src/cose/sign1.js';
+import { decodeSign1, encodeSign1, sigStructure } from '../../src/cose/sign1.js';
 import { run } from '../../src/crypto/steps.js';
 import { type SuiteName, suites } from '../../src/crypto/suites.js';
-import { keyThumbprint } from '../../src/crypto/thumbprints.js';
-import {
-  createAccount,
-  enterDevice,
-  MAX_DEVICES,
-  MAX_RECORD_BYTES,
-  PROFILE,
-  RECORD_LIFETIME,
-  verifyRecord,
-} from '../../src/protocol/identity/index.js';
+import { createAccount, PROFILE, RECORD_LIFETIME, verifyRecord } from '../../src/protocol/identity/index.js';
 import { sign } from '../../src/protocol/signed.js';
 import { codeOf, codeOfAsync } from '../bytes/error-code.js';
 import { withOtherS } from '../envelope/other-s.js';
 import { backends, native, noble } from '../envelope/parties.js';
-import { type account as Account, account, contentOf, device, NOW, now, resigned } from './accounts.js';
+import { account, contentOf, NOW, now, withContent } from './accounts.js';
 
 const alice = account('alice');
 const verified = (bytes: Uint8Array) => codeOf(() => now(verifyRecord(native, bytes)));
 
-/** Alice's record with another payload under a good signature of hers. */
-function signedPayload(
-  edit: (content: Map<string, CborValue>) => void,
-  by: ReturnType<typeof Account> = alice,
-): Uint8Array {
-  const payload = decodeSign1(by.record.bytes).payload ?? new Uint8Array(0);
-  const content = new Map(decodeCbor(payload) as CborMap) as Map<string, CborValue>;
-  edit(content);
-  return now(sign(native, by.identityKey, { purpose: 'record', payload: encodeCbor(content) }));
-}
-
-function editedDevice(edit: (device: Map<string, CborValue>) => void) {
-  return signedPayload((content) => {
+function editedDevice(edit: (device: Map<number | string, CborValue>) => void) {
+  return withContent(alice, (content) => {
     const [entry] = content.get('devices') as CborMap[];
-    const edited = new Map(entry) as Map<string, CborValue>;
+    const edited = new Map(entry) as Map<number | string, CborValue>;
     edit(edited);
     content.set('devices', [edited]);
   });
@@ -159,11 +137,11 @@ test('a record must carry its payload and a header of the profile', () => {
 
 describe('a record whose content is malformed is refused, though its signature is good', () => {
   test('unaltered it is accepted', () => {
-    expect(verified(signedPayload(() => {}))).toBe('nothing thrown');
+    expect(verified(withContent(alice, () => {}))).toBe('nothing thrown');
     expect(verified(editedDevice(() => {}))).toBe('nothing thrown');
   });
 
-  test.each<[string, (content: Map<string, CborValue>) => void]>([
+  test.each<[string, (content: Map<number | string, CborValue>) => void]>([
     ['no address', (c) => c.delete('address')],
     ['an address that is none', (c) => c.set('address', 'Alice')],
     ['a reserved address', (c) => c.set('address', 'relay')],
@@ -206,14 +184,14 @@ describe('a record whose content is malformed is refused, though its signature i
     ['a device that is no map', (c) => c.set('devices', ['x'])],
     ['identityChange as text', (c) => c.set('identityChange', 'x')],
   ])('%s', (_, edit) => {
-    expect(verified(signedPayload(edit))).toMatch(/^DECODE_(RECORD|KEY)$/);
+    expect(verified(withContent(alice, edit))).toMatch(/^DECODE_(RECORD|KEY)$/);
   });
 
   test('identityChange that is no COSE_Sign1', () => {
-    expect(verified(signedPayload((c) => c.set('identityChange', new Uint8Array(9))))).toMatch(/^DECODE_C/);
+    expect(verified(withContent(alice, (c) => c.set('identityChange', new Uint8Array(9))))).toMatch(/^DECODE_C/);
   });
 
-  test.each<[string, (entry: Map<string, CborValue>) => void, string]>([
+  test.each<[string, (entry: Map<number | string, CborValue>) => void, string]>([
     ['no id', (d) => d.delete('id'), 'DECODE_RECORD'],
     ['an id in upper case', (d) => d.set('id', 'A'.repeat(16)), 'DECODE_RECORD'],
     ['an id of 15 characters', (d) => d.set('id', 'a'.repeat(15)), 'DECODE_RECORD'],
@@ -233,111 +211,8 @@ describe('a record whose content is malformed is refused, though its signature i
   });
 
   test('fields that this version does not know are ignored', () => {
-    expect(verified(signedPayload((c) => c.set('later', [1])))).toBe('nothing thrown');
+    expect(verified(withContent(alice, (c) => c.set('later', [1])))).toBe('nothing thrown');
     expect(verified(editedDevice((d) => d.set('later', [1])))).toBe('nothing thrown');
-  });
-});
-
-describe("a device's proof", () => {
-  const { entry, keys } = device(alice);
-  const context = { address: 'alice', identity: alice.record.identity };
-  const withEntry = (other: typeof entry) =>
-    codeOf(() => resigned(alice, { devices: [...alice.record.devices, other] }));
-
-  test('of the device itself is accepted', () => {
-    expect(withEntry(entry)).toBe('nothing thrown');
-  });
-
-  test.each<[string, () => typeof entry]>([
-    ['for another address', () => now(enterDevice(native, keys, { ...context, address: 'bob' }, entry))],
-    ['for another identity', () => now(enterDevice(native, keys, { ...context, identity: new Uint8Array(32) }, entry))],
-    ["of another device's keys", () => ({ ...entry, proof: device(alice).entry.proof })],
-    ['by another key', () => now(enterDevice(native, { ...keys, signKey: alice.device.signKey }, context, entry))],
-    ['over another sealing key', () => ({ ...entry, sealKey: device(alice).entry.sealKey })],
-    ['over another signing key', () => ({ ...entry, signKey: device(alice).entry.signKey })],
-    ['over another id', () => ({ ...entry, id: 'b'.repeat(16) })],
-  ])('%s is refused', (_, make) => {
-    const other = make();
-    const forged = other.signKey === alice.device.signKey.publicKey ? { ...other, signKey: entry.signKey } : other;
-    expect(withEntry(forged)).toBe('VERIFY_SIGNATURE');
-  });
-
-  test('that carries its payload instead of leaving it out is refused', () => {
-    const payload = encodeCbor('anything');
-    const proof = now(sign(native, keys.signKey, { purpose: 'device-proof', payload }));
-    expect(withEntry({ ...entry, proof })).toBe('VERIFY_SIGNATURE');
-  });
-});
-
-describe.each(backends)('on $name', (provider) => {
-  test('device keys that are no points of their curve are refused, and no rejection stays unattended', async () => {
-    const offCurve = (byte: number): PublicKey => {
-      const x = new Uint8Array(32).fill(byte);
-      return { kty: 'EC2', crv: 'P-256', x, y: x };
-    };
-    const entryOf = (id: string, signKey: PublicKey): CborValue => {
-      const kid = now(keyThumbprint(native, signKey));
-      const header = new Map<number, CborValue>([
-        [Header.alg, -9],
-        [Header.kid, kid],
-      ]);
-      const proof = encodeSign1({ ...prepareSign1(header, null), signature: new Uint8Array(64).fill(1) });
-      const sealKey = publicKeyMap(device(alice).entry.sealKey);
-      return toMap({ id, signKey: publicKeyMap(signKey), sealKey, notBefore: NOW, proof });
-    };
-    const devices = [entryOf('a'.repeat(16), offCurve(1)), entryOf('b'.repeat(16), offCurve(3))];
-    const bytes = signedPayload((content) => content.set('devices', devices));
-    expect(await codeOfAsync(() => run(verifyRecord(provider, bytes)))).toBe('DECODE_KEY');
-    const garbage = toMap({ ...Object.fromEntries(devices[1] as Map<string, CborValue>), proof: new Uint8Array(3) });
-    const worse = signedPayload((content) => content.set('devices', [devices[0] as CborValue, garbage]));
-    expect(await codeOfAsync(() => run(verifyRecord(provider, worse)))).toBe('DECODE_CBOR');
-  });
-});
-
-describe('limits', () => {
-  test('64 devices are accepted, 65 are not', () => {
-    const more = Array.from({ length: MAX_DEVICES }, () => device(alice).entry);
-    const [first, ...rest] = more;
-    expect(codeOf(() => resigned(alice, { devices: more }))).toBe('nothing thrown');
-    expect(codeOf(() => resigned(alice, { devices: [...more, ...alice.record.devices] }))).toBe('DECODE_RECORD');
-    expect(first).toBeDefined();
-    expect(rest).toHaveLength(63);
-  });
-
-  test('a record beyond 64 KiB is refused before it is decoded', () => {
-    expect(verified(new Uint8Array(MAX_RECORD_BYTES + 1))).toBe('DECODE_TOO_LARGE');
-    expect(verified(new Uint8Array(MAX_RECORD_BYTES))).toBe('DECODE_CBOR');
-  });
-
-  test('a key under two entries is refused: is it revoked or not?', () => {
-    const [entry] = alice.record.devices;
-    if (!entry) throw new TypeError('no device');
-    expect(codeOf(() => resigned(alice, { devices: [entry, entry] }))).toBe('DECODE_RECORD');
-    const twin = now(
-      enterDevice(
-        native,
-        { ...alice.device, id: 'c'.repeat(16) },
-        { address: 'alice', identity: alice.record.identity },
-        entry,
-      ),
-    );
-    expect(codeOf(() => resigned(alice, { devices: [{ ...entry, revokedAt: NOW }, twin] }))).toBe('DECODE_RECORD');
-  });
-
-  test('the identity key is no device key: its revocation would mean nothing', () => {
-    const keys = { ...alice.device, signKey: alice.identityKey };
-    const context = { address: 'alice', identity: alice.record.identity };
-    const entry = now(enterDevice(native, keys, context, { notBefore: NOW }));
-    expect(codeOf(() => resigned(alice, { devices: [entry] }))).toBe('DECODE_RECORD');
-  });
-
-  test('one key for signing and sealing is refused', () => {
-    const p256 = account('alice', 'P256-ESP256');
-    const keys = { ...p256.device, sealKey: p256.device.signKey };
-    const entry = now(
-      enterDevice(native, keys, { address: 'alice', identity: p256.record.identity }, { notBefore: NOW }),
-    );
-    expect(codeOf(() => resigned(p256, { devices: [entry] }))).toBe('DECODE_RECORD');
   });
 });
 

@@ -53,10 +53,14 @@ export function acceptSeq(state: SequenceState, seq: number): SequenceOutcome {
   // Only a number above all others opens a gap; one in between fills a part of a gap that was reported already.
   const gapFrom = Math.max(previous?.[1] ?? 0, floor, start - 1) + 1;
   const missing: Range | undefined = next === undefined && gapFrom < seq ? [gapFrom, seq - 1] : undefined;
-  return { kind: 'new', ...(missing && { missing }), ...bounded({ start, floor, ranges: updated }) };
+  const {
+    state: kept,
+    lost: [lost],
+  } = bounded({ start, floor, ranges: updated });
+  return { kind: 'new', state: kept, ...(missing && { missing }), ...(lost && { lost }) };
 }
 
-/** Counts `skipped` as seen; `lost` are those among them that had not come. */
+/** Counts `skipped` as seen; `lost` are those among them that had not come, and the lowest gaps where there were too many. */
 export function skipRanges(
   state: SequenceState,
   skipped: readonly Range[],
@@ -68,7 +72,9 @@ export function skipRanges(
   );
   // Only gaps are filled, so that a number beyond all that came cannot be skipped in advance.
   const ranges = [...state.ranges, ...lost].sort(([a], [b]) => a - b);
-  return { state: { ...state, ranges: joinAdjacent(ranges) }, lost };
+  // Skipping out of the middle of a gap makes two of it: a sender must not let the state grow that way.
+  const kept = bounded({ ...state, ranges: joinAdjacent(ranges) });
+  return { state: kept.state, lost: [...lost, ...kept.lost] };
 }
 
 function joinAdjacent(ranges: readonly Range[]): Range[] {
@@ -92,14 +98,14 @@ export function gaps({ start, floor, ranges }: SequenceState): Range[] {
   return found;
 }
 
-/** Gives up the lowest gap when there are too many ranges. */
-function bounded(state: SequenceState): { state: SequenceState; lost?: Range } {
-  const [first] = state.ranges;
-  if (state.ranges.length <= MAX_RANGES || !first) return { state };
-  const [lowest] = gaps({ ...state, ranges: [first] });
+/** Gives up the lowest gaps when there are too many ranges. */
+function bounded(state: SequenceState): { state: SequenceState; lost: readonly Range[] } {
+  const excess = state.ranges.slice(0, Math.max(0, state.ranges.length - MAX_RANGES));
+  const last = excess.at(-1);
+  if (!last) return { state, lost: [] };
   return {
-    state: { ...state, floor: first[1], ranges: state.ranges.slice(1) },
-    ...(lowest && { lost: lowest }),
+    state: { ...state, floor: last[1], ranges: state.ranges.slice(excess.length) },
+    lost: gaps({ ...state, ranges: excess }),
   };
 }
 

@@ -19,7 +19,7 @@ export type RecordChange =
     }
   /** Another identity key. `vouched`: the old one signed for it. */
   | { readonly kind: 'identity-changed'; readonly vouched: boolean }
-  /** A lower version: refused. */
+  /** A lower version, or the identity that vouched for the known one: refused. */
   | { readonly kind: 'rollback' }
   /** Two records of one version, or a version that does not follow the last one: refused, both kept as evidence. */
   | { readonly kind: 'conflict' }
@@ -36,6 +36,8 @@ export function* compareRecords(
   if (known.address !== next.address) return { kind: 'wrong-address' };
   if (equal(known.hash, next.hash)) return { kind: 'unchanged' };
   if (!equal(known.identity, next.identity)) {
+    // The identity that vouched for the known one is the past, not a change.
+    if (yield* isVouched(provider, next, known)) return { kind: 'rollback' };
     // A new identity that nobody vouches for starts a numbering of its own.
     const vouched = next.version > known.version && (yield* isVouched(provider, known, next));
     return { kind: 'identity-changed', vouched };
@@ -62,12 +64,13 @@ export function vouchForIdentity(
   });
 }
 
-function* isVouched(provider: CryptoProvider, known: KeyRecord, next: KeyRecord): Steps<boolean> {
-  if (!next.identityChange) return false;
-  const payload = changePayload(next.address, next.identityKey);
-  const change = decodeSign1(next.identityChange);
+/** Whether the identity key of `before` signed for that of `after`. */
+function* isVouched(provider: CryptoProvider, before: KeyRecord, after: KeyRecord): Steps<boolean> {
+  if (!after.identityChange) return false;
+  const payload = changePayload(after.address, after.identityKey);
+  const change = decodeSign1(after.identityChange);
   if (change.payload !== null) return false;
-  return yield* verify(provider, known.identityKey, change, { purpose: 'identity-change' }, payload);
+  return yield* verify(provider, before.identityKey, change, { purpose: 'identity-change' }, payload);
 }
 
 function changePayload(address: string, identityKey: PublicKey): Uint8Array {
