@@ -95,6 +95,8 @@ export function* nextRecord(
     expiresAt: now + RECORD_LIFETIME,
     previous: record.hash,
     identityKey: record.identityKey,
+    // Kept for those who missed the version that brought it.
+    ...(record.identityChange && { identityChange: record.identityChange }),
     capabilities: capabilitiesOf(provider),
     devices,
   });
