@@ -1,4 +1,5 @@
 import type { Client } from 'aedes';
+import { SealMQError } from '../../errors.js';
 
 /** What the parser of aedes' clients has and does not declare. */
 interface Parser {
@@ -17,7 +18,7 @@ export function limitPackets(client: Client, maxBytes: number): void {
   const parse = parser.parse.bind(parser);
   parser.parse = (bytes) => {
     const left = parse(bytes);
-    if (parser.packet.length > maxBytes) client.emit('error', new Error('packet too large'));
+    if (parser.packet.length > maxBytes) client.emit('error', new SealMQError('TRANSPORT_REFUSED', 'packet too large'));
     return left;
   };
 }
