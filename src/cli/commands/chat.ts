@@ -27,12 +27,14 @@ export function addChat(root: Command, program: Program): void {
 async function chat(program: Program, options: ChatOptions): Promise<void> {
   const settings = await readSettings(options);
   const place = await findOrMakeAccount(program, settings, options.register === true);
-  await withMessenger(program, settings, place, {}, async (messenger) => {
+  const { status } = await withMessenger(program, settings, place, {}, async (messenger) => {
     if (options.register && !place.account?.registered) await unlessInterrupted(program, messenger.register());
     await talk(program, messenger, options.to);
-    const { outbox } = messenger.status();
-    if (outbox > 0) program.output.note(`not with the broker yet: ${outbox}; safe in the outbox`);
+    return { status: () => messenger.status() };
   });
+  // Closing has waited for the broker.
+  const { outbox } = status();
+  if (outbox > 0) program.output.note(`not with the broker yet: ${outbox}; safe in the outbox`);
 }
 
 /** Until the input ends, or a signal comes. */
@@ -82,7 +84,8 @@ async function showAbovePrompt(terminal: Interface, line: string): Promise<void>
   moveCursor(process.stdout, 0, -rows);
   cursorTo(process.stdout, 0);
   clearScreenDown(process.stdout);
-  // Drawing the prompt again begins by going up as many rows as it took before.
-  process.stdout.write(`${line}\n${'\n'.repeat(rows)}`);
+  process.stdout.write(`${line}\n`);
+  // Drawing begins by going up the rows that the prompt took before; readline has no other way to say that they are gone.
+  (terminal as Interface & { prevRows?: number }).prevRows = 0;
   terminal.prompt(true);
 }

@@ -33,6 +33,10 @@ export function addConfig(root: Command, program: Program): void {
     .description('print where the file is')
     .action((options: OptionValues) => program.output.line(configPath(homeFolder(options))));
   for (const command of [show, set, unset, path]) addBasicOptions(command);
+  addExamples(show, 'sealmq config show --json');
+  addExamples(set, 'sealmq config set directory https://keys.example');
+  addExamples(unset, 'sealmq config unset directory');
+  addExamples(path, 'cat "$(sealmq config path)"');
   addExamples(config, 'sealmq config set address alice', 'sealmq config set broker mqtts://broker.example');
 }
 

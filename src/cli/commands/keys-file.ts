@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { present } from '../../bytes/fields.js';
 import { SealMQError } from '../../errors.js';
 import { readGivenFile, writePrivateFile } from '../files.js';
-import { addAccountOptions } from '../options.js';
+import { addAccountOptions, addExamples } from '../options.js';
 import { exportPassphrase } from '../secrets.js';
 import { findAccount, type Program, unlessInterrupted, withMessenger, withOffline } from '../session.js';
 import { type OptionValues, readSettings } from '../settings.js';
@@ -32,8 +32,8 @@ export function addIdentityFiles(keys: Command, program: Program): void {
     .option(...FILE_OPTION)
     .option('--name <NAME>', 'name of this device: stands in the public key record')
     .action((file: string, options: ImportOptions) => importFrom(program, file, options));
-  addAccountOptions(exporting);
-  addAccountOptions(importing);
+  addExamples(addAccountOptions(exporting), 'sealmq keys export alice.identity --address alice');
+  addExamples(addAccountOptions(importing), 'sealmq keys import alice.identity --address alice --name phone');
 }
 
 async function exportTo(program: Program, path: string, options: ExportOptions): Promise<void> {

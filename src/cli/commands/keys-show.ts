@@ -6,7 +6,7 @@ import { defaultProvider } from '../../crypto/probe.js';
 import { SealMQError } from '../../errors.js';
 import { assertAddress } from '../../protocol/address.js';
 import type { KeyRecord } from '../../protocol/identity/record.js';
-import { addAccountOptions } from '../options.js';
+import { addAccountOptions, addExamples } from '../options.js';
 import { recordLines, recordView } from '../record-view.js';
 import { type Program, unlessInterrupted, withOffline } from '../session.js';
 import { type OptionValues, readSettings, type Settings } from '../settings.js';
@@ -24,7 +24,7 @@ export function addKeysShow(keys: Command, program: Program): void {
     .option('--of <ADDRESS>', 'ask the directory for this one')
     .option('--json', 'print JSON')
     .action((options: ShowOptions) => show(program, options));
-  addAccountOptions(command);
+  addExamples(addAccountOptions(command), 'sealmq keys show --address alice', 'sealmq keys show --of bob --json');
 }
 
 async function show(program: Program, options: ShowOptions): Promise<void> {

@@ -45,6 +45,9 @@ export function addKeys(root: Command, program: Program): void {
     );
   for (const command of [rotate, retire, revoke])
     addAccountOptions(command.option('--json', 'print the new record as JSON'));
+  addExamples(rotate, 'sealmq keys rotate --address alice');
+  addExamples(retire, 'sealmq keys retire bz7ejywrlvpwkb52 --address alice');
+  addExamples(revoke, 'sealmq keys revoke bz7ejywrlvpwkb52 --address alice');
   addIdentityFiles(keys, program);
   addExamples(
     keys,

@@ -1,5 +1,5 @@
 import type { CborValue } from '../../bytes/cbor.js';
-import { type Check, isArrayOf, isBytesOf, isCounter, isText, present, readFields } from '../../bytes/fields.js';
+import { type Check, isArrayOf, isBytesOf, isCounter, isText } from '../../bytes/fields.js';
 import type { HeaderMap } from '../../cose/header.js';
 import { Claim, Header } from '../../cose/labels.js';
 import { SealMQError } from '../../errors.js';
@@ -41,34 +41,72 @@ export interface Claims {
   readonly version?: number;
 }
 
+const isMessageId = isBytesOf(MESSAGE_ID_BYTES);
+const isMediaType = isText(MAX_CONTENT_TYPE_LENGTH);
+const isAddresses = isArrayOf(isAddress, MAX_RECIPIENTS);
+const isSeq = (value: unknown): value is number => isCounter(value) && value >= 1;
+const isSeqs = isArrayOf(isSeq, MAX_RECIPIENTS);
+
+/** One address, or a set of them: sorted and without repetition, so that there is one way to write it. */
+const isAudience: Check<Claims['audience']> = (value): value is Claims['audience'] =>
+  isAddress(value) ||
+  (isAddresses(value) && value.length > 0 && value.every((next, i) => i === 0 || (value[i - 1] ?? '') < next));
+
+/** How one claim stands in the protected header. */
+interface ClaimField {
+  readonly name: keyof Claims;
+  /** Among the CWT claims, rather than a header parameter of its own. */
+  readonly cwt?: true;
+  readonly label: number;
+  readonly required?: true;
+  /** Whether a value in the header is acceptable, given the audience. */
+  readonly is: (value: unknown, audience: unknown) => boolean;
+  /** The value in the header, and back, where it is another than the claim. */
+  readonly encode?: (value: string) => CborValue;
+  readonly decode?: (value: never) => string;
+}
+
+/** All claims, each with its one check for both directions. `audience` stands before `seq`, which depends on it. */
+const FIELDS: readonly ClaimField[] = [
+  { name: 'from', cwt: true, label: Claim.iss, required: true, is: isAddress },
+  { name: 'audience', cwt: true, label: Claim.aud, required: true, is: isAudience },
+  { name: 'issuedAt', cwt: true, label: Claim.iat, required: true, is: isCounter },
+  { name: 'id', cwt: true, label: Claim.cti, required: true, is: isMessageId },
+  { name: 'expiresAt', cwt: true, label: Claim.exp, is: isCounter },
+  {
+    name: 'contentType',
+    label: Header.contentType,
+    is: (value) => isCounter(value) || isMediaType(value),
+    encode: encodeContentType,
+    decode: decodeContentType,
+  },
+  {
+    name: 'seq',
+    label: Header.seq,
+    is: (value, audience) =>
+      Array.isArray(audience) ? isSeqs(value) && value.length === audience.length : isSeq(value),
+  },
+  { name: 'channel', label: Header.channel, is: isText(MAX_CHANNEL_LENGTH) },
+  { name: 'stream', label: Header.stream, is: isCounter },
+  { name: 'to', label: Header.to, is: isAddress },
+  { name: 'inReplyTo', label: Header.inReplyTo, is: isMessageId },
+  { name: 'version', label: Header.version, is: isCounter },
+];
+
 /**
  * The protected header parameters that carry `claims`.
  *
  * @throws {@link SealMQError} `USAGE_INVALID_ARGUMENT` for what {@link decodeClaims} would refuse at the other end
  */
 export function encodeClaims(claims: Claims): HeaderMap {
-  const cwt = new Map<number, CborValue>([
-    [Claim.iss, claims.from],
-    [Claim.aud, claims.audience],
-    [Claim.iat, claims.issuedAt],
-    [Claim.cti, claims.id],
-  ]);
-  if (claims.expiresAt !== undefined) cwt.set(Claim.exp, claims.expiresAt);
+  const cwt = new Map<number, CborValue>();
   const header = new Map<number, CborValue>([[Header.cwtClaims, cwt]]);
-  if (claims.contentType !== undefined) header.set(Header.contentType, encodeContentType(claims.contentType));
-  const optional: [number, CborValue | undefined][] = [
-    [Header.seq, claims.seq],
-    [Header.channel, claims.channel],
-    [Header.stream, claims.stream],
-    [Header.to, claims.to],
-    [Header.inReplyTo, claims.inReplyTo],
-    [Header.version, claims.version],
-  ];
-  for (const [label, value] of optional) if (value !== undefined) header.set(label, value);
-  try {
-    decodeClaims(header);
-  } catch (cause) {
-    throw new SealMQError('USAGE_INVALID_ARGUMENT', (cause as Error).message, cause);
+  for (const field of FIELDS) {
+    const claim = claims[field.name];
+    if (claim === undefined && !field.required) continue;
+    const value = field.encode && typeof claim === 'string' ? field.encode(claim) : (claim as CborValue);
+    if (!field.is(value, claims.audience)) throw malformed('USAGE_INVALID_ARGUMENT', field);
+    (field.cwt ? cwt : header).set(field.label, value);
   }
   return header;
 }
@@ -79,42 +117,18 @@ export function encodeClaims(claims: Claims): HeaderMap {
  * @throws {@link SealMQError} `DECODE_CLAIMS`
  */
 export function decodeClaims(header: HeaderMap): Claims {
-  const outer = readFields(header, 'DECODE_CLAIMS', 'message claims');
-  const cwt = readFields(header.get(Header.cwtClaims), 'DECODE_CLAIMS', 'CWT claims');
-  const audience = cwt.required(Claim.aud, isAudience);
-  const contentType = outer.optional(Header.contentType, isContentType);
-  return present({
-    from: cwt.required(Claim.iss, isAddress),
-    audience,
-    issuedAt: cwt.required(Claim.iat, isCounter),
-    id: cwt.required(Claim.cti, isMessageId),
-    expiresAt: cwt.optional(Claim.exp, isCounter),
-    contentType: contentType === undefined ? undefined : decodeContentType(contentType),
-    seq: outer.optional(Header.seq, isSeqFor(audience)),
-    channel: outer.optional(Header.channel, isText(MAX_CHANNEL_LENGTH)),
-    stream: outer.optional(Header.stream, isCounter),
-    to: outer.optional(Header.to, isAddress),
-    inReplyTo: outer.optional(Header.inReplyTo, isMessageId),
-    version: outer.optional(Header.version, isCounter),
-  });
+  const cwt = header.get(Header.cwtClaims);
+  if (!(cwt instanceof Map)) throw new SealMQError('DECODE_CLAIMS', 'malformed message claims: no CWT claims');
+  const claims: Partial<Record<keyof Claims, unknown>> = {};
+  for (const field of FIELDS) {
+    const value = (field.cwt ? cwt : header).get(field.label);
+    if (value === undefined && !field.required) continue;
+    if (!field.is(value, claims.audience)) throw malformed('DECODE_CLAIMS', field);
+    claims[field.name] = field.decode ? field.decode(value as never) : value;
+  }
+  return claims as Claims;
 }
 
-const isMessageId = isBytesOf(MESSAGE_ID_BYTES);
-const isMediaType = isText(MAX_CONTENT_TYPE_LENGTH);
-
-const isContentType = (value: unknown): value is number | string => isCounter(value) || isMediaType(value);
-
-/** One address, or a set of them: sorted and without repetition, so that there is one way to write it. */
-const isAudience = (value: unknown): value is Claims['audience'] =>
-  isAddress(value) ||
-  (isAddresses(value) && value.length > 0 && value.every((next, i) => i === 0 || (value[i - 1] ?? '') < next));
-
-const isAddresses = isArrayOf(isAddress, MAX_RECIPIENTS);
-
-const isSeq = (value: unknown): value is number => isCounter(value) && value >= 1;
-
-function isSeqFor(audience: Claims['audience']): Check<number | readonly number[]> {
-  if (typeof audience === 'string') return isSeq;
-  const isSeqs = isArrayOf(isSeq, MAX_RECIPIENTS);
-  return (value): value is readonly number[] => isSeqs(value) && value.length === audience.length;
+function malformed(code: 'USAGE_INVALID_ARGUMENT' | 'DECODE_CLAIMS', { name }: ClaimField): SealMQError {
+  return new SealMQError(code, `malformed message claims: ${name}`);
 }
