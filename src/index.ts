@@ -15,7 +15,7 @@ export {
   type KeyCacheOptions,
   type KeyChange,
 } from './client/key-cache.js';
-export { Message, type Payload } from './client/message.js';
+export { type JsonValue, Message, type Payload } from './client/message.js';
 export { Messenger, type MessengerStatus } from './client/messenger.js';
 export type { MessengerEvents, MissingMessages, Rejection, RejectionReason } from './client/messenger-events.js';
 export type { MessengerLimits, MessengerOptions } from './client/options.js';

@@ -85,7 +85,7 @@ async function assembleWith(settings: Settings, releases: Releases): Promise<Par
     ...{ provider, account, keys, store: state.store, events, topicPrefix, padding, maxPayloadBytes, maxSealedBytes },
     receipts: settings.receipts,
     commit: (operations) => state.store.batch([...operations], { sync: settings.durable === 'fsync' }),
-    transport: openTransport(settings, account),
+    transport: await openTransport(settings, account, state),
     now: () => clock.now(),
   };
   return connectParts(context, settings, clock, releases);
@@ -130,7 +130,10 @@ async function connectParts(
       connection = change.state;
       const up = change.state === 'connected';
       for (const part of [outbox, receipts, redelivery]) part.connected(up);
-      if (up) onConnected(clock, opener, settings.receipts ? receipts : undefined);
+      if (up) {
+        context.keys.forgetFailures();
+        onConnected(clock, opener, settings.receipts ? receipts : undefined);
+      }
       events.emit('connection', change);
     },
   };
@@ -230,10 +233,21 @@ async function openAccount(
   );
 }
 
-function openTransport(settings: Settings, account: LocalAccount): Transport {
+/** Which MQTT version the broker speaks is remembered: with one that only knows 3.1.1, asking for 5 costs an attempt. */
+const VERSION_KEY = 'mqtt-version';
+
+async function openTransport(settings: Settings, account: LocalAccount, { store }: State): Promise<Transport> {
   const { broker } = settings;
   if (isTransport(broker)) return broker;
-  return mqttTransport({ ...settings, broker, clientId: account.clientId });
+  const [remembered] = (await store.get(VERSION_KEY)) ?? [];
+  return mqttTransport({
+    ...settings,
+    broker,
+    clientId: account.clientId,
+    ...((remembered === 4 || remembered === 5) && { protocolVersion: remembered }),
+    onProtocolVersion: (version) =>
+      void store.batch([{ type: 'put', key: VERSION_KEY, value: Uint8Array.of(version) }]).catch(() => {}),
+  });
 }
 
 function isTransport(broker: Settings['broker']): broker is Transport {

@@ -23,6 +23,8 @@ export interface Lookups {
   isAbsent(address: string): boolean;
   /** Why the last look-up failed, while the cool-down lasts. */
   recentFailure(address: string): SealMQError | undefined;
+  /** Ends all cool-downs. */
+  forgetFailures(): void;
   readonly counts: { readonly lookups: number; readonly failures: number };
   /** Resolves when nothing is under way. */
   settle(): Promise<void>;
@@ -89,6 +91,7 @@ export function createLookups({ directory, records, judge, now, negativeLife, co
       await depart(address, judge.remember(record, maxAge));
     },
     isUnderWay: (address) => flights.has(address),
+    forgetFailures: () => failed.clear(),
     isAbsent: (address) => now() < (absentUntil.get(address) ?? 0),
     recentFailure(address) {
       const failure = failed.get(address);

@@ -117,6 +117,9 @@ export interface KeyCache {
   /** Publishes a record of one's own and remembers it. @throws as `KeyDirectory.publish` */
   publish(record: KeyRecord): Promise<void>;
 
+  /** Looks failed look-ups up again at once when asked: the network is back. */
+  forgetFailures(): void;
+
   stats(): KeyCacheStats;
 
   /** Waits for look-ups under way; directory and store stay open, they belong to the caller. */

@@ -139,6 +139,7 @@ export function createKeyCache(options: KeyCacheOptions): KeyCache {
       await directory.publish(record.address, record.bytes);
       await lookups.land(record, PUBLISHED_LIFE);
     },
+    forgetFailures: () => lookups.forgetFailures(),
     stats: () => ({ size: records.size, ...counts, ...lookups.counts }),
     async close() {
       closed = true;

@@ -2,18 +2,36 @@ import { toBase64url } from '../bytes/base64url.js';
 import { fromUtf8, utf8 } from '../bytes/bytes.js';
 import { SealMQError } from '../errors.js';
 
-/** What can be sent: text, bytes, or any JSON value wrapped as `{ json: … }`. */
-export type Payload = string | Uint8Array | { readonly json: unknown };
+/** A JSON value (RFC 8259). */
+export type JsonValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly JsonValue[]
+  | { readonly [name: string]: JsonValue | undefined };
 
-/** Bytes and media type of a payload. @throws `USAGE_INVALID_ARGUMENT` */
+/** What can be sent: a string goes as text, a `Uint8Array` as bytes, every other value as JSON. */
+export type Payload = Uint8Array | JsonValue;
+
+/** Bytes and media type of a payload. @throws `USAGE_INVALID_ARGUMENT` for what is none of the three */
 export function encodePayload(payload: Payload): { bytes: Uint8Array; contentType: string } {
   if (typeof payload === 'string') return { bytes: utf8(payload), contentType: 'text/plain;charset=utf-8' };
   if (payload instanceof Uint8Array) return { bytes: payload, contentType: 'application/octet-stream' };
-  const text = typeof payload === 'object' && payload !== null ? JSON.stringify(payload.json) : undefined;
-  if (text === undefined) {
-    throw new SealMQError('USAGE_INVALID_ARGUMENT', 'a payload is a string, a Uint8Array or { json: a JSON value }');
+  return { bytes: utf8(toJson(payload)), contentType: 'application/json' };
+}
+
+function toJson(payload: JsonValue): string {
+  // Other views of memory would silently become {}.
+  if (!(payload instanceof ArrayBuffer) && !ArrayBuffer.isView(payload)) {
+    try {
+      const text: string | undefined = JSON.stringify(payload);
+      if (text !== undefined) return text;
+    } catch (cause) {
+      throw new SealMQError('USAGE_INVALID_ARGUMENT', 'the payload cannot be written as JSON', cause);
+    }
   }
-  return { bytes: utf8(text), contentType: 'application/json' };
+  throw new SealMQError('USAGE_INVALID_ARGUMENT', 'a payload is a string, a Uint8Array or a JSON value');
 }
 
 /** The fields of a {@link Message}. */

@@ -78,7 +78,7 @@ export class Messenger {
   /**
    * Seals a message to every device of `to` and puts it into the outbox; it is on its way when `published` resolves.
    *
-   * @param payload - text, bytes, or `{ json: value }`; at most 1 MiB
+   * @param payload - a string goes as text, a `Uint8Array` as bytes, any other value as JSON; at most 1 MiB
    * @throws `STATE_NOT_REGISTERED` before {@link register}; otherwise as the function `send`
    */
   async send(to: string, payload: Payload, options: SendOptions = {}): Promise<Sent> {

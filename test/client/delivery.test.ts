@@ -10,13 +10,24 @@ test('text, bytes and JSON arrive as what they are', async () => {
   const [alice, bob] = [await world.join('alice'), await world.join('bob')];
   await alice.send('bob', 'grüß dich');
   await alice.send('bob', Uint8Array.of(0, 255, 1));
-  await alice.send('bob', { json: { temperature: 21.5 } }, { channel: 'telemetry/temperature', expiresIn: 60 });
+  await alice.send('bob', { temperature: 21.5 }, { channel: 'telemetry/temperature', expiresIn: 60 });
   const [text, bytes, json] = await take(bob, 3);
   expect(text).toMatchObject({ text: 'grüß dich', contentType: 'text/plain;charset=utf-8', seq: 1 });
   expect(bytes).toMatchObject({ bytes: Uint8Array.of(0, 255, 1), contentType: 'application/octet-stream', seq: 2 });
   expect(json?.json()).toEqual({ temperature: 21.5 });
   expect(json).toMatchObject({ contentType: 'application/json', channel: 'telemetry/temperature', seq: 3 });
   expect(json?.expiresAt?.getTime()).toBe((json?.sentAt.getTime() ?? 0) + 60_000);
+});
+
+test('what is neither text nor bytes nor JSON is refused before anything happens', async () => {
+  const world = await createWorld();
+  const [alice] = [await world.join('alice'), await world.join('bob')];
+  const circular: Record<string, unknown> = {};
+  circular['self'] = circular;
+  for (const payload of [undefined, () => {}, 10n, new ArrayBuffer(4), new Uint16Array(2), circular]) {
+    await expect(alice.send('bob', payload as never)).rejects.toMatchObject({ code: 'USAGE_INVALID_ARGUMENT' });
+  }
+  expect((await alice.send('bob', null)).seq).toBe(1);
 });
 
 test('what was sent while the receiver was away waits at the broker, in order', async () => {
