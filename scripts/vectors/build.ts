@@ -25,8 +25,9 @@ export function buildVectors(): Vectors {
     if (!found) throw new RangeError(`no message ${name}`);
     return found;
   };
-  const [forge, p256] = [forgeFrom(named('default-suite')), forgeFrom(named('p256-suite'))];
-  const [several, mixed] = [forgeFrom(named('several-receivers')), named('mixed-suites')];
+  const forgeOf = (name: string) => forgeFrom(named(name));
+  const [forge, p256, rsa] = [forgeOf('default-suite'), forgeOf('p256-suite'), forgeOf('rsa-suite')];
+  const [several, mixed] = [forgeOf('several-receivers'), named('mixed-suites')];
   const records = recordCases();
   return {
     profile: 'sealmq/1',
@@ -39,7 +40,7 @@ export function buildVectors(): Vectors {
       ...refusedStructures(forge),
       ...refusedRecipients(forge),
       ...undecryptable(forge, p256, mixed),
-      ...refusedContents({ forge, p256, several, mixed }),
+      ...refusedContents({ forge, p256, rsa, several, mixed }),
     ],
     records: recordVectors(records),
     refusedRecords: refusedRecords(records),

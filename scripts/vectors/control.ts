@@ -12,13 +12,39 @@ const CONTROLS: readonly (readonly [name: string, about: string, control: Contro
   ['receipt', 'All from 1 to 1,204, and 1,206.', receipt(1, 1204, [[1206, 1206]])],
   ['receipt-of-nothing', 'Nothing from 1 on yet: upTo is below from.', receipt(1, 0, [])],
   ['receipt-of-a-newcomer', 'A device that joined at 40: nothing is said of 1 to 39.', receipt(40, 52, [])],
-  ['receipt-with-gaps', 'Two gaps: 4 and 7 to 8 are missing.', receipt(1, 3, [[5, 6], [9, 9]])],
-  ['resend', 'Ask for 4, 7 and 8.', { kind: 'resend', device: DEVICE, stream: STREAM, ranges: [[4, 4], [7, 8]] }],
+  [
+    'receipt-with-gaps',
+    'Two gaps: 4 and 7 to 8 are missing.',
+    receipt(1, 3, [
+      [5, 6],
+      [9, 9],
+    ]),
+  ],
+  [
+    'resend',
+    'Ask for 4, 7 and 8.',
+    {
+      kind: 'resend',
+      device: DEVICE,
+      stream: STREAM,
+      ranges: [
+        [4, 4],
+        [7, 8],
+      ],
+    },
+  ],
   ['skip-expired', '4 has expired.', { kind: 'skip', stream: STREAM, ranges: [[4, 4]], reason: 'expired' }],
   ['skip-not-recipient', '1 to 39 were not for the device that asked.', skip('not-recipient', [[1, 39]])],
   ['skip-gone', '7 and 8 are not kept any longer.', skip('gone', [[7, 8]])],
   ['ranges-64', 'As many ranges as there may be.', skip('gone', pairs(64))],
-  ['ranges-adjacent', 'Ranges that could be one.', skip('gone', [[1, 2], [3, 4]])],
+  [
+    'ranges-adjacent',
+    'Ranges that could be one.',
+    skip('gone', [
+      [1, 2],
+      [3, 4],
+    ]),
+  ],
 ];
 
 /** Control messages: what is read and written, what is only read, and what is refused. */

@@ -6,6 +6,7 @@ import { encodeSign1, sigStructure } from '../../src/cose/sign1.js';
 import { nativeProvider } from '../../src/crypto/native.js';
 import { atOnce } from '../../src/crypto/steps.js';
 import type { Family } from '../../src/protocol/envelope/topics.js';
+import { fixedProvider } from './fixed-provider.js';
 import { key } from './keys.js';
 import { externalAad, NOW, type SealedCase, sha256 } from './sealed.js';
 import type { OpeningVector } from './types.js';
@@ -79,7 +80,8 @@ export function forgeFrom(base: SealedCase): Forge {
       change.protectedBytes ?? encodeProtected(patched(sign1.protectedHeader, change.header ?? new Map()));
     const aad = encodeCbor(['sealmq/1 sign', purpose, family, sha256(recipients)]);
     const toBeSigned = sigStructure(protectedBytes, aad, payload ?? new Uint8Array(0));
-    const signature = change.signature ?? atOnce(nativeProvider().sign(key(signKey), toBeSigned));
+    const { provider } = fixedProvider(`forge/${toHex(toBeSigned)}`);
+    const signature = change.signature ?? atOnce(provider.sign(key(signKey), toBeSigned));
     return encodeSign1({ ...sign1, protectedBytes, payload, signature });
   }
 
@@ -123,9 +125,7 @@ export function filledHeader({ message: { protectedBytes, unprotectedHeader } }:
 /** Recipients array in which bob's phone finds the content encryption key of `base` and his laptop that of `mixed`. */
 export function twoKeys(base: SealedCase, mixed: SealedCase): Uint8Array {
   const chosen = [base.message.recipients[0], mixed.message.recipients[1]];
-  return encodeCbor(
-    chosen.map((one) => (one ? [one.protectedBytes, one.unprotectedHeader, one.ciphertext] : [])),
-  );
+  return encodeCbor(chosen.map((one) => (one ? [one.protectedBytes, one.unprotectedHeader, one.ciphertext] : [])));
 }
 
 const P256_ORDER = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;

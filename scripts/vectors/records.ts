@@ -1,12 +1,16 @@
 import { toHex } from '../../src/bytes/bytes.js';
+import { type CborMap, type CborValue, decodeCbor, encodeCbor } from '../../src/bytes/cbor.js';
+import type { PublicKey } from '../../src/cose/key.js';
 import { decodeSign1 } from '../../src/cose/sign1.js';
 import { nativeProvider } from '../../src/crypto/native.js';
 import { atOnce, run, type Steps } from '../../src/crypto/steps.js';
 import { RECORD_LIFETIME, revokeDevice, rotateDevice } from '../../src/protocol/identity/account.js';
 import { compareRecords, vouchForIdentity } from '../../src/protocol/identity/chain.js';
-import { type DeviceEntry, enterDevice } from '../../src/protocol/identity/device.js';
-import { type KeyRecord, type RecordContent, signRecord } from '../../src/protocol/identity/record.js';
+import { type DeviceEntry, type DeviceKeys, enterDevice } from '../../src/protocol/identity/device.js';
+import { type KeyRecord, type RecordContent, signRecord, verifyRecord } from '../../src/protocol/identity/record.js';
+import { sign } from '../../src/protocol/signed.js';
 import { fixedProvider } from './fixed-provider.js';
+import { patched } from './forge.js';
 import { key, nameOf, thumbprintOf } from './keys.js';
 import { NOW } from './sealed.js';
 import type { RecordVector, Vectors } from './types.js';
@@ -26,16 +30,34 @@ function fixed<T>(label: string, steps: (provider: ReturnType<typeof fixedProvid
   return atOnce(run(steps(fixedProvider(label).provider)));
 }
 
+type Account = readonly [address: string, identity: string];
+type EntryDetails = { readonly notBefore: number; readonly name?: string };
+
 /** An entry for the keys `<owner>.sign<suffix>` and `<owner>.seal<suffix>`, bound to an address and identity key. */
-export function entry(
+function entry(
   id: string,
   [owner, suffix = '']: readonly [owner: string, suffix?: string],
-  [address, identity]: readonly [address: string, identity: string],
-  details: { notBefore: number; name?: string },
+  account: Account,
+  details: EntryDetails,
 ): DeviceEntry {
-  const keys = { id, signKey: key(`${owner}.sign${suffix}`), sealKey: key(`${owner}.seal${suffix}`) };
+  return entryOf(id, [`${owner}.sign${suffix}`, `${owner}.seal${suffix}`], account, details);
+}
+
+/** An entry for two keys, bound to an address and identity key. */
+export function entryOf(
+  id: string,
+  [signKey, sealKey]: readonly [signKey: string, sealKey: string],
+  account: Account,
+  details: EntryDetails,
+): DeviceEntry {
+  return entryFor({ id, signKey: key(signKey), sealKey: key(sealKey) }, account, details);
+}
+
+function entryFor(keys: DeviceKeys, [address, identity]: Account, details: EntryDetails): DeviceEntry {
   const context = { address, identity: thumbprintOf(identity) };
-  return fixed(`proof/${owner}${suffix}/${identity}`, (provider) => enterDevice(provider, keys, context, details));
+  // Only PSS draws something for a proof: its salt depends on the key.
+  const owner = nameOf(keys.signKey.publicKey).replace('.sign', '');
+  return fixed(`proof/${owner}/${identity}`, (provider) => enterDevice(provider, keys, context, details));
 }
 
 function record(name: string, about: string, identity: string, content: Partial<RecordContent>): RecordCase {
@@ -71,7 +93,7 @@ export function recordCases(): RecordCase[] {
       devices: revokeDevice(tablet.id, NOW)(rotateDevice(rotated, NOW)(first.record.devices)),
     },
   );
-  return [first, second, ...successors(second.record), ...otherSuites()];
+  return [first, second, ...successors(second.record), ...otherSuites(), ...odd(first.record)];
 }
 
 /** Records that follow version 2 of alice, or do not. */
@@ -124,6 +146,33 @@ function otherSuites(): RecordCase[] {
       address: 'dave',
       devices: [entry('davedevicedavede', ['dave'], ['dave', 'dave.identity'], dated)],
     }),
+  ];
+}
+
+/** Records that verify, although no writer of this version makes them. */
+function odd(first: KeyRecord): RecordCase[] {
+  const carol = ['carol', 'carol.identity'] as const;
+  const sealKey = key('carol.seal');
+  const offCurve = { ...sealKey.publicKey, y: new Uint8Array(32) } as PublicKey;
+  const keys = { id: 'caroldevicecarol', signKey: key('carol.sign'), sealKey: { ...sealKey, publicKey: offCurve } };
+  const unknown = new Map<number | string, CborValue>([
+    ['note', null],
+    [99, [true]],
+  ]);
+  const content = decodeCbor(decodeSign1(first.bytes).payload ?? new Uint8Array(0)) as CborMap;
+  const devices = (content.get('devices') as CborMap[]).map((device) => patched(device, unknown));
+  const payload = encodeCbor(new Map([...patched(content, unknown), ['devices', devices]]));
+  const bytes = fixed('record/unknown-keys', (provider) =>
+    sign(provider, key('alice.identity'), { purpose: 'record', payload }),
+  );
+  return [
+    record('carol-off-curve', 'A sealing key that is no point of its curve: found out when it is used.', carol[1], {
+      ...{ address: 'carol', devices: [entryFor(keys, carol, { notBefore: NOW })] },
+    }),
+    {
+      ...{ name: 'alice-unknown-keys', about: 'Keys that nobody knows, text and an integer, in record and devices.' },
+      record: fixed('record/unknown-keys', (provider) => verifyRecord(provider, bytes)),
+    },
   ];
 }
 

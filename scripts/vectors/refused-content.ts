@@ -1,7 +1,8 @@
-import { concat, utf8 } from '../../src/bytes/bytes.js';
+import { concat, toHex, utf8 } from '../../src/bytes/bytes.js';
 import { type CborMap, type CborValue, encodeCbor, Tagged } from '../../src/bytes/cbor.js';
 import { decodeEncrypt, encodeEncrypt } from '../../src/cose/encrypt.js';
-import { type Forge, flipped, opening, openings, padded, patched } from './forge.js';
+import { decodeSign1 } from '../../src/cose/sign1.js';
+import { type Forge, flipped, opening, openings, padded, patched, withOtherS } from './forge.js';
 import { thumbprintOf } from './keys.js';
 import { NOW, type SealedCase } from './sealed.js';
 import type { OpeningVector } from './types.js';
@@ -11,16 +12,28 @@ const COSE = { kind: 'malformed', code: 'DECODE_COSE' } as const;
 const CLAIMS = { kind: 'malformed', code: 'DECODE_CLAIMS' } as const;
 const UNSIGNED = { kind: 'unverifiable', code: 'VERIFY_SIGNATURE' } as const;
 
+/** The messages that variants are made of. */
+interface Bases {
+  readonly forge: Forge;
+  readonly p256: Forge;
+  readonly rsa: Forge;
+  readonly several: Forge;
+  readonly mixed: SealedCase;
+}
+
+type Cases = Parameters<typeof openings>[1];
 type Change = readonly (readonly [number | string, CborValue | undefined])[];
 
 /** What decrypts, and is refused for what it says or for who signed it. */
-export function refusedContents(forge: Forge, several: Forge, mixed: SealedCase): OpeningVector[] {
+export function refusedContents(bases: Bases): OpeningVector[] {
+  const { forge, several, mixed } = bases;
   return [
     ...plaintexts(forge),
     ...signedHeaders(forge),
-    ...claims(forge),
+    ...openings(CLAIMS, [...claims(forge), ...parameters(forge), ...audiences(forge)]),
     ...readers(forge, several, mixed),
     ...signatures(forge),
+    ...otherForms(bases),
     ...senders(forge),
   ];
 }
@@ -64,39 +77,68 @@ function signedHeaders({ base, resigned }: Forge): OpeningVector[] {
   ];
 }
 
-function claims({ base, resigned }: Forge): OpeningVector[] {
+function withClaims({ base, resigned }: Forge) {
   const cwt = base.sign1.protectedHeader.get(15) as CborMap;
-  const withCwt = (change: Change) => resigned({ header: new Map([[15, patched(cwt, new Map(change))]]) });
-  const withHeader = (change: Change) => resigned({ header: new Map(change) });
-  const long = 'x'.repeat(257);
-  return openings(CLAIMS, [
-    ['no-claims', 'No CWT claims.', withHeader([[15, undefined]])],
+  return (change: Change) => resigned({ header: new Map([[15, patched(cwt, new Map(change))]]) });
+}
+
+function claims(forge: Forge): Cases {
+  const withCwt = withClaims(forge);
+  return [
+    ['no-claims', 'No CWT claims.', forge.resigned({ header: new Map([[15, undefined]]) })],
     ['no-iss', 'No iss.', withCwt([[1, undefined]])],
     ['iss-topic', 'An iss that would climb in a topic or URL.', withCwt([[1, 'alice/../bob']])],
     ['iss-upper-case', 'An iss in upper case.', withCwt([[1, 'Alice']])],
     ['iss-reserved', 'A reserved word as iss.', withCwt([[1, 'relay']])],
-    ['no-aud', 'No aud.', withCwt([[3, undefined]])],
-    ['aud-wildcard', 'A topic wildcard as aud.', withCwt([[3, '+']])],
-    ['aud-empty', 'An empty array of receivers.', withCwt([[3, []]])],
-    ['aud-unsorted', 'Receivers that are not sorted.', withCwt([[3, ['carol', 'bob']]])],
-    ['aud-repeated', 'A receiver twice.', withCwt([[3, ['bob', 'bob']]])],
     ['no-iat', 'No iat.', withCwt([[6, undefined]])],
     ['iat-negative', 'A negative iat.', withCwt([[6, -1]])],
     ['iat-text', 'iat as text.', withCwt([[6, String(NOW)]])],
+    ['iat-true', 'true as iat.', withCwt([[6, true]])],
     ['exp-text', 'exp as text.', withCwt([[4, 'never']])],
     ['no-cti', 'No cti.', withCwt([[7, undefined]])],
     ['cti-short', 'cti of 15 bytes.', withCwt([[7, new Uint8Array(15)]])],
+  ];
+}
+
+function parameters({ resigned }: Forge): Cases {
+  const withHeader = (change: Change) => resigned({ header: new Map(change) });
+  return [
     ['seq-zero', 'seq 0.', withHeader([[-65537, 0]])],
+    ['seq-true', 'true as seq.', withHeader([[-65537, true]])],
     ['seq-array', 'An array of seq for one receiver.', withHeader([[-65537, [1]]])],
     ['channel-empty', 'An empty channel.', withHeader([[-65538, '']])],
-    ['channel-long', 'A channel of 257 characters.', withHeader([[-65538, long]])],
+    ['channel-long', 'A channel of 257 characters.', withHeader([[-65538, 'x'.repeat(257)]])],
     ['stream-text', 'stream as text.', withHeader([[-65539, '1']])],
     ['to-invalid', 'A "to" that is no address.', withHeader([[-65540, 'bob#']])],
     ['in-reply-to-short', 'inReplyTo of 8 bytes.', withHeader([[-65541, new Uint8Array(8)]])],
     ['version-negative', 'A negative version.', withHeader([[-65542, -1]])],
     ['content-type-bytes', 'A content type that is neither number nor text.', withHeader([[3, new Uint8Array(1)]])],
-    ['content-type-long', 'A content type of 257 characters.', withHeader([[3, long]])],
-  ]);
+    ['content-type-empty', 'An empty content type.', withHeader([[3, '']])],
+    ['content-type-129', 'A content type of 129 characters.', withHeader([[3, 'x'.repeat(129)]])],
+  ];
+}
+
+function audiences(forge: Forge): Cases {
+  const withCwt = withClaims(forge);
+  const cwt = forge.base.sign1.protectedHeader.get(15) as CborMap;
+  const toBoth = patched(cwt, new Map([[3, ['bob', 'carol']]]));
+  const numbered = (seq: CborValue) => {
+    const header = new Map<number, CborValue>([
+      [15, toBoth],
+      [-65537, seq],
+    ]);
+    return forge.resigned({ header }, { audience: null });
+  };
+  return [
+    ['no-aud', 'No aud.', withCwt([[3, undefined]])],
+    ['aud-wildcard', 'A topic wildcard as aud.', withCwt([[3, '+']])],
+    ['aud-empty', 'An empty array of receivers.', withCwt([[3, []]])],
+    ['aud-unsorted', 'Receivers that are not sorted.', withCwt([[3, ['carol', 'bob']]])],
+    ['aud-by-encoding', 'Receivers sorted by their encodings, the shorter first.', withCwt([[3, ['b', 'aa']]])],
+    ['aud-repeated', 'A receiver twice.', withCwt([[3, ['bob', 'bob']]])],
+    ['seq-for-several', 'One seq for two receivers.', numbered(1)],
+    ['seq-too-few', 'An array of one seq for two receivers.', numbered([1])],
+  ];
 }
 
 /** The right sender signed it, but for another receiver, purpose or set of readers. */
@@ -159,6 +201,51 @@ function signatures({ base, resigned }: Forge): OpeningVector[] {
     ['alg-missing', 'No alg.', changed(1, undefined)],
     ['kid-short', 'A kid of 8 bytes in the signed header.', changed(4, shortKid)],
   ]);
+}
+
+/** What is as valid as the first by the algorithm's own equation, and anybody can make. */
+function otherForms({ forge, p256, rsa }: Bases): OpeningVector[] {
+  const [ed25519, ecdsa] = [forge.base.sign1.signature, p256.base.sign1.signature];
+  return [
+    opening(
+      'esp256-high-s',
+      'The ECDSA signature with n - s in place of s.',
+      p256.resigned({ signature: withOtherS(ecdsa) }),
+      UNSIGNED,
+      { keys: ['bob.laptop.seal'], sender: { key: 'carol.sign' } },
+    ),
+    opening(
+      'ed25519-large-s',
+      'The Ed25519 signature with S + L in place of S.',
+      forge.resigned({ signature: withLargeS(ed25519) }),
+      UNSIGNED,
+    ),
+    opening(
+      'ps256-short',
+      'An RSA signature that begins with a zero byte, without it: the same number in 383 bytes.',
+      shortSignature(rsa),
+      UNSIGNED,
+      { keys: ['bob.gateway.seal'], sender: { key: 'dave.sign' } },
+    ),
+  ];
+}
+
+/** A message whose signature came out with a zero byte in front, and lost it: one of 256 does. */
+function shortSignature({ signed, resigned }: Forge): Uint8Array {
+  for (let i = 0; ; i++) {
+    const payload = utf8(`Hello, Bob. ${i}`);
+    const { signature } = decodeSign1(signed({ payload }));
+    if (signature[0] === 0) return resigned({ payload, signature: signature.subarray(1) });
+  }
+}
+
+/** Order L of the base point of Ed25519 (RFC 8032 §5.1). */
+const ED25519_ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
+
+function withLargeS(signature: Uint8Array): Uint8Array {
+  const s = BigInt(`0x${toHex(signature.slice(32).reverse())}`) + ED25519_ORDER;
+  const bytes = Uint8Array.from(Buffer.from(s.toString(16).padStart(64, '0'), 'hex'));
+  return concat(signature.subarray(0, 32), bytes.reverse());
 }
 
 function senders({ message }: Forge): OpeningVector[] {

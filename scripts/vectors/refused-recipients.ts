@@ -91,7 +91,11 @@ function algorithms(forge: Forge): OpeningVector[] {
     ['recipient-alg-nil', 'A recipient whose alg is nil.', foreign([1, null])],
     ['recipient-alg-true', 'A recipient whose alg is true.', foreign([1, true])],
     ['recipient-alg-bytes', 'A recipient whose alg is a byte string.', foreign([1, hex('381e')])],
-    ['foreign-kid-protected', 'The kid of a recipient of an unknown algorithm, protected.', withRecipients(kidProtected)],
+    [
+      'foreign-kid-protected',
+      'The kid of a recipient of an unknown algorithm, protected.',
+      withRecipients(kidProtected),
+    ],
   ]);
 }
 

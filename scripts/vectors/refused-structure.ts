@@ -1,6 +1,6 @@
 import { concat } from '../../src/bytes/bytes.js';
 import { type CborValue, encodeCbor } from '../../src/bytes/cbor.js';
-import { filledHeader, type Forge, opening, openings, patched } from './forge.js';
+import { type Forge, filledHeader, opening, openings, patched } from './forge.js';
 import type { OpeningVector } from './types.js';
 
 const CBOR = { kind: 'malformed', code: 'DECODE_CBOR' } as const;

@@ -148,7 +148,8 @@ const ORDERS: readonly Order[] = [
   },
   {
     name: 'control-receipt',
-    about: "Family control: the phone of bob receipts to the phone of alice, without seq. It is sealed to that one device.",
+    about:
+      'Family control: the phone of bob receipts to the phone of alice, without seq. It is sealed to that one device.',
     signKey: 'bob.phone.sign',
     to: { 'alice.seal': 'alice' },
     draft: {

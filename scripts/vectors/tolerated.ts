@@ -1,6 +1,6 @@
 import { type CborMap, type CborValue, encodeCbor } from '../../src/bytes/cbor.js';
 import { fixedBytes } from './fixed-provider.js';
-import { filledHeader, type Forge, openings, patched, twoKeys } from './forge.js';
+import { type Forge, filledHeader, openings, patched, twoKeys } from './forge.js';
 import type { SealedCase } from './sealed.js';
 import type { OpeningVector } from './types.js';
 
@@ -51,7 +51,11 @@ function inRecipients({ base, resigned }: Forge): Cases {
   const good: CborValue = [protectedBytes, unprotectedHeader, ciphertext];
   return [
     ['unknown-recipient-label', 'Unknown labels in a recipient.', withRecipients(more)],
-    ['unknown-recipient-algorithm', 'Before mine, a recipient of an unknown algorithm.', withRecipients(stranger, good)],
+    [
+      'unknown-recipient-algorithm',
+      'Before mine, a recipient of an unknown algorithm.',
+      withRecipients(stranger, good),
+    ],
     ['text-recipient-algorithm', 'Before mine, a recipient whose alg is text.', withRecipients(named, good)],
   ];
 }
@@ -66,7 +70,11 @@ function ofTheSignedPart({ base, resigned }: Forge): Cases {
   return [
     ['unknown-content-format', 'A content type number that the reader has no media type for.', withHeader([3, 11542])],
     ['content-type-128', 'A content type of 128 characters.', withHeader([3, 'x'.repeat(128)])],
-    ['to-of-another', 'A "to" although aud is not the sender: only the application looks at it.', withHeader([-65540, 'carol'])],
+    [
+      'to-of-another',
+      'A "to" although aud is not the sender: only the application looks at it.',
+      withHeader([-65540, 'carol']),
+    ],
     ['aud-array-without-seq', 'An array of receivers, and no seq.', resigned({ header: several }, { audience: null })],
   ];
 }

@@ -11,6 +11,7 @@ import { isSealMQError } from '../../src/errors.js';
 import { ISSUE_TOLERANCE } from '../../src/protocol/directory/claim.js';
 import { STATEMENT_TOLERANCE } from '../../src/protocol/directory/statements.js';
 import { MAX_RECIPIENTS } from '../../src/protocol/envelope/claims.js';
+import { CONTROL_TYPE, MAX_CONTROL_RANGES } from '../../src/protocol/envelope/control.js';
 import { openSync } from '../../src/protocol/envelope/open.js';
 import { MAX_PAYLOAD_BYTES, MAX_SEALED_BYTES } from '../../src/protocol/envelope/profile.js';
 import { DEFAULT_PADDING } from '../../src/protocol/envelope/seal.js';
@@ -95,14 +96,32 @@ describe('the CDDL of the document', () => {
     expect(matches('sealed-message', message)).toBe(true);
   });
 
-  it.each(Object.entries(vectors.keys))('fits the public key %s and refuses the private one', (_name, key) => {
+  it.each(Object.entries(vectors.keys))('tells the public key %s from the private one', (_name, key) => {
     expect(matches('public-key', key.publicKey)).toBe(true);
     expect(matches('public-key', key.privateKey)).toBe(false);
+    expect(matches('private-key', key.privateKey)).toBe(true);
+    expect(matches('private-key', key.publicKey)).toBe(false);
   });
 
   it.each(vectors.records)('fits the record $name', ({ record, payload }) => {
     expect(matches('key-record', record)).toBe(true);
     expect(matches('record', payload)).toBe(true);
+  });
+
+  it.each([...vectors.control.accepted, ...vectors.control.tolerated])(
+    'fits the control message $name',
+    ({ bytes }) => {
+      expect(matches('control', bytes)).toBe(true);
+    },
+  );
+
+  const controlInText = [
+    ...['an empty device', 'a device of 65 characters', 'half a range', 'a range that ends before it begins'],
+    ...['ranges not in order', 'ranges that overlap'],
+  ];
+
+  it.each(vectors.control.refused)('takes $about in a control message for what the text does', ({ about, bytes }) => {
+    expect(matches('control', bytes)).toBe(controlInText.includes(about));
   });
 
   const contents: Record<string, string> = { time: 'time-reading' };
@@ -115,10 +134,11 @@ describe('the CDDL of the document', () => {
 
   // What is wrong with these is said by the text: CDDL cannot, or the rule for foreign recipients takes them in.
   const onlyInText = [
-    'oversized-header',
+    ...['header-1025', 'recipient-without-alg'],
     ...['repeated-kid', 'critical', 'critical-known', 'critical-unprotected', 'recipient-critical', 'label-in-both'],
     ...['salt', 'party-u-identity', 'party-v-other', 'more-in-recipient-header', 'unprotected-ecdh', 'rsa-protected'],
     ...['rsa-short', 'wrapped-key-size', 'no-ephemeral-key', 'short-ephemeral-key', 'ephemeral-private-key'],
+    ...['ephemeral-kty-true', 'ephemeral-crv-true'],
     ...['ephemeral-with-alg', 'ephemeral-ed25519', 'ephemeral-rsa', 'ephemeral-x448', 'compressed-point'],
   ];
   const outermost = vectors.refused.slice(
@@ -199,9 +219,28 @@ describe('the tables of the document', () => {
     [ISSUE_TOLERANCE, 'within 300 seconds'],
     [MAX_RECIPIENTS, '256 recipients'],
     [DEFAULT_PADDING, 'minimum M of 256'],
+    [MAX_CONTROL_RANGES, 'at most 64 ranges'],
   ])('state the limit %i', (limit, statement) => {
     expect(page).toContain(statement);
     expect(statement.replaceAll(',', '')).toContain(String(limit));
+  });
+
+  it('state the content type of control messages', () => {
+    expect(page).toContain(`content type is \`${CONTROL_TYPE}\``);
+  });
+
+  it('name every field of the vectors', () => {
+    const section = page.split('## 10. Vectors')[1]?.split('### 10.1')[0] ?? '';
+    const { keys, ...lists } = vectors;
+    const fieldsOf = (value: unknown): string[] => {
+      if (Array.isArray(value)) return value.flatMap(fieldsOf);
+      if (typeof value !== 'object' || value === null) return [];
+      return Object.entries(value).flatMap(([name, inner]) => [name, ...fieldsOf(inner)]);
+    };
+    const inControl = ['kind', 'device', 'stream', 'from', 'upTo', 'ranges', 'reason'];
+    const fields = [...fieldsOf(lists), 'keys', ...fieldsOf(Object.values(keys))];
+    const unnamed = fields.filter((name) => !inControl.includes(name) && !new RegExp(`\\b${name}\\b`).test(section));
+    expect([...new Set(unnamed)]).toEqual([]);
   });
 
   it('state the topic prefix', () => {

@@ -151,6 +151,7 @@ describe.each([
 
   it.each(vectors.refused)('$name comes to $expect.kind: $about', async ({ expect: expected, ...opening }) => {
     const outcome = await opened(opening);
+    if (!knowsRsa && opening.keys.some(usesRsa)) return expect(outcome.kind).toBe('not-for-me');
     expect(outcome.kind).toBe(expected.kind);
     if (expected.code) expect(outcome).toMatchObject({ error: { code: expected.code } });
     if (expected.reason) expect(outcome).toMatchObject({ reason: expected.reason });
@@ -166,6 +167,7 @@ describe.each([
 
   it('asks for no sender whose message is not for me, malformed or undecryptable', async () => {
     for (const opening of vectors.refused) {
+      if (!knowsRsa && opening.keys.some(usesRsa)) continue;
       const early = opening.expect.kind === 'malformed' || opening.expect.kind === 'not-for-me';
       if (!early && opening.expect.code !== 'VERIFY_DECRYPTION') continue;
       const outcome = await open(provider, bytesOf(opening.message), {
@@ -208,8 +210,20 @@ describe.each([
       expect(verified).toMatchObject({ address, version });
     });
 
-    it.each(vectors.refusedRecords)('$name is refused: $about', async ({ record, code }) => {
+    it.each(vectors.refusedRecords)('$name is refused: $about', async ({ record, kind, code }) => {
+      expect(kind).toBe(code.startsWith('VERIFY_') ? 'unverifiable' : 'malformed');
       await expect(async () => run(verifyRecord(provider, bytesOf(record)))).rejects.toMatchObject({ code });
+    });
+
+    it('of keys that are off their curve verify, but nothing is sealed to them', async () => {
+      const { devices } = await recordOf(provider, 'carol-off-curve');
+      const [signKey] = held(['alice.sign']);
+      const draft = { from: 'alice', audience: 'carol', issuedAt: vectors.now, payload: new Uint8Array(1) };
+      const sealed = seal(provider, draft, {
+        signKey: signKey as PrivateKey,
+        recipients: devices.map(({ sealKey }) => sealKey),
+      });
+      await expect(sealed).rejects.toMatchObject({ code: 'DECODE_KEY' });
     });
 
     const followed = vectors.successions.filter(({ next }) => known.some(({ name }) => name === next));

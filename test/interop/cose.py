@@ -58,7 +58,7 @@ class Sign1:
     def check(self, key: PublicKey, aad: bytes, payload: bytes) -> None:
         """Refuses a signature that is not by `key`, with its alg and its kid, over `payload`."""
         alg, kid = self.header.get(ALG), self.header.get(KID)
-        if type(alg) is not int or alg != SIGNING_ALG[key.type]:
+        if type(alg) is not int or alg != SIGNING_ALG.get(key.type):
             raise Unverified("alg is not that of the key")
         if kid != key.thumbprint:
             raise Unverified("kid is not the thumbprint of the key")
@@ -80,13 +80,18 @@ def read_sign1(data: bytes) -> Sign1:
     return Sign1(protected, header, unprotected, payload, signature, end)
 
 
-def read_whole_sign1(data: object, detached: bool) -> Sign1:
-    """A COSE_Sign1 of section 6 with nothing behind it."""
+def read_whole_sign1(data: object) -> Sign1:
+    """A COSE_Sign1 of section 6 with nothing behind it; `alg` and `kid` belong to its signature."""
     need(is_bytes(data), "a COSE_Sign1 that is no byte string")
     sign1 = read_sign1(data)
     need(sign1.end == len(data), "bytes behind the COSE_Sign1")
-    need((sign1.payload is None) == detached, "a payload that should not be there, or that should")
-    need(is_bytes(sign1.header.get(KID), 32), "no kid")
+    return sign1
+
+
+def read_with_payload(data: object) -> Sign1:
+    """A COSE_Sign1 of section 6 that carries its payload."""
+    sign1 = read_whole_sign1(data)
+    need(sign1.payload is not None, "no payload")
     return sign1
 
 
@@ -98,6 +103,13 @@ def purpose_aad(purpose: str) -> bytes:
 def verify_for(purpose: str, sign1: Sign1, key: PublicKey, payload: bytes) -> None:
     """Refuses a signature of section 6 that is not by `key` for `purpose` over `payload`."""
     sign1.check(key, purpose_aad(purpose), payload)
+
+
+def verify_detached(purpose: str, sign1: Sign1, key: PublicKey, payload: bytes) -> None:
+    """The same for a signature that does not carry its payload."""
+    if sign1.payload is not None:
+        raise Unverified("a payload that should be detached")
+    verify_for(purpose, sign1, key, payload)
 
 
 def refusal_of(error: Exception) -> str:

@@ -65,6 +65,7 @@ def read_outer(data: bytes) -> Outer:
     need(data[:2] == bytes.fromhex("d860"), "no COSE_Encrypt")
     spans = array_spans(data, 2)
     need(len(spans) == 4 and spans[3][1] == len(data), "not four fields, or bytes behind them")
+    # From the head of `protected` to the end of `unprotected`.
     need(spans[1][1] - spans[0][0] <= MAX_HEADERS, "headers that are too long")
     need(spans[3][1] - spans[3][0] <= MAX_RECIPIENTS_ARRAY, "a recipients array that is too long")
     protected, unprotected, ciphertext, recipients = (cbor2.loads(data[begin:end]) for begin, end in spans)
@@ -101,30 +102,34 @@ def read_recipient(item: object) -> Recipient:
     return Recipient(None, kid, None, wrapped)
 
 
-def find_cek(outer: Outer, keys: "list[PrivateKey]", trace: dict) -> bytes:
-    """Steps 3 and 4."""
+def find_ceks(outer: Outer, keys: "list[PrivateKey]") -> "list[tuple[bytes, dict]]":
+    """Steps 3 and 4: what unwraps, and how it came about."""
     mine = [(recipient, key) for key in keys for recipient in outer.recipients if recipient.is_for(key)]
     if not mine:
         raise Outcome("not-for-me")
+    ceks = []
     for recipient, key in mine:
+        trace: dict = {}
         try:
-            return unwrap(key, recipient.ephemeral, recipient.wrapped, trace)
+            ceks.append((unwrap(key, recipient.ephemeral, recipient.wrapped, trace), trace))
         except CannotUnwrap:
             continue
-    raise Outcome("unverifiable")
+    return ceks
 
 
-def decrypt(outer: Outer, cek: bytes, family: str, address: str, trace: dict) -> "tuple[bytes, bool]":
+def decrypt(outer: Outer, ceks: list, family: str, address: str, trace: dict) -> "tuple[bytes, bool]":
     """Step 5: the plaintext, and whether it needed the reader's address."""
     for audience in (address, None):
         aad = encode([PROFILE, family, audience])
         structure = encode(["Encrypt", outer.protected, aad])
-        try:
-            plaintext = AESGCM(cek).decrypt(outer.iv, outer.ciphertext, structure)
-        except (InvalidTag, ValueError):
-            continue
-        trace.update(externalAad=aad, encStructure=structure, plaintext=plaintext)
-        return plaintext, audience is not None
+        for cek, unwrapping in ceks:
+            try:
+                plaintext = AESGCM(cek).decrypt(outer.iv, outer.ciphertext, structure)
+            except (InvalidTag, ValueError):
+                continue
+            trace.update(unwrapping, contentEncryptionKey=cek)
+            trace.update(externalAad=aad, encStructure=structure, plaintext=plaintext)
+            return plaintext, audience is not None
     raise Outcome("unverifiable")
 
 
@@ -204,8 +209,8 @@ def open_message(data: bytes, family: str, address: str, keys: "list[PrivateKey]
 def run_steps(data, family, address, keys, now, look_up, trace) -> dict:
     need(len(data) <= MAX_MESSAGE, "too long")
     outer = read_outer(data)
-    cek = find_cek(outer, keys, trace)
-    plaintext, needed_address = decrypt(outer, cek, family, address, trace)
+    ceks = find_ceks(outer, keys)
+    plaintext, needed_address = decrypt(outer, ceks, family, address, trace)
     sign1 = read_signed_part(plaintext)
     claims = read_claims(sign1.header)
     check_receiver(claims["audience"], address, needed_address)
@@ -215,7 +220,7 @@ def run_steps(data, family, address, keys, now, look_up, trace) -> dict:
         raise Outcome("sender-refused", reason=key)
     recipients_hash = sha256(outer.recipients_array)
     aad = encode([SIGN_PREFIX, "message", family, recipients_hash])
-    trace.update(contentEncryptionKey=cek, iv=outer.iv, recipientsArray=outer.recipients_array)
+    trace.update(iv=outer.iv, recipientsArray=outer.recipients_array)
     trace.update(recipientsHash=recipients_hash, sigStructure=sign1.structure(aad, sign1.payload))
     sign1.check(key, aad, sign1.payload)
 

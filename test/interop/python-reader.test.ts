@@ -88,8 +88,7 @@ describe.skipIf(!peer('python3-cbor2', pythonAvailable()))(
         const right = vectors.records.map(({ name, record, address, version, hash, payload }): Case => {
           return [name, { op: 'record', record, now: NOW }, { kind: 'verified', address, version, hash, payload }];
         });
-        const wrong = vectors.refusedRecords.map(({ name, record, code }): Case => {
-          const kind = code.startsWith('VERIFY_') ? 'unverifiable' : 'malformed';
+        const wrong = vectors.refusedRecords.map(({ name, record, kind }): Case => {
           return [name, { op: 'record', record, now: NOW }, { kind }];
         });
         check([...right, ...wrong]);
@@ -119,20 +118,13 @@ describe.skipIf(!peer('python3-cbor2', pythonAvailable()))(
         check(cases);
       });
 
-      test('a chain of key lists', () => {
-        const lists = ['key-list', 'key-list-roll-over', 'key-list-after'].map(
-          (name) => named(vectors.statements, name).sign1,
-        );
-        const [before, after] = ['directory.1', 'directory.2'].map((name) => keyOf(vectors, name).thumbprint);
+      test('control messages', () => {
+        const { accepted, tolerated, refused } = vectors.control;
         check([
-          ['from the first key', { op: 'key-lists', lists, pinned: before }, { trusted: [after] }],
-          [
-            'before the last list',
-            { op: 'key-lists', lists: lists.slice(0, 2), pinned: before },
-            { trusted: [before, after] },
-          ],
-          ['from the last key', { op: 'key-lists', lists, pinned: after }, { trusted: [after] }],
-          ['from no key of it', { op: 'key-lists', lists, pinned: '00'.repeat(32) }, { trusted: [] }],
+          ...[...accepted, ...tolerated].map(({ name, control, bytes }): Case => {
+            return [name, { op: 'control', bytes }, { kind: 'verified', control }];
+          }),
+          ...refused.map(({ about, bytes }): Case => [about, { op: 'control', bytes }, { kind: 'malformed' }]),
         ]);
       });
 

@@ -8,7 +8,8 @@ import json
 import sys
 
 from cbor_strict import Malformed, decode, encode, walk
-from cose import Unverified, is_address, purpose_aad, read_whole_sign1, refusal_of, verify_for
+from control import read_control
+from cose import Unverified, is_address, purpose_aad, read_whole_sign1, refusal_of, verify_detached
 from keys import PublicKey, private_sealing_key, public_key, signing_key
 from message import open_message
 from records import follow_key_lists, succession, verify_record, verify_statement
@@ -61,10 +62,10 @@ def op_statement(job: dict) -> dict:
     """`sign1`, `purpose`, `key`; `payload` when it is detached."""
     data, key, purpose = bytes.fromhex(job["sign1"]), key_of(job["key"]), job["purpose"]
     detached = job["payload"] is not None
-    sign1 = read_whole_sign1(data, detached)
+    sign1 = read_whole_sign1(data)
     payload = bytes.fromhex(job["payload"]) if detached else sign1.payload
     if detached:
-        verify_for(purpose, sign1, key, payload)
+        verify_detached(purpose, sign1, key, payload)
         content = decode(payload)
     else:
         content = verify_statement(purpose, data, key)
@@ -72,17 +73,23 @@ def op_statement(job: dict) -> dict:
     return {"kind": "verified", "payload": payload, "sigStructure": structure, "content": list(content)}
 
 
+def op_control(job: dict) -> dict:
+    """`bytes`, the payload of a control message."""
+    control = read_control(bytes.fromhex(job["bytes"]))
+    flat = control["ranges"]
+    return {"kind": "verified", "control": {**control, "ranges": [list(pair) for pair in zip(flat[::2], flat[1::2])]}}
+
+
 def op_key_lists(job: dict) -> dict:
-    """`lists`, the key lists of a chain, and `pinned`, a thumbprint."""
+    """`lists`, the key lists of a chain, and `pinned`, a thumbprint or null."""
     chain = encode([bytes.fromhex(each) for each in job["lists"]])
-    trusted = follow_key_lists(chain, bytes.fromhex(job["pinned"]))
+    trusted = follow_key_lists(chain, job["pinned"] and bytes.fromhex(job["pinned"]))
     return {"kind": "verified", "trusted": [key.thumbprint for key in trusted]}
 
 
 def op_public_key(job: dict) -> dict:
     """`key`, a public COSE_Key."""
     key = public_key(decode(bytes.fromhex(job["key"])))
-    key.check_point()
     return {"kind": "verified", "type": key.type, "thumbprint": key.thumbprint}
 
 
@@ -121,6 +128,7 @@ OPS = {
     "succession": op_succession,
     "statement": op_statement,
     "key-lists": op_key_lists,
+    "control": op_control,
     "public-key": op_public_key,
     "private-key": op_private_key,
     "cbor": op_cbor,

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 
 from cbor_strict import decode, decode_map, encode, is_bytes, is_integer, is_text, need
-from cose import KID, Unverified, is_address, read_whole_sign1, verify_for
-from keys import PublicKey, sealing_key, sha256, signing_key
+from cose import KID, Unverified, is_address, read_whole_sign1, read_with_payload, verify_detached, verify_for
+from keys import PublicKey, public_key, sealing_key, sha256, signing_key
 
 MAX_RECORD = 65_536
 MAIL_IN_FLIGHT = 3_888_000
@@ -52,24 +52,23 @@ class Record:
 def verify_record(data: bytes) -> Record:
     """Section 7.4, in its order."""
     need(len(data) <= MAX_RECORD, "a record that is too long")
-    sign1 = read_whole_sign1(data, detached=False)
+    sign1 = read_with_payload(data)
     need(sign1.unprotected == {}, "an unprotected header in a record")
     content = decode_map(sign1.payload)
     check_form(content)
-    identity_key = signing_key(content.get("identityKey"))
+    identity_key = public_key(content.get("identityKey"))
     devices = [read_device(entry) for entry in content["devices"]]
     verify_for("record", sign1, identity_key, sign1.payload)
     for device in devices:
         payload = device_proof_payload(content["address"], identity_key, device)
-        verify_for("device-proof", read_whole_sign1(device.entry["proof"], detached=True), device.sign, payload)
-    prints = [key.thumbprint for device in devices for key in (device.sign, device.seal)]
+        verify_detached("device-proof", read_whole_sign1(device.entry["proof"]), device.sign, payload)
+    prints = [key.thumbprint for device in devices for key in (device.sign, device.seal)] + [identity_key.thumbprint]
     need(len(set(prints)) == len(prints), "a key twice")
     return Record(content, sign1.payload, sha256(data), identity_key, devices)
 
 
 def check_form(content: dict) -> None:
     """The form of section 7.1 but for keys and devices."""
-    need(all(type(key) is str for key in content), "a key of a record that is no text")
     need(is_address(content.get("address")), "address")
     need(is_integer(content.get("version"), 1), "version")
     need(is_integer(content.get("issuedAt"), 0) and is_integer(content.get("expiresAt"), 0), "times")
@@ -83,16 +82,16 @@ def check_form(content: dict) -> None:
     devices = content.get("devices")
     need(type(devices) is list and 1 <= len(devices) <= 64, "devices")
     if "identityChange" in content:
-        read_whole_sign1(content["identityChange"], detached=True)
+        read_whole_sign1(content["identityChange"])
 
 
 def read_device(entry: object) -> Device:
-    need(type(entry) is dict and all(type(key) is str for key in entry), "a device that is no map with text keys")
+    need(type(entry) is dict, "a device that is no map")
     need(is_text(entry.get("id")) and DEVICE_ID.fullmatch(entry["id"]), "id")
     need("name" not in entry or is_text(entry["name"], 1, 64), "name")
     need(is_integer(entry.get("notBefore"), 0), "notBefore")
     need(all(is_integer(entry[name], 0) for name in ("notAfter", "revokedAt") if name in entry), "times of a device")
-    read_whole_sign1(entry.get("proof"), detached=True)
+    read_whole_sign1(entry.get("proof"))
     return Device(entry, signing_key(entry.get("signKey")), sealing_key(entry.get("sealKey")))
 
 
@@ -117,28 +116,30 @@ def succession(known: "Record | None", following: Record) -> dict:
         return {"kind": "unchanged"}
     version, known_version = following.content["version"], known.content["version"]
     if following.identity_key.thumbprint != known.identity_key.thumbprint:
+        if is_vouched(following, known):
+            return {"kind": "rollback"}
         return {"kind": "identity-changed", "vouched": version > known_version and is_vouched(known, following)}
     if version < known_version:
         return {"kind": "rollback"}
     if version == known_version or (version == known_version + 1 and following.content["previous"] != known.hash):
         return {"kind": "conflict"}
-    dropped = [
-        name
-        for list_name in ("profiles", "suites")
-        for name in known.content["capabilities"][list_name]
-        if name not in following.content["capabilities"][list_name]
-    ]
+    dropped = [name for name in names_of(known) if name not in names_of(following)]
     return {"kind": "newer", "dropped": dropped}
 
 
-def is_vouched(known: Record, following: Record) -> bool:
-    """Whether the known identity key vouches for the one of the following record."""
-    if "identityChange" not in following.content:
+def names_of(record: Record) -> "list[str]":
+    """The names in the capabilities of a record: profiles, then suites."""
+    return [name for part in ("profiles", "suites") for name in record.content["capabilities"][part]]
+
+
+def is_vouched(before: Record, after: Record) -> bool:
+    """Whether the identity key of one record vouches for that of another."""
+    if "identityChange" not in after.content:
         return False
-    payload = identity_change_payload(following.content["address"], following.identity_key)
-    change = read_whole_sign1(following.content["identityChange"], detached=True)
+    payload = identity_change_payload(after.content["address"], after.identity_key)
+    change = read_whole_sign1(after.content["identityChange"])
     try:
-        verify_for("identity-change", change, known.identity_key, payload)
+        verify_detached("identity-change", change, before.identity_key, payload)
     except Unverified:
         return False
     return True
@@ -166,36 +167,71 @@ STATEMENTS = {  # section 8; "?" marks what may be absent
 }
 
 
-def verify_statement(purpose: str, data: bytes, key: PublicKey) -> dict:
-    """The content of a statement of the directory that is signed by `key`."""
-    sign1 = read_whole_sign1(data, detached=False)
-    content = decode_map(sign1.payload)
-    need(all(type(name) is str for name in content), "a key of a statement that is no text")
+def read_statement(purpose: str, payload: bytes) -> dict:
+    """The content of a statement, whose signature is another matter."""
+    content = decode_map(payload)
     for name, is_right in STATEMENTS[purpose].items():
         optional, name = name.startswith("?"), name.lstrip("?")
         need((optional and name not in content) or (name in content and is_right(content[name])), name)
-    verify_for(purpose, sign1, key, sign1.payload)
     return content
 
 
-def follow_key_lists(chain: bytes, pinned: bytes) -> "list[PublicKey]":
-    """Section 8.4: the keys that are trusted behind a chain of lists, beginning with one pinned thumbprint."""
+def verify_statement(purpose: str, data: bytes, key: PublicKey) -> dict:
+    """The content of a statement of the directory that is signed by `key`."""
+    sign1 = read_with_payload(data)
+    verify_for(purpose, sign1, key, sign1.payload)
+    return read_statement(purpose, sign1.payload)
+
+
+@dataclass(frozen=True)
+class KeyList:
+    """The directory's keys by a list of section 8.4, or a pinned one."""
+
+    keys: "list[PublicKey]"
+    issued_at: int = 0
+
+
+def key_list(content: dict) -> KeyList:
+    return KeyList([signing_key(params) for params in content["keys"]], content["issuedAt"])
+
+
+def follow_key_lists(chain: bytes, pinned: "bytes | None") -> "list[PublicKey]":
+    """Section 8.4: the keys that are trusted behind a chain of lists, beginning with a pin or with nothing."""
     lists = decode(chain)
     need(type(lists) is list and 1 <= len(lists) <= 16, "a chain of key lists")
-    trusted, keys, issued_at = {pinned}, [], 0
+    if pinned is None:
+        keys = named_by(lists[-1])
+        return key_list(verify_statement("key-list", lists[-1], signer_of(lists[-1], keys))).keys
+    trusted = KeyList([pinned_key(lists, pinned)])
     for data in lists:
-        sign1 = read_whole_sign1(data, detached=False)
-        named = decode_map(sign1.payload).get("keys")
-        need(are_keys(named), "keys")
-        listed = [signing_key(params) for params in named]
-        kid = sign1.header[KID]
-        signer = next((key for key in keys + listed if key.thumbprint == kid), None)
-        if signer is None or kid not in trusted:
-            continue
         try:
-            content = verify_statement("key-list", data, signer)
+            signer = signer_of(data, trusted.keys)
         except Unverified:
             continue
-        if content["issuedAt"] >= issued_at:
-            keys, issued_at, trusted = listed, content["issuedAt"], {key.thumbprint for key in listed}
-    return keys
+        following = key_list(verify_statement("key-list", data, signer))
+        if following.issued_at >= trusted.issued_at:
+            trusted = following
+    return trusted.keys
+
+
+def named_by(data: bytes) -> "list[PublicKey]":
+    """The keys that a list names, on its word alone."""
+    return key_list(read_statement("key-list", read_with_payload(data).payload)).keys
+
+
+def signer_of(data: bytes, keys: "list[PublicKey]") -> PublicKey:
+    """The one of some keys whose `kid` a list bears."""
+    kid = read_whole_sign1(data).header.get(KID)
+    for key in keys:
+        if key.thumbprint == kid:
+            return key
+    raise Unverified("a list that is signed by none of the keys")
+
+
+def pinned_key(lists: "list[bytes]", pinned: bytes) -> PublicKey:
+    """The key of a thumbprint, out of the last list that names it."""
+    for data in reversed(lists):
+        for key in named_by(data):
+            if key.thumbprint == pinned:
+                return key
+    raise Unverified("no list names the pinned key")

@@ -71,7 +71,7 @@ export interface Vectors {
   readonly tolerated: readonly Judged[];
   readonly refused: readonly Judged[];
   readonly records: readonly Accepted[];
-  readonly refusedRecords: readonly { readonly name: string; readonly record: string; readonly code: string }[];
+  readonly refusedRecords: readonly { readonly name: string; readonly record: string; readonly kind: string }[];
   readonly successions: readonly {
     readonly known: string;
     readonly next: string;
@@ -80,6 +80,12 @@ export interface Vectors {
     readonly vouched?: boolean;
   }[];
   readonly statements: readonly Statement[];
+  readonly control: Readonly<
+    Record<
+      'accepted' | 'tolerated',
+      readonly { readonly name: string; readonly control: object; readonly bytes: string }[]
+    >
+  > & { readonly refused: readonly { readonly about: string; readonly bytes: string }[] };
   readonly cbor: Readonly<
     Record<'accepted' | 'refused', readonly { readonly about: string; readonly bytes: string }[]>
   >;
