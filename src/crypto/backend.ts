@@ -161,6 +161,15 @@ function signatures<Secret>(backend: Backend<Secret>, keys: HeldKeys<Secret>) {
   } satisfies Partial<CryptoProvider>;
 }
 
+/** A modulus that no RSA key can have (an even one) shows only here. */
+function* encryptOaep<Secret>(backend: Backend<Secret>, publicKey: PublicKey, plaintext: Uint8Array) {
+  try {
+    return yield* step(backend.rsaOaepEncrypt(publicKey, plaintext));
+  } catch (cause) {
+    throw invalidKey(cause);
+  }
+}
+
 function agreements<Secret>(backend: Backend<Secret>, keys: HeldKeys<Secret>) {
   return {
     agreeEphemeral(publicKey) {
@@ -190,7 +199,7 @@ function oaep<Secret>(backend: Backend<Secret>, keys: HeldKeys<Secret>) {
       expectSupport(backend, 'RSA-OAEP-256');
       if (publicKey.kty !== 'RSA') throw invalidKey();
       if (plaintext.length > publicKey.n.length - OAEP_OVERHEAD_BYTES) throw badArgument('too long for the RSA key');
-      return backend.rsaOaepEncrypt(publicKey, plaintext);
+      return run(encryptOaep(backend, publicKey, plaintext));
     },
     rsaOaepDecrypt(key, ciphertext) {
       expectSupport(backend, 'RSA-OAEP-256');
