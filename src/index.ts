@@ -16,7 +16,7 @@ export {
   type KeyChange,
 } from './client/key-cache.js';
 export { type JsonValue, Message, type Payload } from './client/message.js';
-export { Messenger, type MessengerStatus } from './client/messenger.js';
+export { type Answer, Messenger, type MessengerStatus, type RequestOptions } from './client/messenger.js';
 export type { MessengerEvents, MissingMessages, Rejection, RejectionReason } from './client/messenger-events.js';
 export type { MessengerLimits, MessengerOptions } from './client/options.js';
 export type { SendOptions, Sent } from './client/send.js';

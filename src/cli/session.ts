@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { present } from '../bytes/fields.js';
-import { Messenger } from '../client/messenger.js';
-import { type OfflineAccount, openOffline } from '../client/offline-account.js';
+import type { Messenger } from '../client/messenger.js';
+import type { OfflineAccount, OfflineOptions } from '../client/offline-account.js';
 import type { MessengerOptions } from '../client/options.js';
 import { SealMQError } from '../errors.js';
 import { CommandFailure } from './failure.js';
@@ -38,9 +38,11 @@ const SILENCE = 2000;
 export async function withOffline<T>(
   { signal }: Program,
   settings: Settings,
-  options: Omit<Parameters<typeof openOffline>[0], 'address' | 'store' | 'passphrase'>,
+  options: Omit<OfflineOptions, 'address' | 'store' | 'passphrase'>,
   work: (account: OfflineAccount) => Promise<T>,
 ): Promise<T> {
+  // Loaded when it is needed: `--help` need not wait for it.
+  const { openOffline } = await import('../client/offline-account.js');
   const { address, store } = accountPlace(settings);
   if (!options.create && !existsSync(store)) throw noAccount(address, store);
   const account = await withPassphrase(settings, signal, (passphrase) =>
@@ -56,6 +58,7 @@ export async function withOffline<T>(
 
 /** Looks at the account before it is opened with its network. */
 export async function findAccount({ signal }: Program, settings: Settings): Promise<Place> {
+  const { openOffline } = await import('../client/offline-account.js');
   const { address, store } = accountPlace(settings);
   return withPassphrase(settings, signal, async (passphrase) => {
     const offline = existsSync(store)
@@ -82,15 +85,17 @@ export async function withMessenger<T>(
   options: Partial<MessengerOptions>,
   work: (messenger: Messenger) => Promise<T>,
 ): Promise<T> {
+  const { Messenger } = await import('../client/messenger.js');
   const { address, store, passphrase } = place;
-  const broker = settings.get('broker') ?? '';
+  const [broker = '', directory = ''] = [settings.get('broker'), settings.get('directory')];
   const credentials = { username: settings.get('username'), password: await brokerPassword(settings) };
   const opening = Messenger.open({
-    ...{ broker, directory: settings.get('directory') ?? '' },
+    ...{ broker, directory },
     ...present({ address, store, passphrase, ...credentials, directoryKey: settings.get('directory-key') }),
     ...options,
   });
-  const impatience = setTimeout(() => program.output.note(`no answer from ${hostOf(broker)} yet, waiting`), SILENCE);
+  const waiting = `no answer yet from ${hostOf(broker)} or ${hostOf(directory)}, waiting`;
+  const impatience = setTimeout(() => program.output.note(waiting), SILENCE);
   const messenger = await unlessInterrupted(program, opening).finally(() => clearTimeout(impatience));
   tellTrouble(program, messenger);
   try {
@@ -137,5 +142,5 @@ function noAccount(address: string, store: string): SealMQError {
 
 /** A URL may hold a password. */
 function hostOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).host : 'the broker';
+  return URL.canParse(url) ? new URL(url).host : url;
 }

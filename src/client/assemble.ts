@@ -22,6 +22,7 @@ import { type Outbox, openOutbox } from './outbox.js';
 import { createReceipts, type Receipts } from './receipts.js';
 import { type ReceiveState, receive } from './receive.js';
 import { createRedelivery, type Redelivery } from './redelivery.js';
+import { createRequests, type Requests } from './requests.js';
 import { createSeen, type Seen } from './seen.js';
 import { createSendCounters, type SendCounters } from './send-counters.js';
 import { openSentBox, type SentBox } from './sent-box.js';
@@ -38,6 +39,7 @@ export interface Parts {
   readonly sentBox: SentBox;
   readonly inbox: Inbox;
   readonly delivery: Delivery;
+  readonly requests: Requests;
   connection(): ConnectionState['state'];
   /** Stops everything in the right order; what is in flight gets `patience` milliseconds. */
   close(patience: number): Promise<void>;
@@ -106,7 +108,9 @@ async function connectParts(
   const receipts = createReceipts(context, seen, settings.timing);
   const onControl = createControlHandler(context, seen, redelivery);
   const onArrival = settings.receipts ? receipts.note : () => {};
-  const opener = await startOpener(context, { inbox, seen, onArrival, onControl }, settings.quarantine);
+  const requests = createRequests();
+  const arrivals = { inbox, seen, onArrival, onControl, onMessage: requests.take };
+  const opener = await startOpener(context, arrivals, settings.quarantine);
   const valve = createValve(transport, inbox);
   const delivery = createDelivery(context, inbox);
   let closing = 0;
@@ -116,6 +120,7 @@ async function connectParts(
     await receipts.close();
     await transport.close();
     tracking.close();
+    requests.close();
     await opener.close();
     await delivery.close();
   });
@@ -144,7 +149,7 @@ async function connectParts(
   else opened.catch((error) => events.emit('warning', error));
 
   return {
-    ...{ ...sending, context, clock, inbox, delivery },
+    ...{ ...sending, context, clock, inbox, delivery, requests },
     connection: () => connection,
     async close(patience) {
       closing = patience;

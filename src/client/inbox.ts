@@ -80,9 +80,9 @@ export class Inbox {
     this.#commit([taken, operation, ...this.failed.removeOldest()]);
   }
 
-  /** Forgets an entry. */
-  drop(taken: StoreOperation): void {
-    this.#commit([taken]);
+  /** Forgets an entry, together with `operations`. */
+  drop(taken: StoreOperation, operations: readonly StoreOperation[] = []): void {
+    this.#commit([taken, ...operations]);
   }
 
   /** Writes without waiting: whoever needs to know commits an empty batch behind it, when a round of entries is through. */

@@ -14,6 +14,18 @@ import { type SendOptions, type Sent, send } from './send.js';
 /** How long `close` waits for what is in flight, in milliseconds. */
 const CLOSE_PATIENCE = 5000;
 
+/** How long `request` waits for its answer, in milliseconds. */
+const REQUEST_TIMEOUT = 30_000;
+
+/** How a request is sent. */
+export interface RequestOptions extends SendOptions {
+  /** Milliseconds; default 30,000. */
+  readonly timeout?: number;
+}
+
+/** What a handler of {@link Messenger.respond} answers. */
+export type Answer = Payload | undefined;
+
 /** Figures of a messenger, for people and monitoring. */
 export interface MessengerStatus {
   readonly connection: ConnectionState['state'];
@@ -85,6 +97,32 @@ export class Messenger {
     this.#assertOpen();
     await this.#account.assertRegistered(this.#context.keys);
     return send(this.#context, this.#parts, to, payload, options);
+  }
+
+  /**
+   * Sends a message and waits for the answer that `to` gives with {@link respond}.
+   *
+   * @param timeout - milliseconds; default 30,000. The request is not read any more after it either
+   * @throws `TRANSPORT_TIMEOUT` when no answer came in time; otherwise as {@link send}
+   */
+  async request(to: string, payload: Payload, options: RequestOptions = {}): Promise<Message> {
+    const { timeout = REQUEST_TIMEOUT, ...sending } = options;
+    const { id } = await this.send(to, payload, { expiresIn: Math.max(1, timeout / 1000), ...sending });
+    return this.#parts.requests.answer(id, to, timeout);
+  }
+
+  /**
+   * Answers messages: what `handler` answers goes back to the sender, `undefined` answers nothing. It is the one consumer of
+   * messages, under the rules of {@link on}.
+   *
+   * @returns a function that stops answering
+   * @throws `USAGE_CONSUMER_EXISTS`
+   */
+  respond(handler: (message: Message) => Answer | Promise<Answer>): () => void {
+    return this.on('message', async (message) => {
+      const answer = await handler(message);
+      if (answer !== undefined) await this.send(message.from, answer, { inReplyTo: message.id });
+    });
   }
 
   /**

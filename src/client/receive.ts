@@ -7,6 +7,7 @@ import { familyOf } from '../protocol/envelope/topics.js';
 import { type Context, seconds } from './context.js';
 import type { InboxEntry } from './entries.js';
 import type { Inbox } from './inbox.js';
+import { Message } from './message.js';
 import type { Rejection } from './messenger-events.js';
 import type { Numbering, Seen } from './seen.js';
 import { senderKey } from './sender-keys.js';
@@ -20,6 +21,8 @@ export interface ReceiveState {
   readonly seen: Seen;
   /** Whether mail that names this sender waits in the quarantine already, so that what follows must wait behind it. */
   readonly isHeld: (from: string) => boolean;
+  /** Whether somebody waits for this very message, and so has it already. */
+  readonly onMessage: (message: Message) => boolean;
   /** A verified numbered message has come, for the first time or again. */
   readonly onArrival: (numbering: Numbering) => void;
   /** A verified control message has come. */
@@ -125,7 +128,10 @@ async function settle(context: Context, state: ReceiveState, message: OpenedMess
     seq,
     inReplyTo,
   };
-  state.inbox.hand(take(), { ...present(fields), failures: 0 }, sighting.operations);
+  const handed = present(fields);
+  // An answer that this process waits for is settled by being handed over; after a crash nobody waits any more.
+  if (inReplyTo && state.onMessage(new Message(handed))) state.inbox.drop(take(), sighting.operations);
+  else state.inbox.hand(take(), { ...handed, failures: 0 }, sighting.operations);
   const { missing, lost } = sighting;
   if (missing) context.events.emit('missing', { ...numbering, range: missing });
   if (lost) context.events.emit('lost', { ...numbering, range: lost, reason: 'too-many-gaps' });

@@ -1,4 +1,4 @@
-import { toBase64url } from '../bytes/base64url.js';
+import { fromBase64url, toBase64url } from '../bytes/base64url.js';
 import { present } from '../bytes/fields.js';
 import { SealMQError } from '../errors.js';
 import { assertAddress } from '../protocol/address.js';
@@ -21,6 +21,8 @@ export interface SendOptions {
   readonly channel?: string;
   /** Seconds after which nobody is to read it any more. */
   readonly expiresIn?: number;
+  /** The `id` of the message that this one answers; signed. */
+  readonly inReplyTo?: string;
   /** When the outbox is full: wait until there is room (default), or throw `STATE_FULL`. */
   readonly whenFull?: 'wait' | 'refuse';
   /** Whether to keep the message until all of the receiver's devices have receipted it; default as the messenger's `receipts`. */
@@ -59,6 +61,7 @@ export async function send(
 ): Promise<Sent> {
   const { account } = context;
   const { bytes, contentType } = encodePayload(payload);
+  const inReplyTo = options.inReplyTo === undefined ? undefined : fromBase64url(options.inReplyTo);
   const topic = topicOf(context.topicPrefix, to, 'message');
   const record = await receiverRecord(context, to);
   const posted = await counters.next(to, account.stream, async (seq, counted) => {
@@ -70,7 +73,7 @@ export async function send(
     const { stream } = account;
     const draft: Draft = present({
       ...{ from: account.address, audience: to, issuedAt, expiresAt, id, seq, stream },
-      ...{ contentType: options.contentType ?? contentType, channel: options.channel },
+      ...{ contentType: options.contentType ?? contentType, channel: options.channel, inReplyTo },
       ...{ payload: bytes, padding, maxPayloadBytes },
     });
     const readers = activeDevices(record, issuedAt);

@@ -1,8 +1,5 @@
 import type { Command } from 'commander';
-import { httpKeyDirectory } from '../../adapters/http/http-key-directory.js';
 import { present } from '../../bytes/fields.js';
-import { createKeyCache } from '../../client/key-cache.js';
-import { defaultProvider } from '../../crypto/probe.js';
 import { SealMQError } from '../../errors.js';
 import { assertAddress } from '../../protocol/address.js';
 import type { KeyRecord } from '../../protocol/identity/record.js';
@@ -48,6 +45,11 @@ async function print({ output }: Program, record: KeyRecord, options: ShowOption
 
 /** What the directory says now. Nothing is remembered of it: a running messenger may have the store open. */
 async function lookUp(settings: Settings, address: string): Promise<KeyRecord> {
+  const [{ httpKeyDirectory }, { createKeyCache }, { defaultProvider }] = await Promise.all([
+    import('../../adapters/http/http-key-directory.js'),
+    import('../../client/key-cache.js'),
+    import('../../crypto/probe.js'),
+  ]);
   const provider = await defaultProvider();
   const url = settings.get('directory') ?? '';
   const directory = httpKeyDirectory({ ...present({ pin: settings.get('directory-key') }), url, provider });

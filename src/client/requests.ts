@@ -1,0 +1,58 @@
+import { SealMQError } from '../errors.js';
+import type { Message } from './message.js';
+
+/** Requests of this process that wait for their answers. */
+export interface Requests {
+  /**
+   * The answer of `from` to the message `id`.
+   *
+   * @param timeout - milliseconds
+   * @throws `TRANSPORT_TIMEOUT` when none came in time, `USAGE_CLOSED` on {@link close}
+   */
+  answer(id: string, from: string, timeout: number): Promise<Message>;
+  /** Whether somebody waits for `message`, who then has it. */
+  take(message: Message): boolean;
+  close(): void;
+}
+
+interface Waiting {
+  readonly from: string;
+  resolve(message: Message): void;
+  reject(error: SealMQError): void;
+}
+
+/** No requests yet. */
+export function createRequests(): Requests {
+  const waiting = new Map<string, Waiting>();
+  return {
+    answer(id, from, timeout) {
+      return new Promise<Message>((resolve, reject) => {
+        const timer = setTimeout(() => {
+          reject(new SealMQError('TRANSPORT_TIMEOUT', `${from} has not answered in ${timeout} ms`));
+        }, timeout);
+        waiting.set(id, {
+          from,
+          resolve: (message) => {
+            clearTimeout(timer);
+            resolve(message);
+          },
+          reject: (error) => {
+            clearTimeout(timer);
+            reject(error);
+          },
+        });
+      }).finally(() => waiting.delete(id));
+    },
+    take(message) {
+      const request = message.inReplyTo === undefined ? undefined : waiting.get(message.inReplyTo);
+      // Anybody may name the id of a request; only the one who was asked may answer it.
+      if (request?.from !== message.from) return false;
+      request.resolve(message);
+      return true;
+    },
+    close() {
+      for (const { reject } of waiting.values())
+        reject(new SealMQError('USAGE_CLOSED', 'closed before the answer came'));
+    },
+  };
+}

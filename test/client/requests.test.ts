@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { createWorld, take } from './world.js';
+
+test('a request is answered by the one who was asked', async () => {
+  const world = await createWorld();
+  const [alice, bob] = [await world.join('alice'), await world.join('bob')];
+  bob.respond((message) => ({ echo: message.text.toUpperCase() }));
+  const answer = await alice.request('bob', 'how are you?');
+  expect(answer).toMatchObject({ from: 'bob' });
+  expect(answer.json()).toEqual({ echo: 'HOW ARE YOU?' });
+  const both = await Promise.all([alice.request('bob', 'one'), alice.request('bob', 'two')]);
+  expect(both.map((message) => message.json())).toEqual([{ echo: 'ONE' }, { echo: 'TWO' }]);
+  expect(alice.status().opened).toBe(0);
+});
+
+test('without an answer in time it fails, and a late answer is an ordinary message', async () => {
+  const world = await createWorld();
+  const [alice, bob] = [await world.join('alice'), await world.join('bob')];
+  await expect(alice.request('bob', 'anybody there?', { timeout: 50, expiresIn: 60 })).rejects.toMatchObject({
+    code: 'TRANSPORT_TIMEOUT',
+  });
+  const [question] = await take(bob, 1);
+  await bob.send('alice', 'sorry, I was out', { inReplyTo: question?.id as string });
+  expect((await take(alice, 1))[0]).toMatchObject({ text: 'sorry, I was out', inReplyTo: question?.id });
+});
+
+test('nobody else can answer in their place', async () => {
+  const world = await createWorld();
+  const [alice, bob] = [await world.join('alice'), await world.join('bob')];
+  const mallory = await world.join('mallory');
+  bob.respond(async (message) => {
+    await (await mallory.send('alice', 'I am Bob', { inReplyTo: message.id })).delivered;
+    return 'I am Bob indeed';
+  });
+  const answer = await alice.request('bob', 'who are you?');
+  expect(answer).toMatchObject({ from: 'bob', text: 'I am Bob indeed' });
+  expect((await take(alice, 1))[0]).toMatchObject({ from: 'mallory' });
+});
+
+test('a handler that answers undefined sends nothing, and closing ends what waits', async () => {
+  const world = await createWorld();
+  const [alice, bob] = [await world.join('alice'), await world.join('bob')];
+  bob.respond(() => undefined);
+  const waiting = alice.request('bob', 'hm?').catch((error) => error.code);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await alice.close();
+  expect(await waiting).toBe('USAGE_CLOSED');
+});
