@@ -44,6 +44,9 @@ export interface NewAccount {
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
 const CLIENT_ID_LENGTH = 22;
 
+/** A record older than this, in seconds, is signed anew before it is published first. */
+const FRESH = 60;
+
 /** An account on this device: its keys, its record, and how both change. */
 export class LocalAccount {
   readonly #state: State;
@@ -152,12 +155,13 @@ export class LocalAccount {
    */
   async register(directory: KeyCache, now: number): Promise<void> {
     if (this.#saved.pending) {
-      await this.#publish(await run(verifyRecord(this.#provider, this.#saved.pending)), directory);
-    } else if (this.#entered(this.#record)) {
-      await this.#publish(this.#record, directory);
-    } else {
-      await this.change(addDevice(await this.#entry(this.device, now)), directory, now);
+      return this.#publish(await run(verifyRecord(this.#provider, this.#saved.pending)), directory);
     }
+    // Another device of ours may have published since; and the directory takes a new record only while it is fresh.
+    const base = await this.#latest(directory);
+    if (!this.#entered(base)) return this.change(addDevice(await this.#entry(this.device, now)), directory, now);
+    const isStale = !this.#saved.registered && Math.abs(now - base.issuedAt) > FRESH;
+    await (isStale ? this.change((devices) => devices, directory, now) : this.#publish(base, directory));
   }
 
   /**

@@ -145,10 +145,13 @@ export async function openOutbox(
       queue.notify();
     },
     async close(patience) {
-      const deadline = performance.now() + patience;
-      while (up && queue.depth > 0 && performance.now() < deadline) {
-        await Promise.race([queue.changed(), delay(deadline - performance.now())]);
-      }
+      let patient = true;
+      const timer = setTimeout(() => {
+        patient = false;
+        queue.notify();
+      }, patience);
+      while (up && patient && queue.depth > 0) await queue.changed();
+      clearTimeout(timer);
       closed = true;
       queue.notify();
       await working;
@@ -172,10 +175,6 @@ async function eachStored(queue: DurableQueue, visit: (entry: OutboxEntry) => vo
     }
     if (entries.length < WINDOW) return;
   }
-}
-
-function delay(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 function asWarning(cause: unknown): SealMQError {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { memoryStore } from '../../src/adapters/store/memory-store.js';
+import { openOffline } from '../../src/client/offline-account.js';
 import { closing, createWorld, next, take } from './world.js';
 
 /** A store in memory that survives `close`, as a disk would. */
@@ -128,10 +129,31 @@ test('an imported identity is another device: both receive, either may be revoke
   expect((await take(laptop, 1))[0]?.text).toBe('to the laptop only');
 });
 
+test('keys that were made long before they are registered are dated anew', async () => {
+  const world = await createWorld();
+  const store = await folder();
+  const anHourAgo = { now: () => Date.now() - 3600_000 };
+  await (await openOffline({ address: 'alice', store, create: true, clock: anHourAgo }))?.close();
+  const alice = await world.join('alice', { store });
+  await alice.register();
+  expect(alice.record.version).toBe(2);
+});
+
+test('registering again keeps what another device has published since', async () => {
+  const world = await createWorld();
+  const first = await world.join('alice');
+  const file = await first.exportIdentity('open sesame');
+  const second = await world.join('alice', { identity: { file, passphrase: 'open sesame' } });
+  await first.register();
+  expect(first.record.version).toBe(2);
+  expect(first.devices().map(({ id }) => id)).toEqual([first.deviceId, second.deviceId]);
+});
+
 test('the last device cannot be retired', async () => {
   const world = await createWorld();
   const bob = await world.join('bob');
   await expect(bob.retireDevice(bob.deviceId)).rejects.toMatchObject({ code: 'USAGE_INVALID_ARGUMENT' });
+  await expect(bob.retireDevice('aaaaaaaaaaaaaaaa')).rejects.toMatchObject({ code: 'USAGE_INVALID_ARGUMENT' });
   await expect(bob.revokeDevice('aaaaaaaaaaaaaaaa')).rejects.toMatchObject({ code: 'USAGE_INVALID_ARGUMENT' });
   expect(bob.record.version).toBe(1);
 });

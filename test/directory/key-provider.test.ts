@@ -288,6 +288,6 @@ describe('createKeyProvider', () => {
 
   it('says when the port is taken', async () => {
     const { url } = await start();
-    expect(await codeOf(createKeyProvider({ port: Number(new URL(url).port) }))).toBe('USAGE_INVALID_ARGUMENT');
+    expect(await codeOf(createKeyProvider({ port: Number(new URL(url).port) }))).toBe('TRANSPORT_REFUSED');
   });
 });

@@ -157,9 +157,9 @@ describe('retiring', () => {
     expect(entryOf(untouched(NOW + RETIRED_GRACE + 1), phone.id)).toHaveLength(0);
   });
 
-  test('an unknown or retired device changes nothing', () => {
-    expect(next(alice, both, retireDevice('a'.repeat(16), NOW)).devices).toEqual(both.devices);
-    expect(next(alice, retired, retireDevice(phone.id, NOW + 5), NOW + 5).devices).toEqual(retired.devices);
+  test('an unknown or retired device is refused', () => {
+    expect(codeOf(() => next(alice, both, retireDevice('a'.repeat(16), NOW)))).toBe('USAGE_INVALID_ARGUMENT');
+    expect(codeOf(() => next(alice, retired, retireDevice(phone.id, NOW + 5), NOW + 5))).toBe('USAGE_INVALID_ARGUMENT');
   });
 
   test('the last active device is refused', () => {

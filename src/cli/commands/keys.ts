@@ -34,7 +34,7 @@ export function addKeys(root: Command, program: Program): void {
     .description('nothing more is sealed to this device; what it has sent verifies for another 45 days')
     .argument('<DEVICE>', 'its id, see `keys show`')
     .action((id: string, options: ChangeOptions) =>
-      change(program, options, (messenger) => retireDevice(messenger, id)),
+      change(program, options, (messenger) => messenger.retireDevice(id)),
     );
   const revoke = keys
     .command('revoke')
@@ -74,10 +74,4 @@ async function change(
     if (options.json) return output.json({ ...recordView(record), thisDevice: deviceId });
     for (const line of recordLines(record, deviceId)) await output.line(line);
   });
-}
-
-async function retireDevice(messenger: Messenger, id: string): Promise<void> {
-  await messenger.retireDevice(id);
-  if (messenger.devices().some((device) => device.id === id)) return;
-  throw new SealMQError('USAGE_INVALID_ARGUMENT', `no device ${id}`);
 }

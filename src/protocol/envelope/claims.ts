@@ -117,7 +117,7 @@ export function encodeClaims(claims: Claims): HeaderMap {
  * @throws {@link SealMQError} `DECODE_CLAIMS`
  */
 export function decodeClaims(header: HeaderMap): Claims {
-  const cwt = header.get(Header.cwtClaims);
+  const cwt = header instanceof Map ? header.get(Header.cwtClaims) : undefined;
   if (!(cwt instanceof Map)) throw new SealMQError('DECODE_CLAIMS', 'malformed message claims: no CWT claims');
   const claims: Partial<Record<keyof Claims, unknown>> = {};
   for (const field of FIELDS) {

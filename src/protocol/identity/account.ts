@@ -112,10 +112,17 @@ export function rotateDevice(entry: DeviceEntry, now: number): RecordEdit {
   return (devices) => [...retireDevice(entry.id, now)(devices), entry];
 }
 
-/** Nothing more is sealed to this device; its messages in flight verify for another {@link RETIRED_GRACE} seconds. */
+/**
+ * Nothing more is sealed to this device; its messages in flight verify for another {@link RETIRED_GRACE} seconds.
+ *
+ * @throws {@link SealMQError} `USAGE_INVALID_ARGUMENT` when there is no active device of that id
+ */
 export function retireDevice(id: string, now: number): RecordEdit {
-  return (devices) =>
-    devices.map((device) => (device.id === id && isActive(device, now) ? { ...device, notAfter: now } : device));
+  const isMeant = (device: DeviceEntry) => device.id === id && isActive(device, now);
+  return (devices) => {
+    if (!devices.some(isMeant)) throw new SealMQError('USAGE_INVALID_ARGUMENT', `no active device ${id}`);
+    return devices.map((device) => (isMeant(device) ? { ...device, notAfter: now } : device));
+  };
 }
 
 /** From now on nothing of this device verifies, keys that it has rotated out included. @throws `USAGE_INVALID_ARGUMENT` when there is none of that id */

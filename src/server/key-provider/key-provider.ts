@@ -23,10 +23,10 @@ const DEFAULT_OVERLAP = 7 * 24 * 3600;
 
 /**
  * Starts a key directory: an HTTP service that keeps the newest key record of each address, first claim first served, and
- * signs what it answers. See `docs/key-provider.md` for its routes.
+ * signs what it answers. `docs/wire-format.md` has its routes.
  *
- * @throws `USAGE_INVALID_ARGUMENT` when it would serve other machines in clear, or the port cannot be had; `STATE_*` when the
- *   folder cannot be opened
+ * @throws `USAGE_INVALID_ARGUMENT` when it would serve other machines in clear, `TRANSPORT_*` when the port cannot be had,
+ *   `STATE_*` when the folder cannot be opened
  */
 export async function createKeyProvider(options: KeyProviderOptions = {}): Promise<KeyProvider> {
   const provider = options.provider ?? nativeProvider();

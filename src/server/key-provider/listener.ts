@@ -25,7 +25,8 @@ export type FetchHandler = (request: Request, env: HttpBindings) => Promise<Resp
 /**
  * Listens with `handle`.
  *
- * @throws `USAGE_INVALID_ARGUMENT` when it would serve other machines in clear, or the port cannot be had
+ * @throws `USAGE_INVALID_ARGUMENT` when it would serve other machines in clear, `TRANSPORT_REFUSED` for a port that is
+ *   taken, `TRANSPORT_UNREACHABLE` for a host that is not this machine's
  */
 export async function listen(handle: FetchHandler, options: KeyProviderOptions): Promise<Listener> {
   const { host = '127.0.0.1', port = 0, tls, allowInsecure = false } = options;
@@ -49,9 +50,11 @@ export async function listen(handle: FetchHandler, options: KeyProviderOptions):
 
 function bind(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (cause) =>
-      reject(new SealMQError('USAGE_INVALID_ARGUMENT', `cannot listen on ${host}:${port}`, cause)),
-    );
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const isTaken = cause.code === 'EADDRINUSE' || cause.code === 'EACCES';
+      const code = isTaken ? 'TRANSPORT_REFUSED' : 'TRANSPORT_UNREACHABLE';
+      reject(new SealMQError(code, `cannot listen on ${host}:${port}`, cause));
+    });
     server.listen(port, host, resolve);
   });
 }
