@@ -14,6 +14,7 @@ export type Work = () => unknown | Promise<unknown>;
 
 const ROUNDS = 9;
 const ROUND_MS = 120;
+const WARM_UP_MS = 800;
 
 /**
  * Microseconds per call of each contender, measured in turns (A B C, A B C, …) so that whatever else the machine does hits
@@ -34,7 +35,9 @@ export async function sideBySide<Name extends string>(
 
 /** Calls that take about a round; warms the code up on the way. */
 async function calibrate(work: Work): Promise<number> {
-  await timed(work, 50);
+  // Some thousand calls before the compiler has done what it will do.
+  await timed(work, 200);
+  await timed(work, Math.max(10, Math.ceil((WARM_UP_MS * 1000) / (await timed(work, 100)))));
   const each = await timed(work, 100);
   const calls = Math.max(10, Math.ceil((ROUND_MS * 1000) / each));
   await timed(work, calls);

@@ -1,3 +1,4 @@
+import { byteStringHead } from '../bytes/byte-string.js';
 import { concat } from '../bytes/bytes.js';
 import { type CborValue, decodeCbor, encodeCbor } from '../bytes/cbor.js';
 import { itemEnd } from '../bytes/deterministic.js';
@@ -25,6 +26,9 @@ export interface Encrypt {
 /** Tag 96 and the head of an array of four: how every COSE_Encrypt begins. */
 const PREFIX = Uint8Array.of(0xd8, 0x60, 0x84);
 
+/** The head of an array of three and the context string. */
+const ENC_STRUCTURE = concat(Uint8Array.of(0x83), encodeCbor('Encrypt'));
+
 /** Most bytes of the two headers together, and of the recipients array per recipient: several times what the profile needs. */
 const MAX_HEADER_BYTES = 1024;
 const MAX_RECIPIENT_BYTES = 2048;
@@ -46,9 +50,16 @@ export function encodeRecipients(
 export function encodeEncrypt(
   message: Pick<Encrypt, 'protectedBytes' | 'unprotectedHeader' | 'ciphertext' | 'recipientsBytes'>,
 ): Uint8Array {
-  const fields = encodeCbor([message.protectedBytes, message.unprotectedHeader, message.ciphertext]);
-  // The recipients take the place of a fourth element, so the head of these three gives way to that of four.
-  return concat(PREFIX, fields.subarray(1), message.recipientsBytes);
+  const { protectedBytes, unprotectedHeader, ciphertext, recipientsBytes } = message;
+  return concat(
+    PREFIX,
+    byteStringHead(protectedBytes),
+    protectedBytes,
+    encodeCbor(unprotectedHeader),
+    byteStringHead(ciphertext),
+    ciphertext,
+    recipientsBytes,
+  );
 }
 
 /**
@@ -103,5 +114,11 @@ function toRecipient(value: CborValue): Recipient {
 
 /** The Enc_structure (RFC 9052 §5.3): the additional data of the content encryption. */
 export function encStructure(protectedBytes: Uint8Array, externalAad: Uint8Array): Uint8Array {
-  return encodeCbor(['Encrypt', protectedBytes, externalAad]);
+  return concat(
+    ENC_STRUCTURE,
+    byteStringHead(protectedBytes),
+    protectedBytes,
+    byteStringHead(externalAad),
+    externalAad,
+  );
 }

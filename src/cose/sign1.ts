@@ -1,3 +1,5 @@
+import { byteStringHead } from '../bytes/byte-string.js';
+import { concat } from '../bytes/bytes.js';
 import { type CborValue, decodeCbor, encodeCbor, Tagged } from '../bytes/cbor.js';
 import { checkUnprotected, decodeProtected, encodeProtected, type HeaderMap, isBytes, malformed } from './header.js';
 import { MessageTag } from './labels.js';
@@ -13,6 +15,14 @@ export interface Sign1 {
 }
 
 const NOTHING: HeaderMap = new Map();
+const EMPTY_MAP = encodeCbor(NOTHING);
+const NULL = encodeCbor(null);
+
+/** Tag 18 and the head of an array of four: how every COSE_Sign1 begins. */
+const SIGN1 = Uint8Array.of(0xd2, 0x84);
+
+/** The head of an array of four and the context string. */
+const SIG_STRUCTURE = concat(Uint8Array.of(0x84), encodeCbor('Signature1'));
 
 /** A Sign1 that lacks its signature, to be completed with {@link encodeSign1}. */
 export function prepareSign1(protectedHeader: HeaderMap, payload: Uint8Array | null): Omit<Sign1, 'signature'> {
@@ -27,7 +37,15 @@ export function prepareSign1(protectedHeader: HeaderMap, payload: Uint8Array | n
 /** The tagged encoding (tag 18). */
 export function encodeSign1(message: Sign1): Uint8Array {
   const { protectedBytes, unprotectedHeader, payload, signature } = message;
-  return encodeCbor(new Tagged(MessageTag.Sign1, [protectedBytes, unprotectedHeader, payload, signature]));
+  return concat(
+    SIGN1,
+    byteStringHead(protectedBytes),
+    protectedBytes,
+    unprotectedHeader.size === 0 ? EMPTY_MAP : encodeCbor(unprotectedHeader),
+    ...(payload === null ? [NULL] : [byteStringHead(payload), payload]),
+    byteStringHead(signature),
+    signature,
+  );
 }
 
 /**
@@ -50,5 +68,13 @@ export function decodeSign1(bytes: Uint8Array): Sign1 {
 
 /** The Sig_structure (RFC 9052 §4.4): what is signed. */
 export function sigStructure(protectedBytes: Uint8Array, externalAad: Uint8Array, payload: Uint8Array): Uint8Array {
-  return encodeCbor(['Signature1', protectedBytes, externalAad, payload]);
+  return concat(
+    SIG_STRUCTURE,
+    byteStringHead(protectedBytes),
+    protectedBytes,
+    byteStringHead(externalAad),
+    externalAad,
+    byteStringHead(payload),
+    payload,
+  );
 }

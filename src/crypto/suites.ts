@@ -1,4 +1,5 @@
-import { equal } from '../bytes/bytes.js';
+import { byteStringHead } from '../bytes/byte-string.js';
+import { concat, equal } from '../bytes/bytes.js';
 import { encodeCbor } from '../bytes/cbor.js';
 import type { Recipient } from '../cose/encrypt.js';
 import { encodeProtected } from '../cose/header.js';
@@ -48,6 +49,17 @@ const NO_SALT = new Uint8Array(0);
 const KEY_BYTES = 32;
 const WRAPPED_KEY_BYTES = 40;
 
+/** SuppPubInfo.other: CBOR `["sealmq/1", recipient's thumbprint, ephemeral x, ephemeral y or null]`. */
+function bound(keyThumbprint: Uint8Array, ephemeral: PublicKey): Uint8Array {
+  const { x } = ephemeral as { x: Uint8Array };
+  const y = ephemeral.kty === 'EC2' ? [byteStringHead(ephemeral.y), ephemeral.y] : [NULL];
+  return concat(BOUND, byteStringHead(keyThumbprint), keyThumbprint, byteStringHead(x), x, ...y);
+}
+
+/** The head of an array of four and its first element. */
+const BOUND = concat(Uint8Array.of(0x84), encodeCbor('sealmq/1'));
+const NULL = encodeCbor(null);
+
 /** ECDH-ES + A256KW (RFC 9053 §6.4.1): one fresh ephemeral key per recipient and message. */
 function ecdhEsA256kw(name: KeyManagementName, matches: (key: PublicKey) => boolean): KeyManagementAlgorithm {
   const alg = Algorithm['ECDH-ES+A256KW'];
@@ -61,8 +73,7 @@ function ecdhEsA256kw(name: KeyManagementName, matches: (key: PublicKey) => bool
     secret: Uint8Array,
   ) {
     // COSE alone does not bind the ephemeral key: X25519 ignores a bit of it, and on P-256 ±y give the same secret.
-    const [x, y] = ephemeral.kty === 'EC2' ? [ephemeral.x, ephemeral.y] : [(ephemeral as { x: Uint8Array }).x, null];
-    const info = kdfContext(protectedBytes, encodeCbor(['sealmq/1', keyThumbprint, x, y]));
+    const info = kdfContext(protectedBytes, bound(keyThumbprint, ephemeral));
     return yield* step(provider.hkdfSha256(secret, NO_SALT, info, KEY_BYTES));
   }
 

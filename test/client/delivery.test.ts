@@ -23,7 +23,7 @@ test('what is neither text nor bytes nor JSON is refused before anything happens
   const world = await createWorld();
   const [alice] = [await world.join('alice'), await world.join('bob')];
   const circular: Record<string, unknown> = {};
-  circular['self'] = circular;
+  circular.self = circular;
   for (const payload of [undefined, () => {}, 10n, new ArrayBuffer(4), new Uint16Array(2), circular]) {
     await expect(alice.send('bob', payload as never)).rejects.toMatchObject({ code: 'USAGE_INVALID_ARGUMENT' });
   }

@@ -1,7 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { Messenger } from '../../client/messenger.js';
 import { type SuiteName, suites } from '../../crypto/suites.js';
-import { SealMQError } from '../../errors.js';
 import { offlineTransport } from '../offline-transport.js';
 import { addAccountOptions, addExamples } from '../options.js';
 import { recordLines, recordView } from '../record-view.js';
