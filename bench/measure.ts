@@ -12,13 +12,13 @@ export interface Result {
 /** Something to measure: does its work once. */
 export type Work = () => unknown | Promise<unknown>;
 
-const ROUNDS = 9;
+const ROUNDS = 15;
 const ROUND_MS = 120;
 const WARM_UP_MS = 800;
 
 /**
  * Microseconds per call of each contender, measured in turns (A B C, A B C, …) so that whatever else the machine does hits
- * all of them alike; the median over the rounds.
+ * all of them alike; the best of the rounds, since other load only ever adds.
  */
 export async function sideBySide<Name extends string>(
   works: Readonly<Record<Name, Work>>,
@@ -30,7 +30,7 @@ export async function sideBySide<Name extends string>(
   for (let round = 0; round < ROUNDS; round++) {
     for (const name of names) times[name].push(await timed(works[name], calls[name]));
   }
-  return Object.fromEntries(names.map((name) => [name, median(times[name])])) as Record<Name, number>;
+  return Object.fromEntries(names.map((name) => [name, Math.min(...times[name])])) as Record<Name, number>;
 }
 
 /** Calls that take about a round; warms the code up on the way. */
@@ -55,11 +55,6 @@ async function timed(work: Work, calls: number): Promise<number> {
     for (let i = 1; i < calls; i++) work();
   }
   return Number(process.hrtime.bigint() - start) / 1000 / calls;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1] as number;
 }
 
 /** What the figures were measured on. */
