@@ -78,3 +78,8 @@ export class SealMQError extends Error {
 export function isSealMQError(error: unknown, code?: ErrorCode): error is SealMQError {
   return error instanceof SealMQError && (code === undefined || error.code === code);
 }
+
+/** `cause` itself when it is a {@link SealMQError}, else one with `code` around it. */
+export function asSealMQError(cause: unknown, code: ErrorCode, message: string): SealMQError {
+  return cause instanceof SealMQError ? cause : new SealMQError(code, message, cause);
+}

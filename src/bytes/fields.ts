@@ -66,6 +66,9 @@ export function toMap(fields: Readonly<Record<string, CborValue | undefined>>): 
 export const isCounter: Check<number> = (value): value is number =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 
+/** Any map. */
+export const isMap: Check<CborMap> = (value): value is CborMap => value instanceof Map;
+
 /** Any byte string. */
 export const isBytes: Check<Uint8Array> = (value): value is Uint8Array => value instanceof Uint8Array;
 

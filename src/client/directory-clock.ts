@@ -1,4 +1,4 @@
-import { SealMQError } from '../errors.js';
+import { asSealMQError, type SealMQError } from '../errors.js';
 import type { Clock } from '../ports/clock.js';
 import type { KeyDirectory } from '../ports/key-directory.js';
 
@@ -29,8 +29,7 @@ export function createDirectoryClock(
       // The answer was made somewhere between question and arrival.
       delta = Math.round(time - (before + clock.now()) / 2);
     } catch (cause) {
-      const error = cause instanceof SealMQError ? cause : new SealMQError('DIRECTORY_UNREACHABLE', 'no time', cause);
-      onFailure(error);
+      onFailure(asSealMQError(cause, 'DIRECTORY_UNREACHABLE', 'no time'));
     }
   };
   const timer = setInterval(refresh, INTERVAL);

@@ -37,8 +37,7 @@ export class DurableQueue {
   /** Opens the queue `name` with what an earlier process left in it. */
   static async open(store: Store, name: string, limits: QueueLimits): Promise<DurableQueue> {
     const queue = new DurableQueue(store, `${name}/`, limits);
-    for await (const [key, value] of store.iterator(queue.#range(0)))
-      queue.#count(Number(key.slice(-DIGITS)), value.length);
+    for await (const { n, value } of queue.entries()) queue.#count(n, value.length);
     return queue;
   }
 
@@ -99,6 +98,12 @@ export class DurableQueue {
       if (this.#sizes.has(n)) entries.push({ n, value });
     }
     return entries;
+  }
+
+  /** All durable entries, in order, as they are when the iteration begins. */
+  async *entries(): AsyncGenerator<QueueEntry, void, undefined> {
+    for await (const [key, value] of this.#store.iterator(this.#range(0)))
+      yield { n: Number(key.slice(-DIGITS)), value };
   }
 
   /** Resolves at the next {@link notify} or removal. */

@@ -28,7 +28,6 @@ export interface QuarantineEntry extends InboxEntry {
   /** What its signed part names as the sender: not verified. */
   readonly from: string;
   readonly reason: string;
-  readonly attempts: number;
 }
 
 /** A sealed message on its way to the broker. */
@@ -79,7 +78,6 @@ export const quarantineCodec = codec<QuarantineEntry>('quarantine entry', (field
   ...readInbox(fields),
   from: fields.required('from', isAnyText),
   reason: fields.required('reason', isAnyText),
-  attempts: fields.required('attempts', isCounter),
 }));
 
 export const outboxCodec = codec<OutboxEntry>('outbox entry', (fields) =>

@@ -1,4 +1,4 @@
-import { SealMQError } from '../errors.js';
+import { asSealMQError, SealMQError } from '../errors.js';
 import type { Context } from './context.js';
 import type { QueueEntry } from './durable-queue.js';
 import { inboxCodec, type QuarantineEntry, quarantineCodec } from './entries.js';
@@ -63,7 +63,7 @@ export async function startOpener(
       context.events.emit('rejected', { reason: 'quarantine-full', from: result.waitFor });
       return;
     }
-    inbox.hold(take(), { ...fresh, from: result.waitFor, reason: result.reason, attempts: 1 });
+    inbox.hold(take(), { ...fresh, from: result.waitFor, reason: result.reason });
     hold(held, result.waitFor, 1);
   };
 
@@ -124,9 +124,7 @@ export async function startOpener(
   };
 
   const working = work().catch((cause) => {
-    const error =
-      cause instanceof SealMQError ? cause : new SealMQError('STATE_UNAVAILABLE', 'cannot open mail', cause);
-    context.events.emit('warning', error);
+    context.events.emit('warning', asSealMQError(cause, 'STATE_UNAVAILABLE', 'cannot open mail'));
   });
 
   return {
@@ -143,15 +141,8 @@ export async function startOpener(
 /** How many entries of each sender wait in the quarantine. */
 async function heldSenders(inbox: Inbox): Promise<Map<string, number>> {
   const held = new Map<string, number>();
-  let cursor = 0;
-  for (;;) {
-    const entries = await inbox.quarantine.read(cursor, ROUND);
-    for (const { n, value } of entries) {
-      cursor = n;
-      hold(held, quarantineCodec.decode(value).from, 1);
-    }
-    if (entries.length < ROUND) return held;
-  }
+  for await (const { value } of inbox.quarantine.entries()) hold(held, quarantineCodec.decode(value).from, 1);
+  return held;
 }
 
 function hold(held: Map<string, number>, from: string, change: 1 | -1): void {

@@ -1,4 +1,4 @@
-import { isSealMQError, SealMQError } from '../errors.js';
+import { asSealMQError, isSealMQError, SealMQError } from '../errors.js';
 import type { StoreOperation } from '../ports/store.js';
 import { type Context, seconds } from './context.js';
 import { DurableQueue, type QueueEntry, type QueueLimits } from './durable-queue.js';
@@ -85,7 +85,9 @@ export async function openOutbox(
   const start = (entry: QueueEntry) => {
     inFlight.add(entry.n);
     publish(entry)
-      .catch((cause) => context.events.emit('warning', asWarning(cause)))
+      .catch((cause) =>
+        context.events.emit('warning', asSealMQError(cause, 'STATE_UNAVAILABLE', 'the outbox stumbled')),
+      )
       .finally(() => {
         inFlight.delete(entry.n);
         queue.notify();
@@ -109,8 +111,10 @@ export async function openOutbox(
   /** What waits for receipts counts as well: a peer that never answers must not fill the disk. */
   const isFull = () => queue.depth + sentBox.depth >= limits.entries || queue.bytes + sentBox.bytes >= limits.bytes;
 
-  await eachStored(queue, (entry) => pending.add(keyOf(entry)));
-  const working = work().catch((cause) => context.events.emit('warning', asWarning(cause)));
+  for await (const { value } of queue.entries()) pending.add(keyOf(outboxCodec.decode(value)));
+  const working = work().catch((cause) =>
+    context.events.emit('warning', asSealMQError(cause, 'STATE_UNAVAILABLE', 'the outbox stumbled')),
+  );
 
   return {
     queue,
@@ -163,20 +167,4 @@ export async function openOutbox(
 
 function keyOf({ to, stream, seq }: OutboxEntry): string {
   return sentKey(to, stream, seq);
-}
-
-async function eachStored(queue: DurableQueue, visit: (entry: OutboxEntry) => void): Promise<void> {
-  let cursor = 0;
-  for (;;) {
-    const entries = await queue.read(cursor, WINDOW);
-    for (const { n, value } of entries) {
-      cursor = n;
-      visit(outboxCodec.decode(value));
-    }
-    if (entries.length < WINDOW) return;
-  }
-}
-
-function asWarning(cause: unknown): SealMQError {
-  return cause instanceof SealMQError ? cause : new SealMQError('STATE_UNAVAILABLE', 'the outbox stumbled', cause);
 }

@@ -2,7 +2,8 @@ import { byteStringHead } from '../bytes/byte-string.js';
 import { concat } from '../bytes/bytes.js';
 import { type CborValue, decodeCbor, encodeCbor } from '../bytes/cbor.js';
 import { itemEnd } from '../bytes/deterministic.js';
-import { checkUnprotected, decodeProtected, encodeProtected, type HeaderMap, isBytes, malformed } from './header.js';
+import { isBytes } from '../bytes/fields.js';
+import { checkUnprotected, decodeProtected, encodeProtected, type HeaderMap, malformed } from './header.js';
 
 /** One entry of the recipients array (RFC 9052 §5.1). `ciphertext` is the wrapped content encryption key. */
 export interface Recipient {

@@ -1,4 +1,5 @@
 import { type CborMap, type CborValue, decodeCbor, encodeCbor } from '../bytes/cbor.js';
+import { isMap } from '../bytes/fields.js';
 import { SealMQError } from '../errors.js';
 import { Header } from './labels.js';
 
@@ -34,16 +35,6 @@ export function checkUnprotected(value: CborValue | undefined, protectedHeader: 
     if (protectedHeader.has(label)) throw malformed('label both protected and unprotected');
   }
   return value;
-}
-
-/** Type guard: a CBOR map. */
-export function isMap(value: CborValue | undefined): value is CborMap {
-  return value instanceof Map;
-}
-
-/** Type guard: a byte string. */
-export function isBytes(value: CborValue | undefined): value is Uint8Array {
-  return value instanceof Uint8Array;
 }
 
 /** A `DECODE_COSE` error. */

@@ -1,6 +1,6 @@
 import { type CborMap, type CborValue, decodeCbor, encodeCbor } from '../bytes/cbor.js';
+import { isBytes, isMap } from '../bytes/fields.js';
 import { SealMQError } from '../errors.js';
-import { isBytes, isMap } from './header.js';
 import { Curve, KeyType } from './labels.js';
 
 /** A public COSE_Key of kty OKP (RFC 9053 §7.2): 32 bytes. */

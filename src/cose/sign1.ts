@@ -1,7 +1,8 @@
 import { byteStringHead } from '../bytes/byte-string.js';
 import { concat } from '../bytes/bytes.js';
 import { type CborValue, decodeCbor, encodeCbor, Tagged } from '../bytes/cbor.js';
-import { checkUnprotected, decodeProtected, encodeProtected, type HeaderMap, isBytes, malformed } from './header.js';
+import { isBytes } from '../bytes/fields.js';
+import { checkUnprotected, decodeProtected, encodeProtected, type HeaderMap, malformed } from './header.js';
 import { MessageTag } from './labels.js';
 
 /** A COSE_Sign1 message (RFC 9052 §4.2). `payload` is `null` where it is detached. */

@@ -1,7 +1,8 @@
 import { toHex } from '../../bytes/bytes.js';
 import { encodeCbor } from '../../bytes/cbor.js';
+import { isBytes } from '../../bytes/fields.js';
 import { decodeEncrypt, type Encrypt, encStructure, type Recipient } from '../../cose/encrypt.js';
-import { encodeProtected, type HeaderMap, isBytes, malformed } from '../../cose/header.js';
+import { encodeProtected, type HeaderMap, malformed } from '../../cose/header.js';
 import { Algorithm, Header } from '../../cose/labels.js';
 import { type KeyManagementAlgorithm, keyManagementAlgorithms } from '../../crypto/suites.js';
 import { SealMQError } from '../../errors.js';

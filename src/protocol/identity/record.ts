@@ -1,6 +1,16 @@
 import { equal } from '../../bytes/bytes.js';
-import { type CborMap, type CborValue, decodeCbor, encodeCbor } from '../../bytes/cbor.js';
-import { isArrayOf, isBytes, isBytesOf, isCounter, isText, present, readFields, toMap } from '../../bytes/fields.js';
+import { type CborValue, decodeCbor, encodeCbor } from '../../bytes/cbor.js';
+import {
+  isArrayOf,
+  isBytes,
+  isBytesOf,
+  isCounter,
+  isMap,
+  isText,
+  present,
+  readFields,
+  toMap,
+} from '../../bytes/fields.js';
 import { type PublicKey, publicKeyMap, readPublicKey } from '../../cose/key.js';
 import { decodeSign1 } from '../../cose/sign1.js';
 import type { CryptoProvider, PrivateKey } from '../../crypto/provider.js';
@@ -109,7 +119,6 @@ const isHash = isBytesOf(32);
 const isList = (value: unknown): value is readonly CborValue[] =>
   Array.isArray(value) && value.length >= 1 && value.length <= MAX_DEVICES;
 const isVersion = (value: unknown): value is number => isCounter(value) && value >= 1;
-const isMap = (value: unknown): value is CborMap => value instanceof Map;
 
 function readContent(value: CborValue): RecordContent {
   const fields = readFields(value, 'DECODE_RECORD', 'key record');
