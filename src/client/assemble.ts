@@ -6,7 +6,7 @@ import { SealMQError } from '../errors.js';
 import { systemClock } from '../ports/clock.js';
 import type { KeyDirectory } from '../ports/key-directory.js';
 import type { ConnectionState, Transport, TransportHandlers } from '../ports/transport.js';
-import { topicOf } from '../protocol/envelope/topics.js';
+import { type Family, filterOf } from '../protocol/envelope/topics.js';
 import { type Context, seconds } from './context.js';
 import { createDelivery, type Delivery } from './delivery.js';
 import { createDirectoryClock, type DirectoryClock } from './directory-clock.js';
@@ -20,12 +20,15 @@ import { type Opener, startOpener } from './opener.js';
 import { type MessengerOptions, withDefaults } from './options.js';
 import { type Outbox, openOutbox } from './outbox.js';
 import { createReceipts, type Receipts } from './receipts.js';
-import { type ReceiveState, receive } from './receive.js';
-import { createRedelivery, type Redelivery } from './redelivery.js';
+import { receive } from './receive.js';
+import type { Receptions } from './reception.js';
+import { createRedelivery } from './redelivery.js';
 import { createRequests, type Requests } from './requests.js';
-import { createSeen, type Seen } from './seen.js';
+import { createSeen } from './seen.js';
 import { createSendCounters, type SendCounters } from './send-counters.js';
 import { openSentBox, type SentBox } from './sent-box.js';
+import { settleControl } from './settle-control.js';
+import { settleMessage } from './settle-message.js';
 import { openState, type State } from './state.js';
 import { createTracking, type Tracking } from './tracking.js';
 
@@ -106,11 +109,14 @@ async function connectParts(
   const inbox = await Inbox.open(context, settings.limits);
   const seen = createSeen(context.store);
   const receipts = createReceipts(context, seen, settings.timing);
-  const onControl = createControlHandler(context, seen, redelivery);
-  const onArrival = settings.receipts ? receipts.note : () => {};
   const requests = createRequests();
-  const arrivals = { inbox, seen, onArrival, onControl, onMessage: requests.take };
-  const opener = await startOpener(context, arrivals, settings.quarantine);
+  const onArrival = settings.receipts ? receipts.note : () => {};
+  const receptions: Receptions = {
+    message: settleMessage(context, { seen, onArrival, onMessage: requests.take }),
+    control: settleControl(context, seen, redelivery),
+  };
+  const reception = { inbox, receptions };
+  const opener = await startOpener(context, reception, settings.quarantine);
   const valve = createValve(transport, inbox);
   const delivery = createDelivery(context, inbox);
   let closing = 0;
@@ -129,7 +135,7 @@ async function connectParts(
   const handlers: TransportHandlers = {
     async message(topic, payload) {
       valve.admit();
-      await receive(context, inbox, topic, payload);
+      await receive(context, reception, topic, payload);
     },
     connection(change) {
       connection = change.state;
@@ -142,9 +148,9 @@ async function connectParts(
       events.emit('connection', change);
     },
   };
-  const families = ['message', 'control'] as const;
-  const topics = families.map((family) => topicOf(context.topicPrefix, account.address, family));
-  const opened = transport.open(topics, handlers);
+  const families = Object.keys(receptions) as Family[];
+  const filters = families.map((family) => filterOf(context.topicPrefix, account.address, family));
+  const opened = transport.open(filters, handlers);
   if (settings.connect === 'wait') await opened;
   else opened.catch((error) => events.emit('warning', error));
 
@@ -173,18 +179,6 @@ async function openSending(context: Context, settings: Settings) {
   const { republishAfter } = settings.timing;
   const parts = { sentBox, counters, tracking, republishAfter, isPending: outbox.isPending };
   return { counters, tracking, sentBox, outbox, redelivery: createRedelivery(context, parts) };
-}
-
-/** Which part acts on which control message. */
-function createControlHandler(context: Context, seen: Seen, redelivery: Redelivery): ReceiveState['onControl'] {
-  return async (from, device, control) => {
-    if (control.kind === 'receipt') return redelivery.receipt(from, device, control);
-    if (control.kind === 'resend') return redelivery.resend(from, device, control);
-    const numbering = { from, device, stream: control.stream };
-    for (const range of await seen.skip(numbering, control.ranges)) {
-      context.events.emit('lost', { ...numbering, range, reason: control.reason });
-    }
-  };
 }
 
 /** Stops the flow from the broker, with the session kept, while the inbox is full. */

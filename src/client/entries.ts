@@ -18,6 +18,8 @@ import type { MessageFields } from './message.js';
 /** A sealed message as it came, before anything was looked at. */
 export interface InboxEntry {
   readonly family: Family;
+  /** The topic's last level, where the family has one of its own behind it. */
+  readonly tag?: string;
   readonly sealed: Uint8Array;
   /** Milliseconds. */
   readonly receivedAt: number;
@@ -66,11 +68,13 @@ function codec<T extends object>(what: string, read: (fields: FieldReader) => T)
   };
 }
 
-const readInbox = (fields: FieldReader): InboxEntry => ({
-  family: fields.required('family', isAnyText) as Family,
-  sealed: fields.required('sealed', isBytes),
-  receivedAt: fields.required('receivedAt', isCounter),
-});
+const readInbox = (fields: FieldReader): InboxEntry =>
+  present({
+    family: fields.required('family', isAnyText) as Family,
+    tag: fields.optional('tag', isAnyText),
+    sealed: fields.required('sealed', isBytes),
+    receivedAt: fields.required('receivedAt', isCounter),
+  });
 
 export const inboxCodec = codec<InboxEntry>('inbox entry', readInbox);
 

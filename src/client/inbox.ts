@@ -1,5 +1,5 @@
 import type { StoreOperation } from '../ports/store.js';
-import type { Family } from '../protocol/envelope/topics.js';
+import type { Place } from '../protocol/envelope/topics.js';
 import type { Context } from './context.js';
 import { DurableQueue, type QueueLimits } from './durable-queue.js';
 import { inboxCodec, type OpenedEntry, openedCodec, type QuarantineEntry, quarantineCodec } from './entries.js';
@@ -36,8 +36,8 @@ export class Inbox {
   }
 
   /** Keeps a message as it came; durable when the promise resolves. */
-  async receive(family: Family, sealed: Uint8Array): Promise<void> {
-    const entry = { family, sealed, receivedAt: Math.floor(this.context.now()) };
+  async receive(place: Place, sealed: Uint8Array): Promise<void> {
+    const entry = { ...place, sealed, receivedAt: Math.floor(this.context.now()) };
     const { n, operation } = this.raw.append(inboxCodec.encode(entry));
     try {
       await this.context.commit([operation]);

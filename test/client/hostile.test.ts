@@ -3,37 +3,13 @@ import { staticDirectory } from '../../src/adapters/directory/static-directory.j
 import { memoryStore } from '../../src/adapters/store/memory-store.js';
 import type { Messenger } from '../../src/client/messenger.js';
 import type { Rejection } from '../../src/client/messenger-events.js';
-import { defaultProvider } from '../../src/crypto/probe.js';
 import { run } from '../../src/crypto/steps.js';
 import { SealMQError } from '../../src/errors.js';
 import type { KeyDirectory } from '../../src/ports/key-directory.js';
 import { seal } from '../../src/protocol/envelope/seal.js';
-import { type Account, activeSealKeys, createAccount } from '../../src/protocol/identity/index.js';
+import { activeSealKeys, createAccount } from '../../src/protocol/identity/index.js';
+import { claims, liar, now, provider, publish } from './liar.js';
 import { createWorld, next, take, until, type World } from './world.js';
-
-const provider = await defaultProvider();
-const now = () => Math.floor(Date.now() / 1000);
-
-/** An account that seals by hand, so that it can lie about everything. */
-async function liar(world: World, address: string): Promise<Account> {
-  const account = await run(createAccount(provider, { address, now: now() }));
-  const answer = await fetch(`${world.directory.url}/v1/keys/${address}`, {
-    method: 'PUT',
-    headers: { 'content-type': 'application/cose' },
-    body: account.record.bytes as Uint8Array<ArrayBuffer>,
-  });
-  expect(answer.status).toBeLessThan(300);
-  return account;
-}
-
-const claims = (from: string, to: string) => ({
-  ...{ from, audience: to, issuedAt: now(), payload: new TextEncoder().encode('hm') },
-  ...{ seq: 1, stream: 1 },
-});
-
-async function publish(world: World, topic: string, bytes: Uint8Array): Promise<void> {
-  await (await world.client()).publishAsync(topic, Buffer.from(bytes), { qos: 1 });
-}
 
 /** What `bob` says of `bytes` on his topic, and that good mail still comes through behind it. */
 async function verdict(world: World, alice: Messenger, bob: Messenger, bytes: Uint8Array): Promise<Rejection> {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { assertAddress, isAddress } from '../../src/protocol/address.js';
-import { DEFAULT_TOPIC_PREFIX, familyOf, topicOf } from '../../src/protocol/envelope/index.js';
+import { DEFAULT_TOPIC_PREFIX, filterOf, placeOf, topicOf } from '../../src/protocol/envelope/index.js';
 import { assertTopicPrefix } from '../../src/protocol/envelope/topics.js';
 import { codeOf } from '../bytes/error-code.js';
 
@@ -33,10 +33,16 @@ describe('addresses', () => {
 });
 
 describe('topics', () => {
-  test.each(['message', 'signal', 'control', 'will', 'state'] as const)('%s there and back', (family) => {
+  test.each(['message', 'signal', 'control', 'will'] as const)('%s there and back', (family) => {
     const topic = topicOf(DEFAULT_TOPIC_PREFIX, 'bob', family);
     expect(topic).toBe(`nes/bob/${family}`);
-    expect(familyOf(DEFAULT_TOPIC_PREFIX, 'bob', topic)).toBe(family);
+    expect(filterOf(DEFAULT_TOPIC_PREFIX, 'bob', family)).toBe(topic);
+    expect(placeOf(DEFAULT_TOPIC_PREFIX, 'bob', topic)).toEqual({ family });
+  });
+
+  test('states have a level of their own each', () => {
+    expect(filterOf(DEFAULT_TOPIC_PREFIX, 'bob', 'state')).toBe('nes/bob/state/+');
+    expect(placeOf(DEFAULT_TOPIC_PREFIX, 'bob', 'nes/bob/state/x-1')).toEqual({ family: 'state', tag: 'x-1' });
   });
 
   test.each([
@@ -45,10 +51,12 @@ describe('topics', () => {
     'nes/bob/',
     'nes/bob/messages',
     'nes/bob/message/x',
+    'nes/bob/state',
+    'nes/bob/state/x/y',
     'x/nes/bob/message',
     '',
   ])('%s is none of Bob', (topic) => {
-    expect(familyOf(DEFAULT_TOPIC_PREFIX, 'bob', topic)).toBeUndefined();
+    expect(placeOf(DEFAULT_TOPIC_PREFIX, 'bob', topic)).toBeUndefined();
   });
 
   test('no topic is made of what is no address', () => {

@@ -22,4 +22,4 @@ export {
   type SequenceState,
   skipRanges,
 } from './sequence.js';
-export { DEFAULT_TOPIC_PREFIX, type Family, familyOf, topicOf } from './topics.js';
+export { DEFAULT_TOPIC_PREFIX, type Family, filterOf, type Place, placeOf, topicOf } from './topics.js';

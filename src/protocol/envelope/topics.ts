@@ -24,8 +24,26 @@ export function topicOf(prefix: string, address: string, family: Family): string
   return `${prefix}/${assertAddress(address)}/${family}`;
 }
 
-/** The family a topic of `address` belongs to, or `undefined` when the topic is none of its. */
-export function familyOf(prefix: string, address: string, topic: string): Family | undefined {
+/** Families whose topics have one more level, so that what is retained there does not overwrite each other. */
+const TAGGED: readonly Family[] = ['state'];
+
+/** What `address` subscribes to for `family`. @throws {@link SealMQError} `USAGE_INVALID_ADDRESS` */
+export function filterOf(prefix: string, address: string, family: Family): string {
+  return topicOf(prefix, address, family) + (TAGGED.includes(family) ? '/+' : '');
+}
+
+/** What a topic of an address says: the family, and the tag where the family has tags. */
+export interface Place {
+  readonly family: Family;
+  readonly tag?: string;
+}
+
+/** What `topic` says, or `undefined` when it is none of the topics of `address`. */
+export function placeOf(prefix: string, address: string, topic: string): Place | undefined {
   const start = `${prefix}/${address}/`;
-  return topic.startsWith(start) ? FAMILIES.find((family) => topic === start + family) : undefined;
+  if (!topic.startsWith(start)) return undefined;
+  const [name, tag, ...rest] = topic.slice(start.length).split('/');
+  const family = FAMILIES.find((each) => each === name);
+  if (!family || rest.length > 0 || TAGGED.includes(family) !== (tag !== undefined)) return undefined;
+  return tag === undefined ? { family } : { family, tag };
 }

@@ -1,0 +1,44 @@
+import type { SealMQError } from '../errors.js';
+import { type Control, decodeControl } from '../protocol/envelope/control.js';
+import type { Context } from './context.js';
+import type { Reception } from './reception.js';
+import type { Redelivery } from './redelivery.js';
+import type { Seen } from './seen.js';
+
+/** Which part acts on which kind of control message of a device. */
+type ControlHandlers = {
+  readonly [Kind in Control['kind']]: (
+    from: string,
+    device: string,
+    control: Extract<Control, { kind: Kind }>,
+  ) => Promise<void>;
+};
+
+/** Family `control`: what devices say of messages is acted on, then forgotten. */
+export function settleControl(context: Context, seen: Seen, redelivery: Redelivery): Reception {
+  const handlers: ControlHandlers = {
+    receipt: redelivery.receipt,
+    resend: redelivery.resend,
+    async skip(from, device, { stream, ranges, reason }) {
+      const numbering = { from, device, stream };
+      for (const range of await seen.skip(numbering, ranges)) {
+        context.events.emit('lost', { ...numbering, range, reason });
+      }
+    },
+  };
+  return async ({ message: { from, device, payload }, expired, drop }) => {
+    if (expired) return drop({ reason: 'expired', from });
+    let control: Control;
+    try {
+      control = decodeControl(payload);
+    } catch (error) {
+      return drop({ reason: 'malformed', from, error: error as SealMQError });
+    }
+    const handle = handlers[control.kind] as (from: string, device: string, control: Control) => Promise<void>;
+    // A control message is never worth a second try: receipts are cumulative, and requests are repeated.
+    if (device !== undefined) {
+      await handle(from, device, control).catch((error: SealMQError) => context.events.emit('warning', error));
+    }
+    drop();
+  };
+}

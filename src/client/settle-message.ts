@@ -1,0 +1,52 @@
+import { present } from '../bytes/fields.js';
+import type { OpenedMessage } from '../protocol/envelope/open.js';
+import type { Context } from './context.js';
+import { Message } from './message.js';
+import type { Reception } from './reception.js';
+import type { Numbering, Seen } from './seen.js';
+
+/** What {@link settleMessage} needs besides the context. */
+export interface MessageReception {
+  readonly seen: Seen;
+  /** Whether somebody waits for this very message, and so has it already. */
+  readonly onMessage: (message: Message) => boolean;
+  /** A verified numbered message has come, for the first time or again. */
+  readonly onArrival: (numbering: Numbering) => void;
+}
+
+/** Family `message`: what has a new number goes to the application, others have been there. */
+export function settleMessage(context: Context, { seen, onMessage, onArrival }: MessageReception): Reception {
+  return async ({ message, expired, hand, drop }) => {
+    const { from, device, stream } = message;
+    const seq = seqFor(context.account.address, message);
+    if (seq === undefined || stream === undefined || device === undefined) return drop({ reason: 'unnumbered', from });
+    const numbering = { from, device, stream };
+    const sighting = await seen.accept(numbering, seq);
+    if (sighting.kind !== 'stale-stream') onArrival(numbering);
+    if (sighting.kind !== 'new') return drop({ reason: sighting.kind, from });
+    const { missing, lost, operations } = sighting;
+    if (missing) context.events.emit('missing', { ...numbering, range: missing });
+    if (lost) context.events.emit('lost', { ...numbering, range: lost, reason: 'too-many-gaps' });
+    // It has come, so nobody needs to ask for it.
+    if (expired) return drop({ reason: 'expired', from }, operations);
+
+    const entry = messageFields(message, device, seq);
+    // An answer that this process waits for is settled by being handed over; after a crash nobody waits any more.
+    if (message.inReplyTo && onMessage(new Message(entry))) drop(undefined, operations);
+    else hand(entry, operations);
+  };
+}
+
+/** The number that the message bears for this receiver: one of several has its own. */
+function seqFor(address: string, { seq, audience }: OpenedMessage): number | undefined {
+  if (typeof seq === 'number' || seq === undefined || typeof audience === 'string') return seq as number | undefined;
+  return seq[audience.indexOf(address)];
+}
+
+/** What of a verified message is for the application. */
+export function messageFields(message: OpenedMessage, device: string, seq?: number) {
+  const { id, from, payload, issuedAt, expiresAt, contentType, channel, inReplyTo } = message;
+  return present({
+    ...{ messageId: id, from, device, bytes: payload, issuedAt, expiresAt, contentType, channel, seq, inReplyTo },
+  });
+}
