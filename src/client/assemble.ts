@@ -5,53 +5,17 @@ import type { CryptoProvider } from '../crypto/provider.js';
 import { SealMQError } from '../errors.js';
 import { systemClock } from '../ports/clock.js';
 import type { KeyDirectory } from '../ports/key-directory.js';
-import type { ConnectionState, Transport, TransportHandlers } from '../ports/transport.js';
-import { type Family, filterOf } from '../protocol/envelope/topics.js';
+import type { Transport } from '../ports/transport.js';
+import { connectParts, type Parts, type Releases } from './connect.js';
 import { type Context, seconds } from './context.js';
-import { createDelivery, type Delivery } from './delivery.js';
 import { createDirectoryClock, type DirectoryClock } from './directory-clock.js';
 import { createEvents } from './events.js';
 import { importIdentity } from './identity-file.js';
-import { Inbox } from './inbox.js';
 import { createKeyCache } from './key-cache.js';
 import { LocalAccount } from './local-account.js';
 import type { MessengerEvents } from './messenger-events.js';
-import { type Opener, startOpener } from './opener.js';
-import { type MessengerOptions, withDefaults } from './options.js';
-import { type Outbox, openOutbox } from './outbox.js';
-import { createReceipts, type Receipts } from './receipts.js';
-import { receive } from './receive.js';
-import type { Receptions } from './reception.js';
-import { createRedelivery } from './redelivery.js';
-import { createRequests, type Requests } from './requests.js';
-import { createSeen } from './seen.js';
-import { createSendCounters, type SendCounters } from './send-counters.js';
-import { openSentBox, type SentBox } from './sent-box.js';
-import { settleControl } from './settle-control.js';
-import { settleMessage } from './settle-message.js';
+import { type MessengerOptions, type Settings, withDefaults } from './options.js';
 import { openState, type State } from './state.js';
-import { createTracking, type Tracking } from './tracking.js';
-
-/** The running parts of one messenger. */
-export interface Parts {
-  readonly context: Context;
-  readonly clock: DirectoryClock;
-  readonly outbox: Outbox;
-  readonly counters: SendCounters;
-  readonly tracking: Tracking;
-  readonly sentBox: SentBox;
-  readonly inbox: Inbox;
-  readonly delivery: Delivery;
-  readonly requests: Requests;
-  connection(): ConnectionState['state'];
-  /** Stops everything in the right order; what is in flight gets `patience` milliseconds. */
-  close(patience: number): Promise<void>;
-}
-
-type Settings = ReturnType<typeof withDefaults>;
-
-/** What must be released again, in reverse order, however far opening came. */
-type Releases = (() => Promise<unknown> | unknown)[];
 
 /** Opens state, account, directory, queues and connection, in this order. @throws as `Messenger.open` */
 export async function assemble(options: MessengerOptions): Promise<Parts> {
@@ -94,111 +58,6 @@ async function assembleWith(settings: Settings, releases: Releases): Promise<Par
     now: () => clock.now(),
   };
   return connectParts(context, settings, clock, releases);
-}
-
-/** The queues and their workers, joined to the connection. */
-async function connectParts(
-  context: Context,
-  settings: Settings,
-  clock: DirectoryClock,
-  releases: Releases,
-): Promise<Parts> {
-  const { transport, account, events } = context;
-  const sending = await openSending(context, settings);
-  const { outbox, redelivery, tracking } = sending;
-  const inbox = await Inbox.open(context, settings.limits);
-  const seen = createSeen(context.store);
-  const receipts = createReceipts(context, seen, settings.timing);
-  const requests = createRequests();
-  const onArrival = settings.receipts ? receipts.note : () => {};
-  const receptions: Receptions = {
-    message: settleMessage(context, { seen, onArrival, onMessage: requests.take }),
-    control: settleControl(context, seen, redelivery),
-  };
-  const reception = { inbox, receptions };
-  const opener = await startOpener(context, reception, settings.quarantine);
-  const valve = createValve(transport, inbox);
-  const delivery = createDelivery(context, inbox);
-  let closing = 0;
-  releases.push(async () => {
-    await outbox.close(closing);
-    redelivery.close();
-    await receipts.close();
-    await transport.close();
-    tracking.close();
-    requests.close();
-    await opener.close();
-    await delivery.close();
-  });
-
-  let connection: ConnectionState['state'] = 'disconnected';
-  const handlers: TransportHandlers = {
-    async message(topic, payload) {
-      valve.admit();
-      await receive(context, reception, topic, payload);
-    },
-    connection(change) {
-      connection = change.state;
-      const up = change.state === 'connected';
-      for (const part of [outbox, receipts, redelivery]) part.connected(up);
-      if (up) {
-        context.keys.forgetFailures();
-        onConnected(clock, opener, settings.receipts ? receipts : undefined);
-      }
-      events.emit('connection', change);
-    },
-  };
-  const families = Object.keys(receptions) as Family[];
-  const filters = families.map((family) => filterOf(context.topicPrefix, account.address, family));
-  const opened = transport.open(filters, handlers);
-  if (settings.connect === 'wait') await opened;
-  else opened.catch((error) => events.emit('warning', error));
-
-  return {
-    ...{ ...sending, context, clock, inbox, delivery, requests },
-    connection: () => connection,
-    async close(patience) {
-      closing = patience;
-      for (const release of releases.reverse()) await release();
-    },
-  };
-}
-
-function onConnected(clock: DirectoryClock, opener: Opener, receipts: Receipts | undefined): void {
-  void clock.refresh();
-  opener.retry();
-  void receipts?.noteAll();
-}
-
-/** Outbox, sent box and what joins them. */
-async function openSending(context: Context, settings: Settings) {
-  const counters = createSendCounters(context.store);
-  const tracking = createTracking();
-  const sentBox = await openSentBox(context);
-  const outbox = await openOutbox(context, sentBox, tracking, settings.limits.outbox);
-  const { republishAfter } = settings.timing;
-  const parts = { sentBox, counters, tracking, republishAfter, isPending: outbox.isPending };
-  return { counters, tracking, sentBox, outbox, redelivery: createRedelivery(context, parts) };
-}
-
-/** Stops the flow from the broker, with the session kept, while the inbox is full. */
-function createValve(transport: Transport, inbox: Inbox) {
-  let closed = false;
-  const drain = async () => {
-    closed = true;
-    await transport.pause();
-    while (!inbox.roomy) await inbox.changed();
-    closed = false;
-    transport.resume();
-  };
-  return {
-    /** @throws `STATE_FULL`: what comes until the connection is down is not acknowledged, so the broker keeps it */
-    admit() {
-      if (!inbox.full) return;
-      if (!closed) void drain();
-      throw new SealMQError('STATE_FULL', 'the inbox is full');
-    },
-  };
 }
 
 function openDirectory(settings: Settings, { store }: State, provider: CryptoProvider): KeyDirectory {

@@ -90,6 +90,9 @@ const TIMING: Timing = { receiptDelay: 500, gapDelay: SECOND, republishAfter: 60
 
 const PATIENCE: QuarantinePatience = { retryAfter: SECOND, unknownKeys: 600 * SECOND, directory: 30 * DAY };
 
+/** The options, complete. */
+export type Settings = ReturnType<typeof withDefaults>;
+
 /** The options with their defaults. @throws `USAGE_INVALID_ADDRESS`, `USAGE_INVALID_ARGUMENT` */
 export function withDefaults(options: MessengerOptions) {
   const settings = {

@@ -1,0 +1,125 @@
+import type { ConnectionState, TransportHandlers } from '../ports/transport.js';
+import { type Family, filterOf } from '../protocol/envelope/topics.js';
+import type { Context } from './context.js';
+import { createDelivery, type Delivery } from './delivery.js';
+import type { DirectoryClock } from './directory-clock.js';
+import { Inbox } from './inbox.js';
+import { type Opener, startOpener } from './opener.js';
+import type { Settings } from './options.js';
+import { type Outbox, openOutbox } from './outbox.js';
+import { createReceipts, type Receipts } from './receipts.js';
+import { receive } from './receive.js';
+import type { Receptions } from './reception.js';
+import { createRedelivery } from './redelivery.js';
+import { createRequests, type Requests } from './requests.js';
+import { createSeen } from './seen.js';
+import { createSendCounters, type SendCounters } from './send-counters.js';
+import { openSentBox, type SentBox } from './sent-box.js';
+import { settleControl } from './settle-control.js';
+import { settleMessage } from './settle-message.js';
+import { createTracking, type Tracking } from './tracking.js';
+import { createValve } from './valve.js';
+
+/** The running parts of one messenger. */
+export interface Parts {
+  readonly context: Context;
+  readonly clock: DirectoryClock;
+  readonly outbox: Outbox;
+  readonly counters: SendCounters;
+  readonly tracking: Tracking;
+  readonly sentBox: SentBox;
+  readonly inbox: Inbox;
+  readonly delivery: Delivery;
+  readonly requests: Requests;
+  connection(): ConnectionState['state'];
+  /** Stops everything in the right order; what is in flight gets `patience` milliseconds. */
+  close(patience: number): Promise<void>;
+}
+
+/** What must be released again, in reverse order, however far opening came. */
+export type Releases = (() => Promise<unknown> | unknown)[];
+
+/** The queues and their workers, joined to the connection. */
+export async function connectParts(
+  context: Context,
+  settings: Settings,
+  clock: DirectoryClock,
+  releases: Releases,
+): Promise<Parts> {
+  const { transport, account, events } = context;
+  const sending = await openSending(context, settings);
+  const { outbox, redelivery, tracking } = sending;
+  const inbox = await Inbox.open(context, settings.limits);
+  const seen = createSeen(context.store);
+  const receipts = createReceipts(context, seen, settings.timing);
+  const requests = createRequests();
+  const onArrival = settings.receipts ? receipts.note : () => {};
+  const receptions: Receptions = {
+    message: settleMessage(context, { seen, onArrival, onMessage: requests.take }),
+    control: settleControl(context, seen, redelivery),
+  };
+  const reception = { inbox, receptions };
+  const opener = await startOpener(context, reception, settings.quarantine);
+  const valve = createValve(transport, inbox);
+  const delivery = createDelivery(context, inbox);
+  let closing = 0;
+  releases.push(async () => {
+    await outbox.close(closing);
+    redelivery.close();
+    await receipts.close();
+    await transport.close();
+    tracking.close();
+    requests.close();
+    await opener.close();
+    await delivery.close();
+  });
+
+  let connection: ConnectionState['state'] = 'disconnected';
+  const handlers: TransportHandlers = {
+    async message(topic, payload) {
+      valve.admit();
+      await receive(context, reception, topic, payload);
+    },
+    connection(change) {
+      connection = change.state;
+      const up = change.state === 'connected';
+      for (const part of [outbox, receipts, redelivery]) part.connected(up);
+      if (up) {
+        context.keys.forgetFailures();
+        onConnected(clock, opener, settings.receipts ? receipts : undefined);
+      }
+      events.emit('connection', change);
+    },
+  };
+  const families = Object.keys(receptions) as Family[];
+  const filters = families.map((family) => filterOf(context.topicPrefix, account.address, family));
+  const opened = transport.open(filters, handlers);
+  if (settings.connect === 'wait') await opened;
+  else opened.catch((error) => events.emit('warning', error));
+
+  return {
+    ...{ ...sending, context, clock, inbox, delivery, requests },
+    connection: () => connection,
+    async close(patience) {
+      closing = patience;
+      for (const release of releases.reverse()) await release();
+    },
+  };
+}
+
+function onConnected(clock: DirectoryClock, opener: Opener, receipts: Receipts | undefined): void {
+  void clock.refresh();
+  opener.retry();
+  void receipts?.noteAll();
+}
+
+/** Outbox, sent box and what joins them. */
+async function openSending(context: Context, settings: Settings) {
+  const counters = createSendCounters(context.store);
+  const tracking = createTracking();
+  const sentBox = await openSentBox(context);
+  const outbox = await openOutbox(context, sentBox, tracking, settings.limits.outbox);
+  const { republishAfter } = settings.timing;
+  const parts = { sentBox, counters, tracking, republishAfter, isPending: outbox.isPending };
+  return { counters, tracking, sentBox, outbox, redelivery: createRedelivery(context, parts) };
+}

@@ -1,0 +1,28 @@
+import { SealMQError } from '../errors.js';
+import type { Transport } from '../ports/transport.js';
+import type { Inbox } from './inbox.js';
+
+/** Stops the flow from the broker, with the session kept, while the inbox is full. */
+export interface Valve {
+  /** @throws `STATE_FULL`: what comes until the connection is down is not acknowledged, so the broker keeps it */
+  admit(): void;
+}
+
+/** An open valve before `inbox`. */
+export function createValve(transport: Transport, inbox: Inbox): Valve {
+  let closed = false;
+  const drain = async () => {
+    closed = true;
+    await transport.pause();
+    while (!inbox.roomy) await inbox.changed();
+    closed = false;
+    transport.resume();
+  };
+  return {
+    admit() {
+      if (!inbox.full) return;
+      if (!closed) void drain();
+      throw new SealMQError('STATE_FULL', 'the inbox is full');
+    },
+  };
+}
