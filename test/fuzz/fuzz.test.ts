@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { seededRandom } from '../../src/testing/seeded.js';
 import { type Decoder, decoders, examine } from './decoders.js';
 import { fuzz } from './fuzz.js';
-import { seededRandom } from './random.js';
 import { seeds } from './seeds.js';
 
 /** Rounds of one mutated input per decoder; `npx tsx test/fuzz/fuzz.ts --seconds 60` runs longer, under a new seed. */

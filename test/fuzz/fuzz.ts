@@ -3,9 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { seededRandom } from '../../src/testing/seeded.js';
 import { type Decoder, decoders, examine } from './decoders.js';
 import { mutate } from './mutate.js';
-import { seededRandom } from './random.js';
 import { seeds } from './seeds.js';
 
 /** One folder per decoder; each file is an input in hexadecimal. */

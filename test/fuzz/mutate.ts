@@ -1,7 +1,7 @@
 import { concat } from '../../src/bytes/bytes.js';
 import { itemEnd } from '../../src/bytes/deterministic.js';
+import type { Random } from '../../src/testing/seeded.js';
 import { sloppyEncodings } from '../envelope/sloppy.js';
-import type { Random } from './random.js';
 
 type Mutation = (input: Uint8Array, random: Random, other: Uint8Array) => Uint8Array;
 
