@@ -12,6 +12,7 @@ import { decodeClaims, encodeClaims } from '../../src/protocol/envelope/claims.j
 import { decodeControl, encodeControl } from '../../src/protocol/envelope/control.js';
 import { type OpenOutcome, openSync } from '../../src/protocol/envelope/index.js';
 import { parseSealed } from '../../src/protocol/envelope/profile.js';
+import { LINK_PREFIX, linkText, parseLink, readLinkStatement } from '../../src/protocol/identity/device-link.js';
 import { verifyRecord } from '../../src/protocol/identity/index.js';
 import { now, receiver } from './receiver.js';
 import { recordOver, sealedOver, signedOver } from './signed-inputs.js';
@@ -50,6 +51,14 @@ export const decoders: Readonly<Record<string, Decoder>> = {
   record: (input) => same(now(verifyRecord(native, input)).bytes, input),
   'record-noble': (input) => same(now(verifyRecord(noble, input)).bytes, input),
   'record-content': (input) => same(now(verifyRecord(native, recordOver(input))).bytes, recordOver(input)),
+  'device-link'(input) {
+    const text = LINK_PREFIX + Buffer.from(input).toString('latin1');
+    return same(linkText(parseLink(text)), text.trim());
+  },
+  'link-statement'(input) {
+    readLinkStatement(input);
+    return 'read';
+  },
   'signed-part': (input) => open(native, sealedOver(input)),
   'signed-header': (input) => open(native, sealedOver(signedOver(input))),
   open: (input) => open(native, input),

@@ -6,6 +6,7 @@ import { nativeProvider } from '../../src/crypto/native.js';
 import { encodeClaims } from '../../src/protocol/envelope/claims.js';
 import { type Control, encodeControl } from '../../src/protocol/envelope/control.js';
 import { type Draft, sealSync } from '../../src/protocol/envelope/index.js';
+import { linkText, signLinkStatement } from '../../src/protocol/identity/device-link.js';
 import {
   addDevice,
   createAccount,
@@ -14,6 +15,7 @@ import {
   nextRecord,
   retireDevice,
   signRecord,
+  startLink,
   vouchForIdentity,
 } from '../../src/protocol/identity/index.js';
 import { atOnce, device, identityKey, NOW, now, record, sealKeys } from './receiver.js';
@@ -44,6 +46,8 @@ export function seeds(): Readonly<Record<string, readonly Uint8Array[]>> {
     record: records,
     'record-noble': records,
     'record-content': records.slice(0, 3).map(payloadOf),
+    'device-link': [new Uint8Array(Buffer.from(linkText(link()).slice('sealmq:link/'.length), 'latin1'))],
+    'link-statement': statementSeeds(),
     'signed-part': headerSeeds().map(signedOver),
     'signed-header': headerSeeds(),
     open: sealed,
@@ -88,6 +92,21 @@ function controlSeeds(): Uint8Array[] {
     { kind: 'skip', stream: NOW, ranges, reason: 'expired' },
   ];
   return controls.map(encodeControl);
+}
+
+function link() {
+  const keys = now(generateDeviceKeys(native, 'X25519-Ed25519'));
+  return now(startLink(native, keys, record, { now: NOW, name: 'phone' })).link;
+}
+
+function statementSeeds(): Uint8Array[] {
+  const nonce = new Uint8Array(32);
+  const { bytes } = record;
+  return [
+    { step: 'offer', nonce, record: bytes } as const,
+    { step: 'reveal', nonce } as const,
+    { step: 'welcome', record: bytes, shared: nonce } as const,
+  ].map((statement) => now(signLinkStatement(native, identityKey, nonce, statement)));
 }
 
 function recordSeeds(): Uint8Array[] {

@@ -104,7 +104,7 @@ describe('adding', () => {
   });
 
   test('the same device twice is refused', () => {
-    expect(codeOf(() => next(alice, both, addDevice(laptop.entry)))).toBe('DECODE_RECORD');
+    expect(codeOf(() => next(alice, both, addDevice(laptop.entry)))).toBe('USAGE_INVALID_ARGUMENT');
   });
 });
 
@@ -196,7 +196,11 @@ describe('revoking', () => {
     const context = { address: 'alice', identity: alice.record.identity };
     const [old] = both.devices;
     expect(old && now(verifyProof(native, old, context))).toBe(true);
-    expect(old && codeOf(() => next(alice, revoked, addDevice(old)))).toBe('DECODE_RECORD');
+    expect(old && codeOf(() => next(alice, revoked, addDevice(old)))).toBe('USAGE_INVALID_ARGUMENT');
+    // Nor under another id.
+    expect(old && codeOf(() => next(alice, revoked, addDevice({ ...old, id: 'aaaaaaaaaaaaaaaa' })))).toBe(
+      'VERIFY_SIGNATURE',
+    );
   });
 
   test('keeps the first moment when it is said twice', () => {

@@ -102,9 +102,18 @@ export function* nextRecord(
   });
 }
 
-/** Adds a device whose entry carries its proof. */
+/**
+ * Adds a device whose entry carries its proof.
+ *
+ * @throws {@link SealMQError} `USAGE_INVALID_ARGUMENT` when its id stands in the record: an id belongs to one device for good
+ */
 export function addDevice(entry: DeviceEntry): RecordEdit {
-  return (devices) => [...devices, entry];
+  return (devices) => {
+    if (devices.some(({ id }) => id === entry.id)) {
+      throw new SealMQError('USAGE_INVALID_ARGUMENT', `the device id ${entry.id} is taken`);
+    }
+    return [...devices, entry];
+  };
 }
 
 /** Retires a device's current keys at `now` and enters its new ones under the same id. */

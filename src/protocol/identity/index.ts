@@ -30,6 +30,27 @@ export {
   verifyProof,
 } from './device.js';
 export {
+  type DeviceLink,
+  LINK_LIFETIME,
+  LINK_PREFIX,
+  type LinkStatement,
+  linkText,
+  parseLink,
+  readLinkStatement,
+} from './device-link.js';
+export {
+  acceptWelcome,
+  answerOffer,
+  checkReveal,
+  hasEntry,
+  type OfferedLink,
+  offerLink,
+  startLink,
+  type WaitingDevice,
+  type Welcome,
+  welcomeDevice,
+} from './device-linking.js';
+export {
   type Capabilities,
   type KeyRecord,
   MAX_DEVICES,

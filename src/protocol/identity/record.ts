@@ -140,6 +140,10 @@ function readContent(value: CborValue): RecordContent {
   if ((content.version === 1) !== (content.previous === undefined)) {
     throw new SealMQError('DECODE_RECORD', 'previous stands in every version but the first');
   }
+  const current = content.devices.filter((device) => device.revokedAt === undefined && device.notAfter === undefined);
+  if (new Set(current.map(({ id }) => id)).size < current.length) {
+    throw new SealMQError('DECODE_RECORD', 'one id, two devices');
+  }
   // Verified later, one of them only when the identity changes; malformed, they are refused here.
   for (const { proof } of content.devices) decodeSign1(proof);
   if (content.identityChange) decodeSign1(content.identityChange);
