@@ -88,8 +88,8 @@ function wrapping(native: CryptoProvider, random: (size: number) => Uint8Array, 
       wraps.push({ ephemeralPrivateKey: coseKey, ephemeralKey, sharedSecret });
       return { ephemeralKey, sharedSecret };
     },
-    hkdfSha256(ikm, salt, info, length) {
-      const okm = atOnce(native.hkdfSha256(ikm, salt, info, length));
+    hkdf(hash, ikm, salt, info, length) {
+      const okm = atOnce(native.hkdf(hash, ikm, salt, info, length));
       Object.assign(wraps.at(-1) ?? {}, { kdfContext: info, keyEncryptionKey: okm });
       return okm;
     },

@@ -2,7 +2,14 @@ import { encodePrivateKey, type PrivateParameters, type PublicKey } from '../cos
 import { SealMQError } from '../errors.js';
 import { type AgreementName, agreementOf, isKeyFor, isSignatureName, signatureLength } from './key-algorithms.js';
 import { type HeldKeys, heldKey, holdKey, readPrivateKey } from './private-keys.js';
-import type { CryptoProvider, EphemeralAgreement, KeyAlgorithm, PrivateKey, SignatureName } from './provider.js';
+import type {
+  CryptoProvider,
+  EphemeralAgreement,
+  HashName,
+  KeyAlgorithm,
+  PrivateKey,
+  SignatureName,
+} from './provider.js';
 import { invalidKey } from './public-keys.js';
 import { type Awaitable, run, step } from './steps.js';
 
@@ -23,7 +30,7 @@ export interface Backend<Secret>
     | 'supports'
     | 'randomBytes'
     | 'sha256'
-    | 'hkdfSha256'
+    | 'hkdf'
     | 'aesGcmEncrypt'
     | 'aesGcmDecrypt'
     | 'aesKwWrap'
@@ -52,7 +59,9 @@ const KEY_BYTES = 32;
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 const WRAPPED_KEY_BYTES = 40;
-const HKDF_MAX_BYTES = 255 * 32;
+const AES_128_KEY_BYTES = 16;
+/** RFC 5869 §2.3: at most 255 blocks. */
+const HKDF_MAX_BLOCKS = 255;
 /** Two hashes of 32 bytes and two bytes: what OAEP takes of the modulus (RFC 8017 §7.1.1). */
 const OAEP_OVERHEAD_BYTES = 66;
 
@@ -73,6 +82,15 @@ export function createProvider<Secret>(backend: Backend<Secret>, keys: HeldKeys<
   };
 }
 
+const HASH_BYTES: Readonly<Record<HashName, number>> = { 'SHA-256': 32, 'SHA-512': 64 };
+
+/** Length of a hash in bytes. @throws `USAGE_INVALID_ARGUMENT` for a name that is none of ours */
+export function hashBytes(hash: HashName): number {
+  const bytes = HASH_BYTES[hash];
+  if (bytes === undefined) throw badArgument('hash of HKDF');
+  return bytes;
+}
+
 /** A `USAGE_SUITE_UNAVAILABLE` error. */
 export function unavailable(what: string, cause?: unknown): SealMQError {
   return new SealMQError('USAGE_SUITE_UNAVAILABLE', `${what} is not available here`, cause);
@@ -85,17 +103,18 @@ function symmetric<Secret>(backend: Backend<Secret>) {
       return backend.randomBytes(size);
     },
     sha256: (data) => backend.sha256(data),
-    hkdfSha256(ikm, salt, info, length) {
-      if (!Number.isSafeInteger(length) || length < 1 || length > HKDF_MAX_BYTES) throw badArgument('length of HKDF');
-      return backend.hkdfSha256(ikm, salt, info, length);
+    hkdf(hash, ikm, salt, info, length) {
+      const longest = HKDF_MAX_BLOCKS * hashBytes(hash);
+      if (!Number.isSafeInteger(length) || length < 1 || length > longest) throw badArgument('length of HKDF');
+      return backend.hkdf(hash, ikm, salt, info, length);
     },
     aesGcmEncrypt(key, iv, aad, plaintext) {
-      expectLength(key, KEY_BYTES);
+      if (key.length !== AES_128_KEY_BYTES) expectLength(key, KEY_BYTES);
       expectLength(iv, IV_BYTES);
       return backend.aesGcmEncrypt(key, iv, aad, plaintext);
     },
     aesGcmDecrypt(key, iv, aad, ciphertext) {
-      expectLength(key, KEY_BYTES);
+      if (key.length !== AES_128_KEY_BYTES) expectLength(key, KEY_BYTES);
       expectLength(iv, IV_BYTES);
       return ciphertext.length < TAG_BYTES ? null : backend.aesGcmDecrypt(key, iv, aad, ciphertext);
     },

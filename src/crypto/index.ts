@@ -5,6 +5,7 @@ export { defaultProvider } from './probe.js';
 export type {
   CryptoProvider,
   EphemeralAgreement,
+  HashName,
   KeyAlgorithm,
   KeyManagementName,
   PrivateKey,

@@ -1,21 +1,19 @@
 import type { KeyObject } from 'node:crypto';
 import { concat } from '../bytes/bytes.js';
-import { type Backend, createProvider, unavailable } from './backend.js';
+import { type Backend, createProvider, hashBytes, unavailable } from './backend.js';
 import { nativeAgreements, nativeKeys, nativeOaep, nativeSignatures } from './native-asymmetric.js';
 import type { NativeSecret, Node } from './native-keys.js';
 import type { HeldKeys } from './private-keys.js';
-import type { CryptoProvider } from './provider.js';
+import type { CryptoProvider, HashName } from './provider.js';
 import { randomPool } from './random-pool.js';
 import { orNull, plain } from './results.js';
 
 type NativeBackend = Backend<NativeSecret>;
 
-const GCM = 'aes-256-gcm';
 const TAG_BYTES = 16;
 const KEY_WRAP = 'id-aes256-wrap';
 const KEY_WRAP_IV = new Uint8Array(8).fill(0xa6);
-const HASH = 'sha256';
-const HASH_BYTES = 32;
+const HASHES: Readonly<Record<HashName, string>> = { 'SHA-256': 'sha256', 'SHA-512': 'sha512' };
 
 const keys: HeldKeys<NativeSecret> = new WeakMap();
 let provider: CryptoProvider | undefined;
@@ -63,19 +61,23 @@ function secretKeyForm(node: Node): SecretKeyForm {
 }
 
 function hashes(node: Node, secretKey: SecretKeyForm) {
-  const noSalt = node.createSecretKey(new Uint8Array(HASH_BYTES));
+  const noSalt = {
+    'SHA-256': node.createSecretKey(new Uint8Array(hashBytes('SHA-256'))),
+    'SHA-512': node.createSecretKey(new Uint8Array(hashBytes('SHA-512'))),
+  };
   return {
-    sha256: (data) => plain(node.createHash(HASH).update(data).digest()),
+    sha256: (data) => plain(node.createHash(HASHES['SHA-256']).update(data).digest()),
     // RFC 5869 §2.2, §2.3 spelled out: two HMACs cost half of hkdfSync.
-    hkdfSha256(ikm, salt, info, length) {
-      const extract = node.createHmac(HASH, salt.length === 0 ? noSalt : secretKey(salt));
+    hkdf(hash, ikm, salt, info, length) {
+      const [name, size] = [HASHES[hash], hashBytes(hash)];
+      const extract = node.createHmac(name, salt.length === 0 ? noSalt[hash] : secretKey(salt));
       const prk = secretKey(extract.update(ikm).digest());
-      const blocks = Math.ceil(length / HASH_BYTES);
-      const okm = new Uint8Array(blocks * HASH_BYTES);
+      const blocks = Math.ceil(length / size);
+      const okm = new Uint8Array(blocks * size);
       for (let block = 0; block < blocks; block++) {
-        const end = block * HASH_BYTES;
-        const previous = okm.subarray(Math.max(0, end - HASH_BYTES), end);
-        const expand = node.createHmac(HASH, prk).update(previous).update(info);
+        const end = block * size;
+        const previous = okm.subarray(Math.max(0, end - size), end);
+        const expand = node.createHmac(name, prk).update(previous).update(info);
         okm.set(expand.update(Uint8Array.of(block + 1)).digest(), end);
       }
       return okm.length === length ? okm : okm.slice(0, length);
@@ -83,10 +85,15 @@ function hashes(node: Node, secretKey: SecretKeyForm) {
   } satisfies Partial<NativeBackend>;
 }
 
+/** Node's name of AES-GCM for a key of this length. */
+function gcm(key: Uint8Array): 'aes-128-gcm' | 'aes-256-gcm' {
+  return key.length === 16 ? 'aes-128-gcm' : 'aes-256-gcm';
+}
+
 function ciphers(node: Node, secretKey: SecretKeyForm) {
   return {
     aesGcmEncrypt(key, iv, aad, plaintext) {
-      const cipher = node.createCipheriv(GCM, secretKey(key), iv);
+      const cipher = node.createCipheriv(gcm(key), secretKey(key), iv);
       cipher.setAAD(aad);
       const body = cipher.update(plaintext);
       cipher.final();
@@ -94,7 +101,7 @@ function ciphers(node: Node, secretKey: SecretKeyForm) {
     },
     aesGcmDecrypt(key, iv, aad, ciphertext) {
       const end = ciphertext.length - TAG_BYTES;
-      const decipher = node.createDecipheriv(GCM, secretKey(key), iv, { authTagLength: TAG_BYTES });
+      const decipher = node.createDecipheriv(gcm(key), secretKey(key), iv, { authTagLength: TAG_BYTES });
       decipher.setAAD(aad);
       decipher.setAuthTag(ciphertext.subarray(end));
       const plaintext = decipher.update(ciphertext.subarray(0, end));

@@ -1,6 +1,6 @@
 import { aeskw, gcm } from '@noble/ciphers/aes.js';
 import { hkdf } from '@noble/hashes/hkdf.js';
-import { sha256 } from '@noble/hashes/sha2.js';
+import { sha256, sha512 } from '@noble/hashes/sha2.js';
 import { type Backend, createProvider, unavailable } from './backend.js';
 import { agreementCurves, importSecret, type NobleSecret, signingCurves } from './noble-curves.js';
 import { platformRandom } from './platform-random.js';
@@ -13,7 +13,7 @@ export type { NobleSecret } from './noble-curves.js';
 /** Symmetric primitives in plain JavaScript: faster than Web Crypto where little data is worked on. */
 export const nobleSymmetric = {
   sha256: (data) => sha256(data),
-  hkdfSha256: (ikm, salt, info, length) => hkdf(sha256, ikm, salt, info, length),
+  hkdf: (hash, ikm, salt, info, length) => hkdf(hash === 'SHA-256' ? sha256 : sha512, ikm, salt, info, length),
   aesGcmEncrypt: (key, iv, aad, plaintext) => gcm(key, iv, aad).encrypt(plaintext),
   aesGcmDecrypt: (key, iv, aad, ciphertext) => orNull(() => gcm(key, iv, aad).decrypt(ciphertext)),
   aesKwWrap: (kek, key) => aeskw(kek).encrypt(key),

@@ -6,6 +6,9 @@ export type SignatureName = 'Ed25519' | 'ESP256' | 'PS256';
 export type KeyManagementName = 'X25519' | 'P-256' | 'RSA-OAEP-256';
 export type KeyAlgorithm = SignatureName | KeyManagementName;
 
+/** The hashes that HKDF runs over: SHA-256 for the envelope, SHA-512 for frames of rooms. */
+export type HashName = 'SHA-256' | 'SHA-512';
+
 /**
  * A private key inside a backend: an opaque handle with its public half. It belongs to the provider that made or
  * imported it.
@@ -42,10 +45,10 @@ export interface CryptoProvider {
   /** SHA-256 (FIPS 180-4): 32 bytes. */
   sha256(data: Uint8Array): Awaitable<Uint8Array>;
 
-  /** HKDF-SHA-256 (RFC 5869); an empty `salt` is the default one. */
-  hkdfSha256(ikm: Uint8Array, salt: Uint8Array, info: Uint8Array, length: number): Awaitable<Uint8Array>;
+  /** HKDF (RFC 5869) over `hash`; an empty `salt` is the default one. */
+  hkdf(hash: HashName, ikm: Uint8Array, salt: Uint8Array, info: Uint8Array, length: number): Awaitable<Uint8Array>;
 
-  /** AES-256-GCM (SP 800-38D): ciphertext with the 16-byte tag behind it. `key` 32 bytes, `iv` 12 bytes. */
+  /** AES-GCM (SP 800-38D): ciphertext with the 16-byte tag behind it. `key` 32 bytes (16 for AES-128), `iv` 12 bytes. */
   aesGcmEncrypt(key: Uint8Array, iv: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Awaitable<Uint8Array>;
 
   /** The plaintext, or `null` when the tag does not fit (too short included). */

@@ -1,7 +1,7 @@
 import { fromBase64url } from '../bytes/base64url.js';
 import { equal } from '../bytes/bytes.js';
 import { type Ec2PublicKey, encodePrivateKey, type OkpPublicKey } from '../cose/key.js';
-import type { CryptoProvider, KeyAlgorithm } from './provider.js';
+import type { CryptoProvider, HashName, KeyAlgorithm } from './provider.js';
 
 /** One thing that a provider must be able to do; `algorithm` names the keys that it takes, if any. */
 interface Check {
@@ -14,12 +14,15 @@ const b = fromBase64url;
 
 /** FIPS 180-2 §B.1. */
 const ABC = { message: b('YWJj'), digest: b('ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0') };
-/** RFC 5869 §A.1. */
+/** RFC 5869 §A.1; its inputs over SHA-512 as well. */
 const HKDF = {
   ikm: b('CwsLCwsLCwsLCwsLCwsLCwsLCwsLCw'),
   salt: b('AAECAwQFBgcICQoLDA'),
   info: b('8PHy8_T19vf4-Q'),
-  okm: b('PLJfJfqs1XqQQ09k0DYvKi0tCpDPGlpMXbAtVuzExb80AHII1biHGFhl'),
+  okm: {
+    'SHA-256': b('PLJfJfqs1XqQQ09k0DYvKi0tCpDPGlpMXbAtVuzExb80AHII1biHGFhl'),
+    'SHA-512': b('gyOQCGzacftHYlu1zrFo5MjiahoW7TTZ_H_pLBSBV5M42jYsuNn5JdfL'),
+  },
 };
 /** RFC 3394 §4.6. */
 const KEY_WRAP = {
@@ -72,7 +75,8 @@ const LONG_BYTES = 8192;
 const checks: readonly Check[] = [
   { name: 'random bytes', run: async (p) => !equal(p.randomBytes(32), p.randomBytes(32)) },
   { name: 'SHA-256', run: async (p) => equal(await p.sha256(ABC.message), ABC.digest) },
-  { name: 'HKDF-SHA-256', run: checkHkdf },
+  { name: 'HKDF-SHA-256', run: (p) => checkHkdf(p, 'SHA-256') },
+  { name: 'HKDF-SHA-512', run: (p) => checkHkdf(p, 'SHA-512') },
   { name: 'AES-256 key wrap', run: checkKeyWrap },
   { name: 'AES-256-GCM', run: checkGcm },
   { name: 'AES-256-GCM, long', run: checkLongGcm },
@@ -99,9 +103,9 @@ export async function selfTest(provider: CryptoProvider): Promise<readonly strin
   return failed;
 }
 
-async function checkHkdf(provider: CryptoProvider): Promise<boolean> {
+async function checkHkdf(provider: CryptoProvider, hash: HashName): Promise<boolean> {
   const { ikm, salt, info, okm } = HKDF;
-  return equal(await provider.hkdfSha256(ikm, salt, info, okm.length), okm);
+  return equal(await provider.hkdf(hash, ikm, salt, info, okm[hash].length), okm[hash]);
 }
 
 async function checkKeyWrap(provider: CryptoProvider): Promise<boolean> {

@@ -74,7 +74,7 @@ function ecdhEsA256kw(name: KeyManagementName, matches: (key: PublicKey) => bool
   ) {
     // COSE alone does not bind the ephemeral key: X25519 ignores a bit of it, and on P-256 ±y give the same secret.
     const info = kdfContext(protectedBytes, bound(keyThumbprint, ephemeral));
-    return yield* step(provider.hkdfSha256(secret, NO_SALT, info, KEY_BYTES));
+    return yield* step(provider.hkdf('SHA-256', secret, NO_SALT, info, KEY_BYTES));
   }
 
   return {

@@ -9,13 +9,16 @@ interface Vectors<Case> {
 }
 
 const sha256 = readVectors<Vectors<{ message: string; digest: string }>>('sha-256.json');
-const hkdf =
-  readVectors<Vectors<{ ikm: string; salt: string; info: string; length: number; okm: string }>>('hkdf-sha256.json');
+const hkdf = (['SHA-256', 'SHA-512'] as const).flatMap((hash) => {
+  type Case = { ikm: string; salt: string; info: string; length: number; okm: string };
+  const { cases } = readVectors<Vectors<Case>>(`hkdf-${hash.toLowerCase().replace('-', '')}.json`);
+  return cases.map((vector) => ({ hash, ...vector }));
+});
 const keyWrap = readVectors<Vectors<{ kek: string; key: string | null; wrapped: string }>>('aes-256-kw.json');
-const gcm =
-  readVectors<Vectors<{ key: string; iv: string; aad: string; ciphertext: string; plaintext: string | null }>>(
-    'aes-256-gcm.json',
-  );
+const gcm = ['aes-256-gcm', 'aes-128-gcm'].flatMap((cipher) => {
+  type Case = { key: string; iv: string; aad: string; ciphertext: string; plaintext: string | null };
+  return readVectors<Vectors<Case>>(`${cipher}.json`).cases.map((vector) => ({ cipher, ...vector }));
+});
 const ed25519 = readVectors<{
   signatures: readonly { name: string; privateKey: string; publicKey: string; message: string; signature: string }[];
 }>('ed25519.json');
@@ -59,8 +62,8 @@ describe.each(backends)('$label', ({ provider }) => {
     expect(await provider.sha256(hex(message))).toEqual(hex(digest));
   });
 
-  test.each(hkdf.cases)('HKDF: $name', async ({ ikm, salt, info, length, okm }) => {
-    expect(await provider.hkdfSha256(hex(ikm), hex(salt), hex(info), length)).toEqual(hex(okm));
+  test.each(hkdf)('HKDF-$hash: $name', async ({ hash, ikm, salt, info, length, okm }) => {
+    expect(await provider.hkdf(hash, hex(ikm), hex(salt), hex(info), length)).toEqual(hex(okm));
   });
 
   test.each(keyWrap.cases)('AES key wrap: $name', async ({ kek, key, wrapped }) => {
@@ -68,7 +71,7 @@ describe.each(backends)('$label', ({ provider }) => {
     if (key !== null) expect(await provider.aesKwWrap(hex(kek), hex(key))).toEqual(hex(wrapped));
   });
 
-  test.each(gcm.cases)('AES-256-GCM: $name', async ({ key, iv, aad, ciphertext, plaintext }) => {
+  test.each(gcm)('$cipher: $name', async ({ key, iv, aad, ciphertext, plaintext }) => {
     expect(await provider.aesGcmDecrypt(hex(key), hex(iv), hex(aad), hex(ciphertext))).toEqual(orNull(plaintext));
     if (plaintext !== null) {
       expect(await provider.aesGcmEncrypt(hex(key), hex(iv), hex(aad), hex(plaintext))).toEqual(hex(ciphertext));
@@ -131,7 +134,7 @@ describe.each(backends)('$label', ({ provider }) => {
     const key = await importScalar(provider, 'P-256', ec2(v.x, v.y), v.privateKey);
     const secret = await provider.agree(key, ec2(v.ephemeralX, v.ephemeralY));
     expect(secret).toEqual(hex(v.sharedSecret));
-    const kek = await provider.hkdfSha256(hex(v.sharedSecret), new Uint8Array(0), hex(v.kdfContext), 32);
+    const kek = await provider.hkdf('SHA-256', hex(v.sharedSecret), new Uint8Array(0), hex(v.kdfContext), 32);
     expect(kek).toEqual(hex(v.kek));
     expect(await provider.aesKwUnwrap(kek, hex(v.wrapped))).toEqual(hex(v.cek));
     expect(await provider.aesGcmDecrypt(hex(v.cek), hex(v.iv), hex(v.aad), hex(v.ciphertext))).toEqual(

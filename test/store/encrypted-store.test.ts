@@ -70,7 +70,7 @@ describe('values on disk', () => {
     const inner = memoryStore();
     await put(await encryptedStore(inner, dataKey, provider), 'peer/zoë', utf8('hello'));
     const raw = await rawValue(inner, 'peer/zoë');
-    const subkey = await provider.hkdfSha256(dataKey, raw.slice(1, 17), utf8('sealmq/1 store'), 32);
+    const subkey = await provider.hkdf('SHA-256', dataKey, raw.slice(1, 17), utf8('sealmq/1 store'), 32);
     const nonce = new Uint8Array(12);
     nonce.set(raw.subarray(17, 23), 6);
     expect(await provider.aesGcmDecrypt(subkey, nonce, utf8('peer/zoë'), raw.slice(23))).toEqual(utf8('hello'));

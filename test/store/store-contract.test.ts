@@ -22,8 +22,8 @@ const dataKey = new Uint8Array(randomBytes(32));
 /** A backend that answers with promises, the longer texts later. */
 const slowProvider: CryptoProvider = {
   ...provider,
-  async hkdfSha256(ikm, salt, info, length) {
-    return provider.hkdfSha256(ikm, salt, info, length);
+  async hkdf(hash, ikm, salt, info, length) {
+    return provider.hkdf(hash, ikm, salt, info, length);
   },
   async aesGcmEncrypt(key, iv, aad, plaintext) {
     if (plaintext.length > 1000) await new Promise((resolve) => setTimeout(resolve, 5));

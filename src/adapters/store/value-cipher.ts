@@ -60,7 +60,7 @@ export async function valueCipher(dataKey: Uint8Array, provider: CryptoProvider)
 }
 
 function deriveSubkey(provider: CryptoProvider, dataKey: Uint8Array, salt: Uint8Array): Awaitable<Uint8Array> {
-  return provider.hkdfSha256(dataKey, salt, INFO, KEY_BYTES);
+  return provider.hkdf('SHA-256', dataKey, salt, INFO, KEY_BYTES);
 }
 
 /** Derives the subkey of a salt, unless it is among the {@link MAX_SUBKEYS} last derived ones. */
