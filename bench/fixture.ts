@@ -16,8 +16,14 @@ export function sealed(payload: Uint8Array): Uint8Array {
   return sealSync(
     provider,
     {
-      ...{ from: 'alice', audience: 'bob', issuedAt: now, payload, padding: false },
-      ...{ contentType: 'application/octet-stream', seq: 1204, stream: now * 1000 },
+      from: 'alice',
+      audience: 'bob',
+      issuedAt: now,
+      contentType: 'application/octet-stream',
+      seq: 1204,
+      stream: now * 1000,
+      payload,
+      padding: false,
     },
     keys,
   );

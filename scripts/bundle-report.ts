@@ -39,19 +39,19 @@ export const entries: readonly Entry[] = [
   {
     name: 'sealmq',
     code: "export * from 'sealmq';",
-    packages: [...NOBLE, ...LEVEL, 'cborg', 'lru-cache', 'mqtt'],
+    packages: [...NOBLE, ...LEVEL, 'lru-cache', 'mqtt'],
     limit: 230,
   },
   {
     name: 'sealmq/envelope',
     code: "export * from 'sealmq/envelope';",
-    packages: ['cborg'],
+    packages: [],
     limit: 20,
   },
   {
     name: 'sealmq/crypto',
     code: "export * from 'sealmq/crypto';",
-    packages: [...NOBLE, 'cborg'],
+    packages: [...NOBLE],
     limit: 50,
   },
   {

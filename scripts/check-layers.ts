@@ -28,7 +28,6 @@ const SHARED_PROTOCOLS = ['envelope', 'identity'];
 
 /** Where each package may be imported. */
 const HOMES: Readonly<Record<string, readonly string[]>> = {
-  cborg: ['bytes'],
   '@noble/ciphers': ['crypto'],
   '@noble/curves': ['crypto'],
   '@noble/hashes': ['crypto', 'adapters/store'],

@@ -1,6 +1,5 @@
 import { toHex, utf8 } from '../../src/bytes/bytes.js';
 import { decodeCbor, encodeCbor } from '../../src/bytes/cbor.js';
-import { itemEnd } from '../../src/bytes/deterministic.js';
 import { decodeEncrypt, type Encrypt } from '../../src/cose/encrypt.js';
 import { encodePublicKey } from '../../src/cose/key.js';
 import { decodeSign1, encodeSign1, type Sign1 } from '../../src/cose/sign1.js';
@@ -10,6 +9,7 @@ import { type Claims, decodeClaims, MAX_RECIPIENTS } from '../../src/protocol/en
 import { CONTROL_TYPE, encodeControl } from '../../src/protocol/envelope/control.js';
 import { DEFAULT_PADDING, type Draft, sealSync } from '../../src/protocol/envelope/seal.js';
 import type { Family } from '../../src/protocol/envelope/topics.js';
+import { itemEnd } from '../../test/bytes/item-end.js';
 import { fixedBytes, fixedProvider, type Trace, type WrapTrace } from './fixed-provider.js';
 import { key, thumbprintOf } from './keys.js';
 import type { ClaimsVector, RecipientVector, SealedVector, SignedVector } from './types.js';

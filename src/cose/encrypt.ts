@@ -1,9 +1,7 @@
-import { byteStringHead } from '../bytes/byte-string.js';
-import { concat } from '../bytes/bytes.js';
-import { type CborValue, decodeCbor, encodeCbor } from '../bytes/cbor.js';
-import { itemEnd } from '../bytes/deterministic.js';
+import { CborReader, type CborValue, Encoded, encodeBriefly, encodeCbor, Tagged } from '../bytes/cbor.js';
 import { isBytes } from '../bytes/fields.js';
 import { checkUnprotected, decodeProtected, encodeProtected, type HeaderMap, malformed } from './header.js';
+import { MessageTag } from './labels.js';
 
 /** One entry of the recipients array (RFC 9052 §5.1). `ciphertext` is the wrapped content encryption key. */
 export interface Recipient {
@@ -27,10 +25,7 @@ export interface Encrypt {
 /** Tag 96 and the head of an array of four: how every COSE_Encrypt begins. */
 const PREFIX = Uint8Array.of(0xd8, 0x60, 0x84);
 
-/** The head of an array of three and the context string. */
-const ENC_STRUCTURE = concat(Uint8Array.of(0x83), encodeCbor('Encrypt'));
-
-/** Most bytes of the two headers together, and of the recipients array per recipient: several times what the profile needs. */
+/** Most bytes of a header, and of the recipients array per recipient: several times what the profile needs. */
 const MAX_HEADER_BYTES = 1024;
 const MAX_RECIPIENT_BYTES = 2048;
 
@@ -52,14 +47,8 @@ export function encodeEncrypt(
   message: Pick<Encrypt, 'protectedBytes' | 'unprotectedHeader' | 'ciphertext' | 'recipientsBytes'>,
 ): Uint8Array {
   const { protectedBytes, unprotectedHeader, ciphertext, recipientsBytes } = message;
-  return concat(
-    PREFIX,
-    byteStringHead(protectedBytes),
-    protectedBytes,
-    encodeCbor(unprotectedHeader),
-    byteStringHead(ciphertext),
-    ciphertext,
-    recipientsBytes,
+  return encodeCbor(
+    new Tagged(MessageTag.Encrypt, [protectedBytes, unprotectedHeader, ciphertext, new Encoded(recipientsBytes)]),
   );
 }
 
@@ -70,21 +59,14 @@ export function encodeEncrypt(
  */
 export function decodeEncrypt(bytes: Uint8Array, maxRecipients: number): Encrypt {
   if (PREFIX.some((byte, i) => bytes[i] !== byte)) throw malformed('not a COSE_Encrypt');
-  // Field by field, so that the recipients array is at hand as it was sent.
-  let offset = PREFIX.length;
-  const [protectedField, unprotectedField, ciphertextField, recipientsBytes] = [0, 1, 2, 3].map(() => {
-    const end = itemEnd(bytes, offset);
-    const field = bytes.subarray(offset, end);
-    offset = end;
-    return field;
-  }) as [Uint8Array, Uint8Array, Uint8Array, Uint8Array];
-  if (offset !== bytes.length) throw malformed('trailing bytes');
-  if (protectedField.length + unprotectedField.length > MAX_HEADER_BYTES) throw malformed('oversized header');
-  if (recipientsBytes.length > maxRecipients * MAX_RECIPIENT_BYTES) throw malformed('oversized recipients');
-
-  const protectedBytes = decodeCbor(protectedField);
-  const ciphertext = decodeCbor(ciphertextField);
-  const recipients = decodeCbor(recipientsBytes);
+  // Field by field, so that none is longer than it may be and the recipients array is at hand as it was sent.
+  const reader = new CborReader(bytes, PREFIX.length);
+  const protectedBytes = reader.item(MAX_HEADER_BYTES);
+  const unprotected = reader.item(MAX_HEADER_BYTES);
+  const ciphertext = reader.item();
+  const recipientsStart = reader.offset;
+  const recipients = reader.item(maxRecipients * MAX_RECIPIENT_BYTES);
+  reader.end();
   if (!isBytes(protectedBytes) || !isBytes(ciphertext)) throw malformed('COSE_Encrypt fields');
   if (!Array.isArray(recipients) || recipients.length < 1 || recipients.length > maxRecipients) {
     throw malformed('number of recipients');
@@ -93,10 +75,10 @@ export function decodeEncrypt(bytes: Uint8Array, maxRecipients: number): Encrypt
   return {
     protectedBytes,
     protectedHeader,
-    unprotectedHeader: checkUnprotected(decodeCbor(unprotectedField), protectedHeader),
+    unprotectedHeader: checkUnprotected(unprotected, protectedHeader),
     ciphertext,
     recipients: (recipients as CborValue[]).map(toRecipient),
-    recipientsBytes,
+    recipientsBytes: bytes.subarray(recipientsStart),
   };
 }
 
@@ -115,11 +97,5 @@ function toRecipient(value: CborValue): Recipient {
 
 /** The Enc_structure (RFC 9052 §5.3): the additional data of the content encryption. */
 export function encStructure(protectedBytes: Uint8Array, externalAad: Uint8Array): Uint8Array {
-  return concat(
-    ENC_STRUCTURE,
-    byteStringHead(protectedBytes),
-    protectedBytes,
-    byteStringHead(externalAad),
-    externalAad,
-  );
+  return encodeBriefly(['Encrypt', protectedBytes, externalAad]);
 }

@@ -1,6 +1,4 @@
-import { byteStringHead } from '../bytes/byte-string.js';
-import { concat } from '../bytes/bytes.js';
-import { type CborValue, decodeCbor, encodeCbor, Tagged } from '../bytes/cbor.js';
+import { type CborValue, decodeCbor, encodeBriefly, encodeCbor, Tagged } from '../bytes/cbor.js';
 import { isBytes } from '../bytes/fields.js';
 import { checkUnprotected, decodeProtected, encodeProtected, type HeaderMap, malformed } from './header.js';
 import { MessageTag } from './labels.js';
@@ -16,14 +14,6 @@ export interface Sign1 {
 }
 
 const NOTHING: HeaderMap = new Map();
-const EMPTY_MAP = encodeCbor(NOTHING);
-const NULL = encodeCbor(null);
-
-/** Tag 18 and the head of an array of four: how every COSE_Sign1 begins. */
-const SIGN1 = Uint8Array.of(0xd2, 0x84);
-
-/** The head of an array of four and the context string. */
-const SIG_STRUCTURE = concat(Uint8Array.of(0x84), encodeCbor('Signature1'));
 
 /** A Sign1 that lacks its signature, to be completed with {@link encodeSign1}. */
 export function prepareSign1(protectedHeader: HeaderMap, payload: Uint8Array | null): Omit<Sign1, 'signature'> {
@@ -38,15 +28,7 @@ export function prepareSign1(protectedHeader: HeaderMap, payload: Uint8Array | n
 /** The tagged encoding (tag 18). */
 export function encodeSign1(message: Sign1): Uint8Array {
   const { protectedBytes, unprotectedHeader, payload, signature } = message;
-  return concat(
-    SIGN1,
-    byteStringHead(protectedBytes),
-    protectedBytes,
-    unprotectedHeader.size === 0 ? EMPTY_MAP : encodeCbor(unprotectedHeader),
-    ...(payload === null ? [NULL] : [byteStringHead(payload), payload]),
-    byteStringHead(signature),
-    signature,
-  );
+  return encodeCbor(new Tagged(MessageTag.Sign1, [protectedBytes, unprotectedHeader, payload, signature]));
 }
 
 /**
@@ -55,7 +37,11 @@ export function encodeSign1(message: Sign1): Uint8Array {
  * @throws {@link SealMQError} `DECODE_CBOR`, `DECODE_COSE`
  */
 export function decodeSign1(bytes: Uint8Array): Sign1 {
-  const message = decodeCbor(bytes);
+  return toSign1(decodeCbor(bytes));
+}
+
+/** The COSE_Sign1 that a decoded item is. @throws {@link SealMQError} `DECODE_CBOR`, `DECODE_COSE` */
+export function toSign1(message: CborValue): Sign1 {
   if (!(message instanceof Tagged) || message.tag !== MessageTag.Sign1) throw malformed('not a COSE_Sign1');
   const parts = message.value as CborValue;
   if (!Array.isArray(parts) || parts.length !== 4) throw malformed('COSE_Sign1 is not an array of four');
@@ -69,13 +55,5 @@ export function decodeSign1(bytes: Uint8Array): Sign1 {
 
 /** The Sig_structure (RFC 9052 §4.4): what is signed. */
 export function sigStructure(protectedBytes: Uint8Array, externalAad: Uint8Array, payload: Uint8Array): Uint8Array {
-  return concat(
-    SIG_STRUCTURE,
-    byteStringHead(protectedBytes),
-    protectedBytes,
-    byteStringHead(externalAad),
-    externalAad,
-    byteStringHead(payload),
-    payload,
-  );
+  return encodeBriefly(['Signature1', protectedBytes, externalAad, payload]);
 }

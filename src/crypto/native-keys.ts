@@ -17,14 +17,20 @@ const CURVE = 'prime256v1';
 const SCALAR_BYTES = 32;
 const RSA_OPTIONS = { modulusLength: 3072, publicExponent: 65537 };
 
-/** Node's name of the key type and its options. */
-const KEY_TYPE: Readonly<Record<Exclude<KeyAlgorithm, 'P-256'>, readonly [type: string, options: object]>> = {
-  Ed25519: ['ed25519', {}],
-  X25519: ['x25519', {}],
-  ESP256: ['ec', { namedCurve: CURVE }],
-  PS256: ['rsa', RSA_OPTIONS],
-  'RSA-OAEP-256': ['rsa', RSA_OPTIONS],
-};
+/** Node's name of the key type, and the options of the call that makes a key whose private half is or is not encoded. */
+const KEY_TYPE = {
+  Ed25519: keyType('ed25519'),
+  X25519: keyType('x25519'),
+  ESP256: keyType('ec', { namedCurve: CURVE }),
+  PS256: keyType('rsa', RSA_OPTIONS),
+  'RSA-OAEP-256': keyType('rsa', RSA_OPTIONS),
+} satisfies Record<Exclude<KeyAlgorithm, 'P-256'>, object>;
+
+function keyType(type: string, options: object = {}) {
+  const publicKeyEncoding = { format: 'jwk' };
+  const held = { ...options, publicKeyEncoding };
+  return { type, held, extractable: { ...held, privateKeyEncoding: publicKeyEncoding } };
+}
 
 /** The overload of generateKeyPairSync with JWK encodings, which the type declarations leave out. */
 type GenerateJwk = (type: string, options: object) => { publicKey: Jwk; privateKey: Jwk | KeyObject };
@@ -39,10 +45,9 @@ export function generateKeyObject(
   // lock, garbage collection runs the destructor of the job that made the key, and that waits for the lock. So both
   // halves are encoded by the generating call itself (the fastest way, too), and a private KeyObject of its making is
   // kept only where it will never be exported.
-  const [type, options] = KEY_TYPE[algorithm];
-  const jwk = { format: 'jwk' };
-  const encodings = extractable ? { publicKeyEncoding: jwk, privateKeyEncoding: jwk } : { publicKeyEncoding: jwk };
-  const pair = (node.generateKeyPairSync as unknown as GenerateJwk)(type, { ...options, ...encodings });
+  const keyType = KEY_TYPE[algorithm];
+  const options = extractable ? keyType.extractable : keyType.held;
+  const pair = (node.generateKeyPairSync as unknown as GenerateJwk)(keyType.type, options);
   const secret = extractable
     ? node.createPrivateKey({ key: pair.privateKey as Jwk, format: 'jwk' })
     : (pair.privateKey as KeyObject);

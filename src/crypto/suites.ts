@@ -1,6 +1,5 @@
-import { byteStringHead } from '../bytes/byte-string.js';
-import { concat, equal } from '../bytes/bytes.js';
-import { encodeCbor } from '../bytes/cbor.js';
+import { equal } from '../bytes/bytes.js';
+import { encodeBriefly } from '../bytes/cbor.js';
 import type { Recipient } from '../cose/encrypt.js';
 import { encodeProtected } from '../cose/header.js';
 import { kdfContext } from '../cose/kdf-context.js';
@@ -51,14 +50,9 @@ const WRAPPED_KEY_BYTES = 40;
 
 /** SuppPubInfo.other: CBOR `["sealmq/1", recipient's thumbprint, ephemeral x, ephemeral y or null]`. */
 function bound(keyThumbprint: Uint8Array, ephemeral: PublicKey): Uint8Array {
-  const { x } = ephemeral as { x: Uint8Array };
-  const y = ephemeral.kty === 'EC2' ? [byteStringHead(ephemeral.y), ephemeral.y] : [NULL];
-  return concat(BOUND, byteStringHead(keyThumbprint), keyThumbprint, byteStringHead(x), x, ...y);
+  const { x, y = null } = ephemeral as { x: Uint8Array; y?: Uint8Array };
+  return encodeBriefly(['sealmq/1', keyThumbprint, x, y]);
 }
-
-/** The head of an array of four and its first element. */
-const BOUND = concat(Uint8Array.of(0x84), encodeCbor('sealmq/1'));
-const NULL = encodeCbor(null);
 
 /** ECDH-ES + A256KW (RFC 9053 §6.4.1): one fresh ephemeral key per recipient and message. */
 function ecdhEsA256kw(name: KeyManagementName, matches: (key: PublicKey) => boolean): KeyManagementAlgorithm {

@@ -1,5 +1,5 @@
 import { equal } from '../bytes/bytes.js';
-import { type CborValue, encodeCbor } from '../bytes/cbor.js';
+import { type CborValue, encodeBriefly } from '../bytes/cbor.js';
 import type { HeaderMap } from '../cose/header.js';
 import type { PublicKey } from '../cose/key.js';
 import { Header } from '../cose/labels.js';
@@ -57,7 +57,7 @@ export function* sign(provider: CryptoProvider, key: PrivateKey, draft: Signatur
   const prepared = prepareSign1(header, draft.detached ? null : draft.payload);
   const toBeSigned = sigStructure(prepared.protectedBytes, externalAad(draft), draft.payload);
   const signature = algorithm.canonical(yield* step(provider.sign(key, toBeSigned)));
-  return encodeSign1({ ...prepared, signature });
+  return encodeSign1(Object.assign(prepared, { signature }));
 }
 
 /**
@@ -84,5 +84,5 @@ export function* verify(
 }
 
 function externalAad({ purpose, bound = [] }: SignatureContext): Uint8Array {
-  return encodeCbor(['sealmq/1 sign', purpose, ...bound]);
+  return encodeBriefly(['sealmq/1 sign', purpose, ...bound]);
 }

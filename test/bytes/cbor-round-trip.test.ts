@@ -2,10 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { toHex } from '../../src/bytes/bytes.js';
 import { type CborMap, type CborValue, decodeCbor, encodeCbor, Tagged } from '../../src/bytes/cbor.js';
-import { itemEnd } from '../../src/bytes/deterministic.js';
 import { cborValues } from './cbor-values.js';
 import { codeOf } from './error-code.js';
 import { hex } from './hex.js';
+import { itemEnd } from './item-end.js';
 
 describe('what encodeCbor writes', () => {
   test('decodes to the same value, and encodes to the same bytes again', () => {

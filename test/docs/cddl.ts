@@ -1,5 +1,5 @@
 import { type CborValue, decodeCbor, Tagged } from '../../src/bytes/cbor.js';
-import { itemEnd } from '../../src/bytes/deterministic.js';
+import { itemEnd } from '../bytes/item-end.js';
 
 /** As much of CDDL (RFC 8610) as the document uses, so that what it says can be held against real bytes. */
 

@@ -1,6 +1,5 @@
 import { concat } from '../../src/bytes/bytes.js';
 import { type CborValue, encodeCbor, Tagged } from '../../src/bytes/cbor.js';
-import { itemEnd } from '../../src/bytes/deterministic.js';
 import { decodeEncrypt, encodeEncrypt, encodeRecipients, type Recipient } from '../../src/cose/encrypt.js';
 import type { HeaderMap } from '../../src/cose/header.js';
 import { encodeProtected } from '../../src/cose/header.js';
@@ -13,6 +12,7 @@ import { keyManagementAlgorithms, signatureAlgorithms, type WrappedKey } from '.
 import { keyThumbprint } from '../../src/crypto/thumbprints.js';
 import { contentAad, OUTER_HEADER } from '../../src/protocol/envelope/profile.js';
 import type { Family } from '../../src/protocol/envelope/topics.js';
+import { itemEnd } from '../bytes/item-end.js';
 import { NOW, native, type Party, thumbprintOf } from './parties.js';
 
 /**

@@ -1,5 +1,5 @@
 import { concat } from '../../src/bytes/bytes.js';
-import { itemEnd } from '../../src/bytes/deterministic.js';
+import { itemEnd } from '../bytes/item-end.js';
 
 /**
  * Encodings of the same data that deterministic CBOR forbids (RFC 8949 §4.2.1), one violation each: heads longer than

@@ -1,6 +1,6 @@
 import { concat } from '../../src/bytes/bytes.js';
-import { itemEnd } from '../../src/bytes/deterministic.js';
 import type { Random } from '../../src/testing/seeded.js';
+import { itemEnd } from '../bytes/item-end.js';
 import { sloppyEncodings } from '../envelope/sloppy.js';
 
 type Mutation = (input: Uint8Array, random: Random, other: Uint8Array) => Uint8Array;

@@ -1,8 +1,9 @@
 import { equal } from '../../bytes/bytes.js';
-import { itemEnd } from '../../bytes/deterministic.js';
+import { CborReader } from '../../bytes/cbor.js';
+import { present } from '../../bytes/fields.js';
 import type { PublicKey } from '../../cose/key.js';
 import { Header } from '../../cose/labels.js';
-import { decodeSign1, type Sign1 } from '../../cose/sign1.js';
+import { type Sign1, toSign1 } from '../../cose/sign1.js';
 import type { CryptoProvider, PrivateKey } from '../../crypto/provider.js';
 import { type Awaitable, atOnce, run, type Steps, step } from '../../crypto/steps.js';
 import { keyThumbprint } from '../../crypto/thumbprints.js';
@@ -145,9 +146,11 @@ interface SignedPart {
 
 /** The Sign1 in front of the padding, and its claims. @throws `DECODE_CBOR`, `DECODE_COSE`, `DECODE_CLAIMS` */
 function parseSigned({ bytes, forSeveral }: Content, address: string): SignedPart {
-  const end = itemEnd(bytes, 0);
-  if (bytes.subarray(end).some((byte) => byte !== 0)) throw new SealMQError('DECODE_COSE', 'padding is not zero');
-  const sign1 = decodeSign1(bytes.subarray(0, end));
+  const reader = new CborReader(bytes);
+  const sign1 = toSign1(reader.item());
+  for (let i = reader.offset; i < bytes.length; i++) {
+    if (bytes[i] !== 0) throw new SealMQError('DECODE_COSE', 'padding is not zero');
+  }
   const kid = sign1.protectedHeader.get(Header.kid);
   if (!(kid instanceof Uint8Array) || sign1.payload === null) throw new SealMQError('DECODE_COSE', 'signed part');
   const claims = decodeClaims(sign1.protectedHeader);
@@ -180,8 +183,8 @@ function* verifySigned(
     throw error;
   }
 
-  const device = sender.device === undefined ? {} : { device: sender.device };
-  const opened: OpenedMessage = { ...claims, payload: sign1.payload as Uint8Array, senderKey: kid, ...device };
+  const payload = (sign1.payload as Uint8Array).slice();
+  const opened: OpenedMessage = Object.assign(claims, present({ payload, senderKey: kid, device: sender.device }));
   if (claims.expiresAt !== undefined && claims.expiresAt <= now) return { kind: 'expired', message: opened };
   if (claims.issuedAt > now + MAX_AHEAD) return { kind: 'from-the-future', message: opened };
   return { kind: 'opened', message: opened };

@@ -1,5 +1,5 @@
 import { toHex } from '../../bytes/bytes.js';
-import { encodeCbor } from '../../bytes/cbor.js';
+import { encodeBriefly } from '../../bytes/cbor.js';
 import { isBytes } from '../../bytes/fields.js';
 import { decodeEncrypt, type Encrypt, encStructure, type Recipient } from '../../cose/encrypt.js';
 import { encodeProtected, type HeaderMap, malformed } from '../../cose/header.js';
@@ -50,7 +50,7 @@ export interface ProfiledMessage {
 
 /** Additional data of the content encryption: what the topic says, so that nothing can be moved elsewhere. */
 export function contentAad(protectedBytes: Uint8Array, family: Family, audience: string | null): Uint8Array {
-  return encStructure(protectedBytes, encodeCbor(['sealmq/1', family, audience]));
+  return encStructure(protectedBytes, encodeBriefly(['sealmq/1', family, audience]));
 }
 
 /**

@@ -81,7 +81,7 @@ function* sealSteps(provider: CryptoProvider, draft: Draft, keys: SealKeys): Ste
   const signed = yield* sign(provider, keys.signKey, {
     purpose: 'message',
     bound: [family, yield* step(provider.sha256(recipientsBytes))],
-    header: encodeClaims({ ...draft, id }),
+    header: encodeClaims(Object.assign({}, draft, { id })),
     payload: draft.payload,
   });
 
