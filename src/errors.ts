@@ -50,6 +50,7 @@ export type ErrorCode =
   | 'STATE_NOT_REGISTERED'
   | 'STATE_NOT_LINKED'
   | 'STATE_EXPIRED'
+  | 'STATE_OUTDATED'
   | 'STATE_FULL';
 
 /** The one text of every `VERIFY_` error, so that nothing about secrets can leak through a message. */

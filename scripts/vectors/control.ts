@@ -36,6 +36,8 @@ const CONTROLS: readonly (readonly [name: string, about: string, control: Contro
   ['skip-expired', '4 has expired.', { kind: 'skip', stream: STREAM, ranges: [[4, 4]], reason: 'expired' }],
   ['skip-not-recipient', '1 to 39 were not for the device that asked.', skip('not-recipient', [[1, 39]])],
   ['skip-gone', '7 and 8 are not kept any longer.', skip('gone', [[7, 8]])],
+  ['refuse', 'Do not go on with this numbering; a later one is known.', refusal(STREAM + 5)],
+  ['refuse-used-twice', 'Do not go on with it: a number of it came with two messages.', refusal(STREAM)],
   ['ranges-64', 'As many ranges as there may be.', skip('gone', pairs(64))],
   [
     'ranges-adjacent',
@@ -60,6 +62,10 @@ function receipt(from: number, upTo: number, ranges: [number, number][]): Contro
 
 function skip(reason: 'expired' | 'not-recipient' | 'gone', ranges: [number, number][]): Control {
   return { kind: 'skip', stream: STREAM, ranges, reason };
+}
+
+function refusal(newest: number): Control {
+  return { kind: 'refuse', device: DEVICE, stream: STREAM, newest };
 }
 
 /** `count` ranges of one number each, with gaps between them. */
@@ -104,6 +110,7 @@ function refused(): [about: string, content: CborValue][] {
     ['ranges that overlap', changed('ranges', [5, 6, 6, 7])],
     ['65 ranges', changed('ranges', pairs(65).flat())],
     ['no reason', reasonless],
+    ['no newest', toMap({ kind: 'refuse', device: DEVICE, stream: STREAM })],
     ['an unknown reason', patched(reasonless, new Map([['reason', 'lost']]))],
   ];
 }

@@ -13,6 +13,7 @@ export type RejectionReason =
   | 'expired'
   | 'from-the-future'
   | 'duplicate'
+  | 'sequence-reused'
   | 'unnumbered'
   | 'stale-stream'
   | 'quarantine-full'
@@ -22,7 +23,8 @@ export type RejectionReason =
 /** A message that was received and dropped for good. */
 export interface Rejection {
   readonly reason: RejectionReason;
-  /** Whom it names as its sender; verified only for `expired`, `from-the-future`, `duplicate`, `unnumbered`, `stale-stream` and `handler-failed`. */
+  /** Whom it names as its sender; verified only for `expired`, `from-the-future`, `duplicate`,
+   * `sequence-reused`, `unnumbered`, `stale-stream` and `handler-failed`. */
   readonly from?: string;
   readonly error?: SealMQError;
 }

@@ -3,6 +3,7 @@ import type { StoreOperation } from '../ports/store.js';
 import { type Context, seconds } from './context.js';
 import { DurableQueue, type QueueEntry, type QueueLimits } from './durable-queue.js';
 import { type OutboxEntry, outboxCodec } from './entries.js';
+import { createExpiries } from './expiries.js';
 import type { SentBox } from './sent-box.js';
 import { sentKey, type Tracking } from './tracking.js';
 
@@ -48,14 +49,26 @@ export async function openOutbox(
   const waiters = new Map<number, Waiter>();
   const inFlight = new Set<number>();
   const pending = new Set<string>();
+  const expiries = createExpiries(
+    () => context.now(),
+    (n) => expire(n).catch(stumble),
+  );
   let up = false;
   let closed = false;
   let cursor = 0;
 
-  /** Acknowledged entries whose receipts are waited for move to the sent box in the same batch. */
+  const stumble = (cause: unknown) =>
+    context.events.emit('warning', asSealMQError(cause, 'STATE_UNAVAILABLE', 'the outbox stumbled'));
+
+  /**
+   * Acknowledged entries whose receipts are waited for move to the sent box in the same batch; expired ones as well, since
+   * those who wait for the number are to be told.
+   */
   const finish = async (n: number, entry: OutboxEntry, error?: SealMQError) => {
-    const kept = !error && entry.devices.length > 0 ? [sentBox.keep(entry)] : [];
+    const isKept = entry.devices.length > 0 && (!error || error.code === 'STATE_EXPIRED');
+    const kept = isKept ? [sentBox.keep(entry)] : [];
     pending.delete(keyOf(entry));
+    expiries.forget(n);
     if (error) tracking.failed(keyOf(entry), error);
     await context.commit([queue.remove(n), ...kept]);
     const waiter = waiters.get(n);
@@ -64,11 +77,22 @@ export async function openOutbox(
     else waiter?.resolve();
   };
 
+  const finishExpired = (n: number, entry: OutboxEntry) =>
+    finish(n, entry, new SealMQError('STATE_EXPIRED', 'expired unsent'));
+
+  /** Whoever waits for the entry is told in time, also while there is no connection. */
+  const expire = async (n: number) => {
+    const [found] = await queue.read(n - 1, 1);
+    if (found?.n !== n) return;
+    // What is on its way may still arrive in time, or come back unacknowledged.
+    if (inFlight.has(n)) expiries.watch(n, seconds(context) + 1);
+    else await finishExpired(n, outboxCodec.decode(found.value));
+  };
+
   const publish = async ({ n, value }: QueueEntry) => {
     const entry = outboxCodec.decode(value);
     const expiresIn = entry.expiresAt === undefined ? undefined : entry.expiresAt - seconds(context);
-    if (expiresIn !== undefined && expiresIn <= 0)
-      return finish(n, entry, new SealMQError('STATE_EXPIRED', 'expired unsent'));
+    if (expiresIn !== undefined && expiresIn <= 0) return finishExpired(n, entry);
     try {
       await context.transport.publish(entry.topic, entry.sealed, {
         qos: 1,
@@ -85,9 +109,7 @@ export async function openOutbox(
   const start = (entry: QueueEntry) => {
     inFlight.add(entry.n);
     publish(entry)
-      .catch((cause) =>
-        context.events.emit('warning', asSealMQError(cause, 'STATE_UNAVAILABLE', 'the outbox stumbled')),
-      )
+      .catch(stumble)
       .finally(() => {
         inFlight.delete(entry.n);
         queue.notify();
@@ -111,10 +133,12 @@ export async function openOutbox(
   /** What waits for receipts counts as well: a peer that never answers must not fill the disk. */
   const isFull = () => queue.depth + sentBox.depth >= limits.entries || queue.bytes + sentBox.bytes >= limits.bytes;
 
-  for await (const { value } of queue.entries()) pending.add(keyOf(outboxCodec.decode(value)));
-  const working = work().catch((cause) =>
-    context.events.emit('warning', asSealMQError(cause, 'STATE_UNAVAILABLE', 'the outbox stumbled')),
-  );
+  for await (const { n, value } of queue.entries()) {
+    const entry = outboxCodec.decode(value);
+    pending.add(keyOf(entry));
+    expiries.watch(n, entry.expiresAt);
+  }
+  const working = work().catch(stumble);
 
   return {
     queue,
@@ -133,7 +157,10 @@ export async function openOutbox(
       // Most callers do not look at it.
       acknowledged.catch(() => {});
       const durable = context.commit([...operations, operation]).then(
-        () => queue.notify(),
+        () => {
+          expiries.watch(n, entry.expiresAt);
+          queue.notify();
+        },
         (error: unknown) => {
           queue.remove(n);
           waiters.delete(n);
@@ -157,6 +184,7 @@ export async function openOutbox(
       while (up && patient && queue.depth > 0) await queue.changed();
       clearTimeout(timer);
       closed = true;
+      expiries.close();
       queue.notify();
       await working;
       for (const waiter of waiters.values())

@@ -13,10 +13,13 @@ export interface ReceiptTiming {
   readonly gapDelay: number;
 }
 
-/** Tells senders what has arrived, and asks for what has not. */
+/** Tells senders what has arrived, asks for what has not, and refuses numberings that are older than what is known. */
 export interface Receipts {
-  /** Something came of this numbering: it is to be receipted, and its gaps are to be looked at. */
-  note(numbering: Numbering): void;
+  /**
+   * Something came of this numbering: it is to be receipted, and its gaps are to be looked at. `reused`: one of its numbers
+   * came with two messages, so its sender has to begin another.
+   */
+  note(numbering: Numbering, reused?: boolean): void;
   /** Receipts for everybody who ever wrote: the last message of a sender leaves no gap. */
   noteAll(): Promise<void>;
   /** The connection came or went; while it is gone, receipts gather. */
@@ -36,6 +39,7 @@ interface Due {
   receiptAt: number | undefined;
   gapAt: number | undefined;
   gapDelay: number;
+  reused: boolean;
 }
 
 /** Starts without a connection. */
@@ -44,19 +48,26 @@ export function createReceipts(context: Context, seen: Seen, timing: ReceiptTimi
   let up = false;
   let closed = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let wakesAt = Number.POSITIVE_INFINITY;
   let working: Promise<void> = Promise.resolve();
 
   const entryOf = (numbering: Numbering): Due => {
     const key = `${numbering.from}/${numbering.device}/${numbering.stream}`;
-    const entry = due.get(key) ?? { numbering, receiptAt: undefined, gapAt: undefined, gapDelay: timing.gapDelay };
+    const fresh = { numbering, receiptAt: undefined, gapAt: undefined, gapDelay: timing.gapDelay, reused: false };
+    const entry: Due = due.get(key) ?? fresh;
     due.set(key, entry);
     return entry;
   };
+  /** Wakes in `delay` milliseconds, unless it wakes before: a distant question must not hold up a receipt. */
   const schedule = (delay: number) => {
-    if (timer === undefined && up && !closed) timer = setTimeout(wake, delay);
+    const at = performance.now() + delay;
+    if (!up || closed || at >= wakesAt) return;
+    clearTimeout(timer);
+    wakesAt = at;
+    timer = setTimeout(wake, delay);
   };
   const wake = () => {
-    timer = undefined;
+    wakesAt = Number.POSITIVE_INFINITY;
     working = work().catch((error) => {
       if (isSealMQError(error)) context.events.emit('warning', error);
     });
@@ -71,7 +82,7 @@ export function createReceipts(context: Context, seen: Seen, timing: ReceiptTimi
       if (isDue(entry.receiptAt, now) && served < AT_ONCE) {
         served++;
         entry.receiptAt = undefined;
-        await receipt(entry.numbering);
+        await receipt(entry);
       }
       if (isDue(entry.gapAt, now) && served < AT_ONCE) {
         served++;
@@ -83,8 +94,15 @@ export function createReceipts(context: Context, seen: Seen, timing: ReceiptTimi
     if (next < Number.POSITIVE_INFINITY) schedule(Math.max(10, next - performance.now()));
   };
 
-  const receipt = async ({ from, device, stream }: Numbering) => {
-    const state = await seen.state({ from, device, stream });
+  const receipt = async (entry: Due) => {
+    const { from, device, stream } = entry.numbering;
+    const state = await seen.state(entry.numbering);
+    const newest = await seen.newestStream(entry.numbering);
+    // Nothing of it was taken, since a newer one is known; or too much, and then this has to come before the receipt.
+    if ((!state && newest > stream) || entry.reused) {
+      entry.reused = false;
+      await sendControl(context, from, device, { kind: 'refuse', device, stream, newest });
+    }
     if (state) await sendControl(context, from, device, receiptFor(device, stream, state));
   };
 
@@ -102,8 +120,9 @@ export function createReceipts(context: Context, seen: Seen, timing: ReceiptTimi
   };
 
   return {
-    note(numbering) {
+    note(numbering, reused = false) {
       const entry = entryOf(numbering);
+      entry.reused ||= reused;
       const now = performance.now();
       entry.receiptAt ??= now + timing.receiptDelay;
       entry.gapAt ??= now + entry.gapDelay;
@@ -117,7 +136,7 @@ export function createReceipts(context: Context, seen: Seen, timing: ReceiptTimi
       if (up) schedule(0);
       else {
         clearTimeout(timer);
-        timer = undefined;
+        wakesAt = Number.POSITIVE_INFINITY;
       }
     },
     async close() {

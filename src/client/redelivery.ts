@@ -1,18 +1,21 @@
-import { isSealMQError } from '../errors.js';
-import { type TokenBucket, takeToken } from '../protocol/directory/token-bucket.js';
-import type { Receipt, Resend, Skip, SkipReason } from '../protocol/envelope/control.js';
+import { asSealMQError, SealMQError } from '../errors.js';
+import { type TokenBucket, type TokenRate, takeToken } from '../protocol/directory/token-bucket.js';
+import type { Receipt, Refuse, Resend } from '../protocol/envelope/control.js';
 import type { Range } from '../protocol/envelope/sequence.js';
 import { type Context, seconds } from './context.js';
 import { sendControl } from './control.js';
+import { createReminders } from './reminders.js';
 import type { SendCounters } from './send-counters.js';
 import type { SentBox, SentEntry } from './sent-box.js';
+import { gatherSkips, type Skips } from './skips.js';
 import { sentKey, type Tracking } from './tracking.js';
 
-/** Acts on what receivers say of the messages that this device has sent. */
+/** Acts on what receivers say of the messages that this device has sent, and on what they do not say. */
 export interface Redelivery {
   receipt(from: string, device: string, receipt: Receipt): Promise<void>;
   resend(from: string, device: string, request: Resend): Promise<void>;
-  /** Publishes again, now and then, the newest message of each peer that owes a receipt. */
+  refuse(from: string, device: string, refusal: Refuse): Promise<void>;
+  /** Publishes again, now and then, the newest message of each peer that owes a receipt, and announces what is given up. */
   connected(up: boolean): void;
   close(): void;
 }
@@ -28,22 +31,32 @@ export interface RedeliveryParts {
   readonly isPending: (key: string) => boolean;
 }
 
-const LONGEST_PAUSE = 3600 * 1000;
+/** How often debts are looked at, in milliseconds. */
+const ROUND = 5000;
 
 /** Messages that one peer can make us publish again: at once, and per second. */
-const RESEND_RATE = { burst: 1024, perSecond: 20 };
+const RESEND_RATE: TokenRate = { burst: 1024, perSecond: 20 };
+
+/** New numberings that one peer can make us start. */
+const RENUMBER_RATE: TokenRate = { burst: 3, perSecond: 1 / 600 };
+
+/** How far ahead of our time the numbering may be that a peer claims to know of us, in milliseconds. */
+const MAX_AHEAD = 300 * 1000;
 
 /** Starts without a connection. */
 export function createRedelivery(context: Context, parts: RedeliveryParts): Redelivery {
+  const { account } = context;
   const { sentBox, counters, tracking, republishAfter, isPending } = parts;
-  const buckets = new Map<string, TokenBucket>();
-  const owing = new Map<string, { at: number; pause: number }>();
-  let timer: ReturnType<typeof setInterval> | undefined;
+  const reminders = createReminders(republishAfter);
+  const mayResend = limiter(RESEND_RATE);
+  const mayRenumber = limiter(RENUMBER_RATE);
+  /** Numberings of ours that turned out to be used twice: what a receipt says of them may be of another message. */
+  const outdated = new Set<number>();
+  let up = false;
 
-  const mayResend = (address: string): boolean => {
-    const { bucket, wait } = takeToken(buckets.get(address), RESEND_RATE, performance.now());
-    buckets.set(address, bucket);
-    return wait === 0;
+  const keyOf = ({ to, stream, seq }: SentEntry) => sentKey(to, stream, seq);
+  const fail = (entries: readonly SentEntry[], code: 'STATE_EXPIRED' | 'STATE_OUTDATED', why: string) => {
+    for (const entry of entries) tracking.failed(keyOf(entry), new SealMQError(code, why));
   };
 
   /** The stored bytes go out again: never a new sealing, which a directory that slips a device in could make use of. */
@@ -52,73 +65,108 @@ export function createRedelivery(context: Context, parts: RedeliveryParts): Rede
     if (!stored || !mayResend(entry.to)) return;
     const expiresIn = stored.expiresAt === undefined ? undefined : stored.expiresAt - seconds(context);
     if (expiresIn !== undefined && expiresIn <= 0) return;
-    await context.transport.publish(stored.topic, stored.sealed, {
-      qos: 1,
-      ...(expiresIn !== undefined && { expiresIn }),
-    });
+    const options = { qos: 1 as const, ...(expiresIn !== undefined && { expiresIn }) };
+    await context.transport.publish(stored.topic, stored.sealed, options);
   };
 
-  const remind = async () => {
-    const now = performance.now();
-    for (const address of sentBox.debtors()) {
-      const turn = owing.get(address) ?? { at: now + republishAfter, pause: republishAfter };
-      owing.set(address, turn);
-      const entry = now >= turn.at ? sentBox.newest(address) : undefined;
-      if (!entry) continue;
-      turn.pause = Math.min(turn.pause * 2, LONGEST_PAUSE);
-      turn.at = now + turn.pause;
-      await publishAgain(entry);
+  const announce = async (skips: Skips) => {
+    for (const { to, device, skip } of skips.messages()) {
+      if (mayResend(to)) await sendControl(context, to, device, skip);
     }
   };
-  const quietly = (error: unknown) => {
-    if (isSealMQError(error)) context.events.emit('warning', error);
+
+  /** What expired, or was kept long enough, is forgotten; devices that wait for it are told so. */
+  const giveUp = async () => {
+    const over = await sentBox.giveUp();
+    fail(over, 'STATE_EXPIRED', 'expired before it was receipted');
+    const skips = gatherSkips();
+    for (const { to, stream, seq, outstanding, expiresAt } of over) {
+      const reason = isPast(expiresAt) ? 'expired' : 'gone';
+      for (const device of outstanding) skips.add(to, device, stream, reason, seq);
+    }
+    await announce(skips);
+  };
+  const isPast = (expiresAt: number | undefined) => expiresAt !== undefined && expiresAt <= seconds(context);
+
+  const round = async () => {
+    if (!up) return;
+    await giveUp();
+    for (const address of reminders.due(sentBox.debtors(), performance.now())) {
+      const newest = sentBox.newest(address);
+      if (newest) await publishAgain(newest);
+    }
+  };
+  const timer = setInterval(
+    () =>
+      round().catch((error) =>
+        context.events.emit('warning', asSealMQError(error, 'STATE_UNAVAILABLE', 'redelivery stumbled')),
+      ),
+    Math.min(ROUND, republishAfter),
+  );
+
+  /** This store is an old copy: numbers must not be used twice. */
+  const renumber = async (peer: string, above: number) => {
+    const { stream } = account;
+    if (!mayRenumber(peer)) return;
+    outdated.add(stream);
+    await account.startStream(Math.max(Math.floor(context.now()), above + 1));
   };
 
   return {
     async receipt(from, device, receipt) {
-      const { account } = context;
       if (receipt.device !== account.device.id) return;
       const highest = Math.max(receipt.upTo, ...receipt.ranges.map(([, to]) => to));
-      if (receipt.stream === account.stream && highest > (await counters.last(from, account.stream))) {
-        // They have numbers of ours that we have not given: this store is an old copy. Numbers must not be used twice.
-        await account.startStream(Math.floor(context.now()));
-      }
+      // They have numbers of ours that we have not given.
+      const isAhead = receipt.stream === account.stream && highest > (await counters.last(from, account.stream));
+      if (isAhead) await renumber(from, account.stream);
       const { arrived, absent } = await sentBox.receipt(from, device, receipt);
-      owing.delete(from);
-      for (const { to, stream, seq } of arrived) tracking.arrived(sentKey(to, stream, seq), device);
+      reminders.heard(from);
+      if (outdated.has(receipt.stream)) fail(arrived, 'STATE_OUTDATED', 'the number was used before, by a later state');
+      else for (const entry of arrived) tracking.arrived(keyOf(entry), device);
       for (const entry of absent) await publishAgain(entry);
     },
 
     async resend(from, device, request) {
-      if (request.device !== context.account.device.id) return;
-      const skipped = new Map<SkipReason, Range[]>();
-      const skip = (reason: SkipReason, seq: number) => {
-        const ranges = skipped.get(reason) ?? [];
-        const last = ranges.at(-1);
-        if (last?.[1] === seq - 1) ranges[ranges.length - 1] = [last[0], seq];
-        else ranges.push([seq, seq]);
-        skipped.set(reason, ranges);
-      };
-      const highest = await counters.last(from, request.stream);
+      if (request.device !== account.device.id) return;
+      const { stream } = request;
+      const skips = gatherSkips();
+      const highest = await counters.last(from, stream);
       for (const seq of numbers(request.ranges, highest)) {
-        if (isPending(sentKey(from, request.stream, seq))) continue;
-        const entry = sentBox.find(from, request.stream, seq);
-        if (!entry) skip('gone', seq);
-        else if (!entry.outstanding.has(device) && !entry.receipted.has(device)) skip('not-recipient', seq);
-        else if (entry.expiresAt !== undefined && entry.expiresAt <= seconds(context)) skip('expired', seq);
+        if (isPending(sentKey(from, stream, seq))) continue;
+        const entry = sentBox.find(from, stream, seq);
+        if (!entry) skips.add(from, device, stream, 'gone', seq);
+        else if (!entry.outstanding.has(device) && !entry.receipted.has(device))
+          skips.add(from, device, stream, 'not-recipient', seq);
+        else if (isPast(entry.expiresAt)) skips.add(from, device, stream, 'expired', seq);
         else await publishAgain(entry);
       }
-      for (const [reason, ranges] of skipped) {
-        const message: Skip = { kind: 'skip', stream: request.stream, ranges, reason };
-        if (mayResend(from)) await sendControl(context, from, device, message);
-      }
+      await announce(skips);
     },
 
-    connected(up) {
-      clearInterval(timer);
-      if (up) timer = setInterval(() => remind().catch(quietly), Math.min(5000, republishAfter));
+    async refuse(from, device, { device: mine, stream, newest }) {
+      // A time that lies ahead cannot be the stream of a store of ours.
+      const isPlausible = newest >= stream && newest <= context.now() + MAX_AHEAD;
+      if (mine !== account.device.id || !isPlausible) return;
+      if (stream === account.stream) await renumber(from, newest);
+      // Where it was only used twice, receipts tell what has come of it.
+      if (newest === stream) return;
+      fail(await sentBox.refused(from, device, stream), 'STATE_OUTDATED', 'the receiver knows a newer numbering');
+    },
+
+    connected(state) {
+      up = state;
     },
     close: () => clearInterval(timer),
+  };
+}
+
+/** Whether a peer may make us do something once more. */
+function limiter(rate: TokenRate): (peer: string) => boolean {
+  const buckets = new Map<string, TokenBucket>();
+  return (peer) => {
+    const { bucket, wait } = takeToken(buckets.get(peer), rate, performance.now());
+    buckets.set(peer, bucket);
+    return wait === 0;
   };
 }
 

@@ -3,6 +3,7 @@ import { isCounter, readFields, toMap } from '../bytes/fields.js';
 import { SealMQError } from '../errors.js';
 import type { Store, StoreOperation } from '../ports/store.js';
 import { acceptSeq, newSequence, type Range, type SequenceState, skipRanges } from '../protocol/envelope/sequence.js';
+import { createRecentIds } from './recent-ids.js';
 
 /** Which numbering a message belongs to. */
 export interface Numbering {
@@ -20,17 +21,24 @@ export type Sighting =
       readonly lost?: Range;
     }
   | { readonly kind: 'duplicate' }
+  /** The number came before, with another message: the sender's store is an old copy. */
+  | { readonly kind: 'sequence-reused' }
   /** A numbering older than the newest one known of that device: a store that was restored or replayed. */
   | { readonly kind: 'stale-stream' };
 
 /** The sequence numbers seen of every device, and the newest numbering of each. */
 export interface Seen {
-  /** Records a number; it is remembered for good when `operations` are durable, together with the message. */
-  accept(numbering: Numbering, seq: number): Promise<Sighting>;
+  /**
+   * Records a number and, for a while, the message's id; the number is remembered for good when `operations` are durable,
+   * together with the message.
+   */
+  accept(numbering: Numbering, seq: number, id: Uint8Array): Promise<Sighting>;
   /** What is known of a numbering, or `undefined` when nothing ever came. */
   state(numbering: Numbering): Promise<SequenceState | undefined>;
   /** Gives numbers up that the sender says will not come; durable when it resolves. Answers those that had not come. */
   skip(numbering: Numbering, ranges: readonly Range[]): Promise<readonly Range[]>;
+  /** The newest stream of the numbering's device; 0 when nothing ever came of it. */
+  newestStream(numbering: Numbering): Promise<number>;
   /** The newest numbering of each device that ever wrote. */
   numberings(): AsyncIterable<Numbering>;
 }
@@ -42,27 +50,31 @@ const MAX_CACHED = 10_000;
 export function createSeen(store: Store): Seen {
   const states = new Map<string, SequenceState>();
   const newest = new Map<string, number>();
+  const ids = createRecentIds(store);
 
+  const newestAt = async (prefix: string) => newest.get(prefix) ?? (await readNewest(store, prefix));
   const stateAt = async (key: string) => states.get(key) ?? (await readState(store, key));
 
   return {
-    async accept(numbering, seq) {
+    async accept(numbering, seq, id) {
       const { stream } = numbering;
       const { prefix, key } = keysOf(numbering);
       const state = await stateAt(key);
       if (!state) {
-        const known = newest.get(prefix) ?? (await newestStream(store, prefix));
-        if (stream < known) return { kind: 'stale-stream' };
+        if (stream < (await newestAt(prefix))) return { kind: 'stale-stream' };
         remember(newest, prefix, stream);
       }
       const outcome = acceptSeq(state ?? newSequence(seq), seq);
-      if (outcome.kind === 'duplicate') return outcome;
+      if (outcome.kind === 'duplicate')
+        return (await ids.differs(key, seq, id)) ? { kind: 'sequence-reused' } : outcome;
       // The state in memory is ahead of the store until the batch is durable; a crash in between loses both alike.
       remember(states, key, outcome.state);
-      return { ...outcome, operations: [{ type: 'put', key, value: encodeState(outcome.state) }] };
+      const operations = [{ type: 'put' as const, key, value: encodeState(outcome.state) }, ids.note(key, seq, id)];
+      return { ...outcome, operations };
     },
 
     state: (numbering) => stateAt(keysOf(numbering).key),
+    newestStream: (numbering) => newestAt(keysOf(numbering).prefix),
 
     async skip(numbering, ranges) {
       const { key } = keysOf(numbering);
@@ -103,7 +115,7 @@ function keysOf({ from, device, stream }: Numbering): { prefix: string; key: str
   return { prefix, key: prefix + String(stream).padStart(16, '0') };
 }
 
-async function newestStream(store: Store, prefix: string): Promise<number> {
+async function readNewest(store: Store, prefix: string): Promise<number> {
   for await (const [key] of store.iterator({ gte: prefix, lt: `${prefix}:`, reverse: true, limit: 1 })) {
     return Number(key.slice(prefix.length));
   }

@@ -41,6 +41,10 @@ export interface SentBox {
   keep(entry: OutboxEntry): StoreOperation;
   /** Applies a receipt of `device` of `address`; durable when it resolves. */
   receipt(address: string, device: string, receipt: Receipt): Promise<Receipted>;
+  /** A device takes nothing of a numbering: its receipts are not waited for. Answers the entries that nobody else will receipt. */
+  refused(address: string, device: string, stream: number): Promise<readonly SentEntry[]>;
+  /** Forgets what has expired, and what was kept long enough for devices that stay away; answers it. */
+  giveUp(): Promise<readonly SentEntry[]>;
   /** The entry under a number, if it is still kept. */
   find(address: string, stream: number, seq: number): SentEntry | undefined;
   /** The newest entry to `address` that a device lacks. */
@@ -128,14 +132,23 @@ export async function openSentBox(context: Context): Promise<SentBox> {
           entry.firstReceipt ??= now;
           if (entry.outstanding.size === 0) operations.push(...forget(entry));
           else operations.push(putProgress(entry));
-        } else if (entry.outstanding.has(device)) {
-          if (entry.firstReceipt !== undefined && now - entry.firstReceipt > KEEP_AFTER_FIRST)
-            operations.push(...forget(entry));
-          else if (entry.seq < receipt.from) absent.push(entry);
-        }
+        } else if (entry.outstanding.has(device) && entry.seq < receipt.from) absent.push(entry);
       }
       if (operations.length > 0) await context.commit(operations);
       return { arrived, absent };
+    },
+    async refused(address, device, stream) {
+      const concerned = [...(boxes.get(address)?.values() ?? [])].filter((entry) => entry.stream === stream);
+      for (const entry of concerned) entry.outstanding.delete(device);
+      const over = concerned.filter(({ outstanding }) => outstanding.size === 0);
+      if (over.length > 0) await context.commit(over.flatMap(forget));
+      return over;
+    },
+    async giveUp() {
+      const now = context.now();
+      const over = [...boxes.values()].flatMap((box) => [...box.values()].filter((entry) => isOver(entry, now)));
+      if (over.length > 0) await context.commit(over.flatMap(forget));
+      return over;
     },
     find: (address, stream, seq) => boxes.get(address)?.get(storeKey({ to: address, stream, seq })),
     newest: (address) => [...(boxes.get(address)?.values() ?? [])].at(-1),
@@ -146,6 +159,11 @@ export async function openSentBox(context: Context): Promise<SentBox> {
       return value && outboxCodec.decode(value);
     },
   };
+}
+
+function isOver({ firstReceipt, expiresAt }: SentEntry, now: number): boolean {
+  if (expiresAt !== undefined && expiresAt * 1000 <= now) return true;
+  return firstReceipt !== undefined && now - firstReceipt > KEEP_AFTER_FIRST;
 }
 
 function markReceipted(entry: SentEntry, device: string): boolean {

@@ -19,6 +19,7 @@ export function settleControl(context: Context, seen: Seen, redelivery: Redelive
   const handlers: ControlHandlers = {
     receipt: redelivery.receipt,
     resend: redelivery.resend,
+    refuse: redelivery.refuse,
     async skip(from, device, { stream, ranges, reason }) {
       const numbering = { from, device, stream };
       for (const range of await seen.skip(numbering, ranges)) {

@@ -10,8 +10,8 @@ export interface MessageReception {
   readonly seen: Seen;
   /** Whether somebody waits for this very message, and so has it already. */
   readonly onMessage: (message: Message) => boolean;
-  /** A verified numbered message has come, for the first time or again. */
-  readonly onArrival: (numbering: Numbering) => void;
+  /** A verified numbered message has come, whatever was made of it: its sender is to be answered. */
+  readonly onArrival: (numbering: Numbering, reused: boolean) => void;
 }
 
 /** Family `message`: what has a new number goes to the application, others have been there. */
@@ -21,8 +21,8 @@ export function settleMessage(context: Context, { seen, onMessage, onArrival }: 
     const seq = seqFor(context.account.address, message);
     if (seq === undefined || stream === undefined || device === undefined) return drop({ reason: 'unnumbered', from });
     const numbering = { from, device, stream };
-    const sighting = await seen.accept(numbering, seq);
-    if (sighting.kind !== 'stale-stream') onArrival(numbering);
+    const sighting = await seen.accept(numbering, seq, message.id);
+    onArrival(numbering, sighting.kind === 'sequence-reused');
     if (sighting.kind !== 'new') return drop({ reason: sighting.kind, from });
     const { missing, lost, operations } = sighting;
     if (missing) context.events.emit('missing', { ...numbering, range: missing });

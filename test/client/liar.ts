@@ -1,7 +1,20 @@
 import { expect } from 'vitest';
+import type { PublicKey } from '../../src/cose/key.js';
 import { defaultProvider } from '../../src/crypto/probe.js';
+import type { PrivateKey } from '../../src/crypto/provider.js';
 import { run } from '../../src/crypto/steps.js';
-import { type Account, createAccount } from '../../src/protocol/identity/index.js';
+import { type Control, decodeControl } from '../../src/protocol/envelope/control.js';
+import { open } from '../../src/protocol/envelope/open.js';
+import {
+  type Account,
+  addDevice,
+  createAccount,
+  type DeviceKeys,
+  enterDevice,
+  generateDeviceKeys,
+  type KeyRecord,
+  nextRecord,
+} from '../../src/protocol/identity/index.js';
 import type { World } from './world.js';
 
 export const provider = await defaultProvider();
@@ -10,13 +23,25 @@ export const now = () => Math.floor(Date.now() / 1000);
 /** An account that seals by hand, so that it can lie about everything. */
 export async function liar(world: World, address: string): Promise<Account> {
   const account = await run(createAccount(provider, { address, now: now() }));
+  await putRecord(world, account.record);
+  return account;
+}
+
+/** Another device of a liar's account, entered into its record. */
+export async function secondDevice(world: World, { identityKey, record }: Account): Promise<DeviceKeys> {
+  const device = await run(generateDeviceKeys(provider, 'X25519-Ed25519'));
+  const entry = await run(enterDevice(provider, device, record, { notBefore: now() }));
+  await putRecord(world, await run(nextRecord(provider, identityKey, record, addDevice(entry), now())));
+  return device;
+}
+
+async function putRecord(world: World, { address, bytes }: KeyRecord): Promise<void> {
   const answer = await fetch(`${world.directory.url}/v1/keys/${address}`, {
     method: 'PUT',
     headers: { 'content-type': 'application/cose' },
-    body: account.record.bytes as Uint8Array<ArrayBuffer>,
+    body: bytes as Uint8Array<ArrayBuffer>,
   });
   expect(answer.status).toBeLessThan(300);
-  return account;
 }
 
 /** Claims of the first message of a numbering. */
@@ -27,4 +52,18 @@ export const claims = (from: string, to: string) => ({
 
 export async function publish(world: World, topic: string, bytes: Uint8Array): Promise<void> {
   await (await world.client()).publishAsync(topic, Buffer.from(bytes), { qos: 1 });
+}
+
+/** The control messages that come for `address`, as the device with `key` reads them; the signer is taken on trust. */
+export async function hearControls(world: World, address: string, key: PrivateKey, signer: PublicKey) {
+  const heard: Control[] = [];
+  const listener = await world.client();
+  listener.on('message', async (_topic, payload) => {
+    const opened = await open(provider, new Uint8Array(payload), {
+      ...{ address, family: 'control', keys: [key], now: now(), senderKey: () => ({ key: signer }) },
+    });
+    if (opened.kind === 'opened') heard.push(decodeControl(opened.message.payload));
+  });
+  await listener.subscribeAsync(`nes/${address}/control`, { qos: 1 });
+  return heard;
 }

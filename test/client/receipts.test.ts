@@ -1,24 +1,44 @@
 import { expect, test } from 'vitest';
-import { mqttTransport } from '../../src/adapters/mqtt/mqtt-transport.js';
 import { memoryStore } from '../../src/adapters/store/memory-store.js';
-import type { Transport } from '../../src/ports/transport.js';
+import type { Messenger } from '../../src/client/messenger.js';
+import type { PublicKey } from '../../src/cose/key.js';
+import type { Store } from '../../src/ports/store.js';
+import { encodeControl } from '../../src/protocol/envelope/control.js';
+import { open } from '../../src/protocol/envelope/open.js';
+import { seal } from '../../src/protocol/envelope/seal.js';
+import { type Account, activeSealKeys } from '../../src/protocol/identity/index.js';
+import { claims, hearControls, liar, now, provider, publish, secondDevice } from './liar.js';
+import { lossy } from './lossy.js';
 import { createWorld, next, take, until, type World } from './world.js';
 
 const timing = { receiptDelay: 20, gapDelay: 30, republishAfter: 100 };
 const lasting = () => ({ ...memoryStore(), close: async () => {} });
 
-/** A transport that loses what `loses` says: acknowledged like any other, but never published. */
-function lossy(world: World, loses: (topic: string, count: number) => boolean): Transport {
-  const inner = mqttTransport({ broker: world.brokerUrl, clientId: `lossy-${Math.random().toString(36).slice(2)}` });
-  const counts = new Map<string, number>();
-  return {
-    ...inner,
-    publish: async (topic, payload, options) => {
-      const count = (counts.get(topic) ?? 0) + 1;
-      counts.set(topic, count);
-      if (!loses(topic, count)) await inner.publish(topic, payload, options);
-    },
-  };
+const signKeyOf = (messenger: Messenger) => messenger.record.devices[0]?.signKey as PublicKey;
+
+/** What Carol reads of Alice's first message to her. */
+async function firstTo(world: World, alice: Messenger, carol: Account): Promise<{ stream: number }> {
+  const { bytes } = await world.overhear('nes/carol/message');
+  await alice.send('carol', 'hello');
+  const opened = await open(provider, await bytes, {
+    ...{ address: 'carol', keys: [carol.device.sealKey], now: now(), senderKey: () => ({ key: signKeyOf(alice) }) },
+  });
+  expect(opened.kind).toBe('opened');
+  return { stream: opened.kind === 'opened' ? (opened.message.stream as number) : 0 };
+}
+
+type Copy = readonly (readonly [key: string, value: Uint8Array])[];
+
+async function copyOf(store: Store): Promise<Copy> {
+  const copy: [string, Uint8Array][] = [];
+  for await (const entry of store.iterator({})) copy.push(entry);
+  return copy;
+}
+
+async function restored(copy: Copy): Promise<Store> {
+  const store = lasting();
+  await store.batch(copy.map(([key, value]) => ({ type: 'put', key, value })));
+  return store;
 }
 
 test('a message is delivered when the receiver has it, and then it is forgotten', async () => {
@@ -102,22 +122,98 @@ test('a sender whose store is an old copy starts a new numbering instead of usin
   const bob = await world.join('bob', { timing });
   const alice = await world.join('alice', { timing, store });
   await (await alice.send('bob', 'one')).delivered;
-  const backup: [string, Uint8Array][] = [];
-  for await (const entry of store.iterator({})) backup.push(entry);
+  const backup = await copyOf(store);
   await (await alice.send('bob', 'two')).delivered;
   await (await alice.send('bob', 'three')).delivered;
   await alice.close();
 
-  const restored = lasting();
-  await restored.batch(backup.map(([key, value]) => ({ type: 'put', key, value })));
-  const again = await world.open('alice', { timing, store: restored });
+  const again = await world.open('alice', { timing, store: await restored(backup) });
   const refused = next(bob, 'rejected');
-  await again.send('bob', 'two again');
-  expect(await refused).toEqual({ reason: 'duplicate', from: 'alice' });
+  const lost = await again.send('bob', 'two again');
+  expect(await refused).toEqual({ reason: 'sequence-reused', from: 'alice' });
   // Bob's receipt tells Alice that he has numbers she does not remember giving.
+  await expect(lost.delivered).rejects.toMatchObject({ code: 'STATE_OUTDATED' });
   await until(() => again.status().unreceipted === 0 || undefined);
   expect((await again.send('bob', 'new numbering')).seq).toBe(1);
   expect((await take(bob, 4)).map(({ text }) => text)).toEqual(['one', 'two', 'three', 'new numbering']);
+});
+
+test('a numbering that is older than what the receiver knows is refused, and a newer one begun', async () => {
+  const world = await createWorld();
+  const store = lasting();
+  const [bob, carol] = [await world.join('bob', { timing }), await world.join('carol', { timing })];
+  const alice = await world.join('alice', { timing, store });
+  const backup = await copyOf(store);
+  await (await alice.send('bob', 'one')).delivered;
+  await alice.close();
+
+  // The first old copy finds out by Bob's receipt, and writes to Carol in a numbering of its own.
+  const first = await world.open('alice', { timing, store: await restored(backup) });
+  await expect((await first.send('bob', 'other one')).delivered).rejects.toMatchObject({ code: 'STATE_OUTDATED' });
+  await (await first.send('carol', 'hello')).delivered;
+  await first.close();
+
+  // The second one does not know of that numbering.
+  const second = await world.open('alice', { timing, store: await restored(backup) });
+  const refused = next(carol, 'rejected');
+  const lost = await second.send('carol', 'lost');
+  expect(await refused).toEqual({ reason: 'stale-stream', from: 'alice' });
+  await expect(lost.delivered).rejects.toMatchObject({ code: 'STATE_OUTDATED' });
+  await (await second.send('carol', 'hello again')).delivered;
+  expect((await take(carol, 2)).map(({ text }) => text)).toEqual(['hello', 'hello again']);
+  expect(second.status().unreceipted).toBe(0);
+  await take(bob, 1);
+});
+
+test('a duplicate is receipted again', async () => {
+  const world = await createWorld();
+  const [alice, bob] = [await world.join('alice', { timing }), await world.join('bob', { timing })];
+  const copy = await world.overhear('nes/bob/message');
+  await (await alice.send('bob', 'once')).delivered;
+  await take(bob, 1);
+  const receipt = await world.overhear('nes/alice/control');
+  const rejected = next(bob, 'rejected');
+  await publish(world, 'nes/bob/message', await copy.bytes);
+  expect(await rejected).toEqual({ reason: 'duplicate', from: 'alice' });
+  expect((await receipt.bytes).length).toBeGreaterThan(0);
+});
+
+test('a device that was left out is told that the number was not for it', async () => {
+  const world = await createWorld();
+  const alice = await world.join('alice', { timing, keyCache: { cooldown: 10 }, quarantine: { retryAfter: 20 } });
+  const carol = await liar(world, 'carol');
+  const { stream } = await firstTo(world, alice, carol);
+  const tablet = await secondDevice(world, carol);
+  const heard = await hearControls(world, 'carol', tablet.sealKey, signKeyOf(alice));
+  const request = encodeControl({ kind: 'resend', device: alice.deviceId, stream, ranges: [[1, 1]] });
+  const { seq: _, stream: __, ...unnumbered } = claims('carol', 'alice');
+  const keys = { signKey: tablet.signKey, recipients: activeSealKeys(alice.record, now()) };
+  const sealed = await seal(provider, { ...unnumbered, family: 'control', payload: request }, keys);
+  await publish(world, 'nes/alice/control', sealed);
+  const skip = await until(() => heard[0]);
+  expect(skip).toEqual({ kind: 'skip', stream, ranges: [[1, 1]], reason: 'not-recipient' });
+});
+
+test('a gap of more than 1,024 is told, and not asked for', async () => {
+  const world = await createWorld();
+  const bob = await world.join('bob', { timing });
+  const mallory = await liar(world, 'mallory');
+  const keys = { signKey: mallory.device.signKey, recipients: activeSealKeys(bob.record, now()) };
+  const told: unknown[] = [];
+  bob.on('missing', ({ range }) => told.push(range));
+  const heard = await hearControls(world, 'mallory', mallory.device.sealKey, signKeyOf(bob));
+  for (const seq of [1, 1030, 1032]) {
+    await publish(world, 'nes/bob/message', await seal(provider, { ...claims('mallory', 'bob'), seq }, keys));
+  }
+  const requests = await until(() => {
+    const resends = heard.filter((control) => control.kind === 'resend');
+    return resends.length > 1 ? resends : undefined;
+  });
+  expect(told).toEqual([
+    [2, 1029],
+    [1031, 1031],
+  ]);
+  for (const { ranges } of requests) expect(ranges).toEqual([[1031, 1031]]);
 });
 
 test('a receipt or a request in another name does nothing', async () => {

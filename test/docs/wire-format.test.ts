@@ -237,7 +237,7 @@ describe('the tables of the document', () => {
       if (typeof value !== 'object' || value === null) return [];
       return Object.entries(value).flatMap(([name, inner]) => [name, ...fieldsOf(inner)]);
     };
-    const inControl = ['kind', 'device', 'stream', 'from', 'upTo', 'ranges', 'reason'];
+    const inControl = ['kind', 'device', 'stream', 'from', 'upTo', 'ranges', 'reason', 'newest'];
     const fields = [...fieldsOf(lists), 'keys', ...fieldsOf(Object.values(keys))];
     const unnamed = fields.filter((name) => !inControl.includes(name) && !new RegExp(`\\b${name}\\b`).test(section));
     expect([...new Set(unnamed)]).toEqual([]);

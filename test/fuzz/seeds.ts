@@ -4,7 +4,7 @@ import { encodePublicKey } from '../../src/cose/key.js';
 import { decodeSign1 } from '../../src/cose/sign1.js';
 import { nativeProvider } from '../../src/crypto/native.js';
 import { encodeClaims } from '../../src/protocol/envelope/claims.js';
-import { type Control, encodeControl } from '../../src/protocol/envelope/control.js';
+import { type Control, encodeControl, type Resend } from '../../src/protocol/envelope/control.js';
 import { type Draft, sealSync } from '../../src/protocol/envelope/index.js';
 import { linkText, signLinkStatement } from '../../src/protocol/identity/device-link.js';
 import {
@@ -81,13 +81,14 @@ function claimSeeds(): Uint8Array[] {
 }
 
 function controlSeeds(): Uint8Array[] {
-  const ranges: Control['ranges'] = [
+  const ranges: Resend['ranges'] = [
     [3, 9],
     [12, 12],
   ];
   const controls: Control[] = [
     { kind: 'receipt', device: device.id, stream: NOW, from: 1, upTo: 1204, ranges: [] },
     { kind: 'receipt', device: device.id, stream: NOW, from: 1, upTo: 2, ranges },
+    { kind: 'refuse', device: device.id, stream: 1, newest: NOW },
     { kind: 'resend', device: device.id, stream: NOW, ranges },
     { kind: 'skip', stream: NOW, ranges, reason: 'expired' },
   ];

@@ -39,8 +39,19 @@ export interface Skip {
   readonly reason: SkipReason;
 }
 
+/**
+ * "Do not go on with this numbering of your device: I know a newer one of it (`newest`), or a number of it came with two
+ * messages. Start one that is greater than `newest`."
+ */
+export interface Refuse {
+  readonly kind: 'refuse';
+  readonly device: string;
+  readonly stream: number;
+  readonly newest: number;
+}
+
 /** What travels in family `control` between two devices. */
-export type Control = Receipt | Resend | Skip;
+export type Control = Receipt | Resend | Skip | Refuse;
 
 /** Media type of a control message. */
 export const CONTROL_TYPE = 'application/vnd.sealmq.control+cbor';
@@ -73,12 +84,18 @@ const READERS: { readonly [Kind in Control['kind']]: (fields: FieldReader) => Ex
     ranges: readRanges(fields),
     reason: fields.required('reason', isReason),
   }),
+  refuse: (fields) => ({
+    kind: 'refuse',
+    device: fields.required('device', isDevice),
+    stream: fields.required('stream', isCounter),
+    newest: fields.required('newest', isCounter),
+  }),
 };
 
 /** Deterministic CBOR of a control message; ranges stand as a flat array of pairs. */
 export function encodeControl(control: Control): Uint8Array {
-  const fields = { ...control, ranges: control.ranges.slice(0, MAX_CONTROL_RANGES).flat() };
-  return encodeCbor(toMap(fields as unknown as Record<string, CborValue>));
+  const ranges = 'ranges' in control ? { ranges: control.ranges.slice(0, MAX_CONTROL_RANGES).flat() } : {};
+  return encodeCbor(toMap({ ...control, ...ranges } as unknown as Record<string, CborValue>));
 }
 
 /** Reads a control message. @throws {@link SealMQError} `DECODE_CBOR`, `DECODE_CLAIMS` */

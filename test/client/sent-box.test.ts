@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest';
+import { memoryStore } from '../../src/adapters/store/memory-store.js';
+import type { Context } from '../../src/client/context.js';
+import { openSentBox } from '../../src/client/sent-box.js';
+
+const DAY = 24 * 3600 * 1000;
+
+async function boxAt(start: number) {
+  const clock = { now: start };
+  const store = memoryStore();
+  const context = { store, now: () => clock.now, commit: (operations) => store.batch([...operations]) } as Context;
+  return { clock, context, box: await openSentBox(context) };
+}
+
+const entry = (seq: number, changes: { expiresAt?: number } = {}) => ({
+  ...{ id: new Uint8Array(16), to: 'bob', topic: 'nes/bob/message', stream: 1, seq, devices: ['phone', 'tablet'] },
+  ...{ sealed: new Uint8Array(10), ...changes },
+});
+const receipt = (upTo: number) => ({ kind: 'receipt' as const, device: 'mine', stream: 1, from: 1, upTo, ranges: [] });
+
+test('a message is kept for devices that stay away until 30 days after the first had it', async () => {
+  const { clock, context, box } = await boxAt(1000 * DAY);
+  await context.commit([box.keep(entry(1)), box.keep(entry(2))]);
+  clock.now += 100 * DAY;
+  expect(await box.giveUp()).toEqual([]);
+  await box.receipt('bob', 'phone', receipt(1));
+  clock.now += 30 * DAY;
+  expect(await box.giveUp()).toEqual([]);
+  clock.now += 1;
+  const [given, ...others] = await box.giveUp();
+  expect(given).toMatchObject({ to: 'bob', seq: 1, outstanding: new Set(['tablet']) });
+  expect(others).toEqual([]);
+  expect(box.depth).toBe(1);
+  expect((await openSentBox(context)).depth).toBe(1);
+});
+
+test('what has expired is given up', async () => {
+  const { clock, context, box } = await boxAt(1000 * DAY);
+  const expiresAt = (1000 * DAY) / 1000 + 60;
+  await context.commit([box.keep(entry(1, { expiresAt })), box.keep(entry(2))]);
+  clock.now += 60_000;
+  expect((await box.giveUp()).map(({ seq }) => seq)).toEqual([1]);
+});
+
+test('a numbering that one device refuses goes on to the others', async () => {
+  const { context, box } = await boxAt(1000 * DAY);
+  await context.commit([box.keep(entry(1)), box.keep({ ...entry(1), stream: 2 })]);
+  expect(await box.refused('bob', 'phone', 1)).toEqual([]);
+  expect((await box.refused('bob', 'tablet', 1)).map(({ stream }) => stream)).toEqual([1]);
+  expect(box.depth).toBe(1);
+});
