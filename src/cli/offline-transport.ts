@@ -8,6 +8,8 @@ export function offlineTransport(): Transport {
     publish: async () => {
       throw new SealMQError('TRANSPORT_CLOSED', 'this command does without the broker');
     },
+    subscribe: async () => {},
+    unsubscribe: async () => {},
     pause: async () => {},
     resume: () => {},
     close: async () => {},

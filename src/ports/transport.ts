@@ -44,6 +44,20 @@ export interface Transport {
   /** Resolves when the broker has acknowledged (QoS 1) or the bytes are on their way (QoS 0). @throws `TRANSPORT_CLOSED` */
   publish(topic: string, payload: Uint8Array, options: PublishOptions): Promise<void>;
 
+  /**
+   * Hands messages on further filters (QoS 1) in as well, from now on and across reconnects. Resolves when they are in place,
+   * which needs a connection.
+   *
+   * @throws `TRANSPORT_REFUSED` when the broker denies one of them: then none is kept; `TRANSPORT_CLOSED`
+   */
+  subscribe(filters: readonly string[]): Promise<void>;
+
+  /**
+   * Takes filters of {@link subscribe} back, or those that an earlier life of the session left behind. Nothing on them is
+   * handed in any more; a broker that is away is told when it is back. Never rejects.
+   */
+  unsubscribe(filters: readonly string[]): Promise<void>;
+
   /** Disconnects on purpose, keeping the session at the broker; {@link resume} connects again. */
   pause(): Promise<void>;
   resume(): void;

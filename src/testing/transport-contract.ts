@@ -58,6 +58,7 @@ export function transportContract(name: string, start: () => Promise<TransportBe
     delivery(clause, deepEqual);
     acknowledgement(clause, deepEqual);
     sessions(clause, deepEqual);
+    furtherFilters(clause, deepEqual);
     lifeCycle(clause, deepEqual);
   });
 }
@@ -206,6 +207,65 @@ function sessions(clause: Clause, deepEqual: DeepEqual): void {
     await receiver.until(() => receiver.received.length === 1);
     deepEqual(receiver.received, [message('a', 'still here')]);
     deepEqual(receiver.states.at(-1), { state: 'connected', sessionPresent: true });
+  });
+}
+
+function furtherFilters(clause: Clause, deepEqual: DeepEqual): void {
+  const reconnected = ({ states }: Observed): boolean =>
+    states.filter(({ state }) => state === 'connected').length === 2;
+
+  clause('hands in messages on further filters once they are in place', async (observe) => {
+    const [sender, receiver] = [observe('sender'), observe('receiver')];
+    await Promise.all([sender.open('nobody'), receiver.open('a')]);
+    await sender.transport.publish('b/x', utf8('early'), QOS1);
+    await receiver.transport.subscribe(['b/+', 'c']);
+    for (const topic of ['b/x', 'c', 'a']) await sender.transport.publish(topic, utf8('x'), QOS1);
+    await receiver.until(() => receiver.received.length === 3);
+    deepEqual(receiver.received, [message('b/x', 'x'), message('c', 'x'), message('a', 'x')]);
+  });
+
+  clause('hands in nothing more of filters that were taken back', async (observe) => {
+    const [sender, receiver] = [observe('sender'), observe('receiver')];
+    await Promise.all([sender.open('nobody'), receiver.open('a')]);
+    await receiver.transport.subscribe(['b', 'c']);
+    await receiver.transport.unsubscribe(['b']);
+    for (const topic of ['b', 'c']) await sender.transport.publish(topic, utf8('x'), QOS1);
+    await receiver.until(() => receiver.received.length === 1);
+    deepEqual(receiver.received, [message('c', 'x')]);
+  });
+
+  clause('keeps further filters across an interruption', async (observe, bench) => {
+    const [sender, receiver] = [observe('sender'), observe('receiver')];
+    await Promise.all([sender.open('nobody'), receiver.open('a')]);
+    await receiver.transport.subscribe(['b']);
+    bench.interrupt();
+    await Promise.all([sender.until(() => reconnected(sender)), receiver.until(() => reconnected(receiver))]);
+    await sender.transport.publish('b', utf8('still here'), QOS1);
+    await receiver.until(() => receiver.received.length === 1);
+    deepEqual(receiver.received, [message('b', 'still here')]);
+  });
+
+  clause('takes changes of the filters while it is away', async (observe) => {
+    const [sender, receiver] = [observe('sender'), observe('receiver')];
+    await Promise.all([sender.open('nobody'), receiver.open('a')]);
+    await receiver.transport.subscribe(['b']);
+    await receiver.transport.pause();
+    const added = receiver.transport.subscribe(['c']);
+    await receiver.transport.unsubscribe(['b']);
+    receiver.transport.resume();
+    await added;
+    for (const topic of ['b', 'c']) await sender.transport.publish(topic, utf8('x'), QOS1);
+    await receiver.until(() => receiver.received.length > 0);
+    deepEqual(receiver.received, [message('c', 'x')]);
+  });
+
+  clause('lets nobody wait for a filter once it is closed', async (observe) => {
+    const subject = observe('subject');
+    await subject.open('a');
+    await subject.transport.pause();
+    const waiting = subject.transport.subscribe(['b']).catch((error: unknown) => error);
+    await subject.transport.close();
+    deepEqual(isSealMQError(await waiting, 'TRANSPORT_CLOSED'), true);
   });
 }
 

@@ -7,9 +7,8 @@ import type { Link, LinkHandlers } from './link.js';
 import { createOpening, type Opening } from './opening.js';
 import type { DialOptions } from './options.js';
 import { createReport } from './report.js';
-import { subscribe } from './subscribe.js';
+import { createSubscriptions } from './subscriptions.js';
 import { pauseFor } from './time.js';
-import { topicMatcher } from './topic-filter.js';
 
 /** An `open` that failed for one of these will not get better by itself. */
 const HOPELESS = ['TRANSPORT_REFUSED', 'USAGE_INVALID_ARGUMENT'];
@@ -20,13 +19,12 @@ export class DialledTransport implements Transport {
   readonly #backoff;
   readonly #opening: Opening;
   #phase: 'new' | 'on' | 'paused' | 'closed' = 'new';
-  #filters: readonly string[] = [];
   #handlers: LinkHandlers = { up: () => {}, owns: () => false, deliver: async () => {} };
   #report: (news: ConnectionState) => void = () => {};
   #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #link: Link | undefined;
-  #subscribed = false;
+  readonly #subscriptions = createSubscriptions();
 
   constructor(options: DialOptions) {
     this.#dialler = createDialler(options);
@@ -36,10 +34,10 @@ export class DialledTransport implements Transport {
 
   async open(filters: readonly string[], handlers: TransportHandlers): Promise<void> {
     if (this.#phase !== 'new') throw new SealMQError('USAGE_CLOSED', 'a transport is opened once');
-    this.#filters = filters;
+    this.#subscriptions.begin(filters);
     this.#handlers = {
       up: (link) => this.#up(link),
-      owns: topicMatcher(filters),
+      owns: (topic) => this.#subscriptions.owns(topic),
       deliver: oneAtATime((topic, payload) => handlers.message(topic, payload)),
     };
     this.#report = createReport(handlers);
@@ -51,6 +49,14 @@ export class DialledTransport implements Transport {
   async publish(topic: string, payload: Uint8Array, options: PublishOptions): Promise<void> {
     if (this.#link === undefined) throw new SealMQError('TRANSPORT_CLOSED', 'not connected');
     return this.#link.publisher.publish(topic, payload, options);
+  }
+
+  subscribe(filters: readonly string[]): Promise<void> {
+    return this.#subscriptions.add(filters);
+  }
+
+  unsubscribe(filters: readonly string[]): Promise<void> {
+    return this.#subscriptions.remove(filters);
   }
 
   async pause(): Promise<void> {
@@ -82,6 +88,7 @@ export class DialledTransport implements Transport {
 
   #finish(error: SealMQError): void {
     this.#phase = 'closed';
+    this.#subscriptions.close();
     this.#stop.abort(error.message);
     this.#opening.fail(error);
   }
@@ -106,6 +113,7 @@ export class DialledTransport implements Transport {
     const since = performance.now();
     const loss = await attempt.link.lost;
     this.#link = undefined;
+    this.#subscriptions.lost();
     this.#opening.waiting();
     return { ...loss, held: performance.now() - since };
   }
@@ -125,11 +133,8 @@ export class DialledTransport implements Transport {
 
   /** Never rejects. The packet is on its way when this returns, before anything that is published on `connected`. */
   async #subscribe(link: Link): Promise<void> {
-    if (this.#subscribed && link.sessionPresent) return;
-    this.#subscribed = false;
     try {
-      await subscribe(link.client, this.#filters);
-      this.#subscribed = true;
+      await this.#subscriptions.renew(link.client, link.sessionPresent);
       this.#opening.succeed();
     } catch (error) {
       // Otherwise the connection is over, and the next one tries again.

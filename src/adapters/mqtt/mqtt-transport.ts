@@ -34,15 +34,24 @@ export function mqttTransport(options: MqttTransportOptions): Transport {
       : new SharedTransport(broker, connectTimeout(options));
   return {
     async open(filters, handlers) {
-      const invalid = mqtt.validateTopics([...filters]);
-      if (invalid !== null) throw new SealMQError('USAGE_INVALID_ARGUMENT', `not a topic filter: ${invalid}`);
+      assertFilters(filters);
       return transport.open(filters, handlers);
     },
+    async subscribe(filters) {
+      assertFilters(filters);
+      return transport.subscribe(filters);
+    },
+    unsubscribe: (filters) => transport.unsubscribe(filters),
     publish: (topic, payload, how) => transport.publish(topic, payload, how),
     pause: () => transport.pause(),
     resume: () => transport.resume(),
     close: () => transport.close(),
   };
+}
+
+function assertFilters(filters: readonly string[]): void {
+  const invalid = mqtt.validateTopics([...filters]);
+  if (invalid !== null) throw new SealMQError('USAGE_INVALID_ARGUMENT', `not a topic filter: ${invalid}`);
 }
 
 function isList(broker: MqttTransportOptions['broker']): broker is readonly string[] {

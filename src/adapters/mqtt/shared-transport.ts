@@ -7,8 +7,7 @@ import { createOpening, type Opening } from './opening.js';
 import { createPublisher, type Publisher } from './publisher.js';
 import { connectError, disconnectError } from './reasons.js';
 import { createReport } from './report.js';
-import { subscribe } from './subscribe.js';
-import { topicMatcher } from './topic-filter.js';
+import { createSubscriptions } from './subscriptions.js';
 
 /**
  * A transport over an application's own client. The client keeps its options, its reconnecting, its events and what it has
@@ -18,10 +17,9 @@ export class SharedTransport implements Transport {
   readonly #client: MqttClient;
   readonly #opening: Opening;
   #phase: 'new' | 'on' | 'paused' | 'closed' = 'new';
-  #filters: readonly string[] = [];
   #report: (news: ConnectionState) => void = () => {};
   #publisher: Publisher | undefined;
-  #subscribed = false;
+  readonly #subscriptions = createSubscriptions();
   /** Messages came in while we were paused; the broker sends them again on the next connection only. */
   #skipped = false;
   #trouble: Error | undefined;
@@ -38,9 +36,9 @@ export class SharedTransport implements Transport {
     if (this.#phase !== 'new') throw new SealMQError('USAGE_CLOSED', 'a transport is opened once');
     checkUnconnected(this.#client);
     this.#phase = 'on';
-    this.#filters = filters;
+    this.#subscriptions.begin(filters);
     this.#report = createReport(handlers);
-    this.#attach(topicMatcher(filters), handlers);
+    this.#attach((topic) => this.#subscriptions.owns(topic), handlers);
     this.#opening.waiting();
     this.#report({ state: 'connecting' });
     this.#client.connect();
@@ -50,6 +48,14 @@ export class SharedTransport implements Transport {
   async publish(topic: string, payload: Uint8Array, options: PublishOptions): Promise<void> {
     if (this.#publisher === undefined) throw new SealMQError('TRANSPORT_CLOSED', 'not connected');
     return this.#publisher.publish(topic, payload, options);
+  }
+
+  subscribe(filters: readonly string[]): Promise<void> {
+    return this.#subscriptions.add(filters);
+  }
+
+  unsubscribe(filters: readonly string[]): Promise<void> {
+    return this.#subscriptions.remove(filters);
   }
 
   /** The connection is the application's: we only stop taking and acknowledging messages, and publishing. */
@@ -132,6 +138,7 @@ export class SharedTransport implements Transport {
 
   #onClose(): void {
     this.#skipped = false;
+    this.#subscriptions.lost();
     this.#opening.waiting();
     this.#disconnected(this.#trouble?.message ?? 'the connection was closed');
     this.#trouble = undefined;
@@ -145,11 +152,8 @@ export class SharedTransport implements Transport {
 
   /** Never rejects. */
   async #subscribe(sessionPresent: boolean): Promise<void> {
-    if (this.#subscribed && sessionPresent) return;
-    this.#subscribed = false;
     try {
-      await subscribe(this.#client, this.#filters);
-      this.#subscribed = true;
+      await this.#subscriptions.renew(this.#client, sessionPresent);
       this.#opening.succeed();
     } catch (error) {
       // Otherwise the connection is over, and the next one tries again.
@@ -161,6 +165,7 @@ export class SharedTransport implements Transport {
 
   #finish(error: SealMQError): void {
     this.#phase = 'closed';
+    this.#subscriptions.close();
     this.#detach();
     this.#publisher?.abandon('closed');
     this.#publisher = undefined;

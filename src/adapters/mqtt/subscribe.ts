@@ -15,6 +15,13 @@ export function subscribe(client: MqttClient, filters: readonly string[]): Promi
   });
 }
 
+/** Unsubscribes `filters`: true when the broker has confirmed it, false when the connection ended before. Never rejects. */
+export function unsubscribe(client: MqttClient, filters: readonly string[]): Promise<boolean> {
+  return new Promise((resolve) => {
+    client.unsubscribe([...filters], (error) => resolve(!error));
+  });
+}
+
 function subscribeError(error: Error): SealMQError {
   const answered = 'packet' in error && error.packet !== undefined;
   if (answered)
