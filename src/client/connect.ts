@@ -1,7 +1,9 @@
 import type { ConnectionState, TransportHandlers } from '../ports/transport.js';
 import { type Family, filterOf } from '../protocol/envelope/topics.js';
+import { type Announcements, createAnnouncements } from './announcements.js';
 import type { Context } from './context.js';
 import { createDelivery, type Delivery } from './delivery.js';
+import { createDevices, type Devices } from './devices.js';
 import type { DirectoryClock } from './directory-clock.js';
 import { Inbox } from './inbox.js';
 import { type Opener, startOpener } from './opener.js';
@@ -31,6 +33,8 @@ export interface Parts {
   readonly inbox: Inbox;
   readonly delivery: Delivery;
   readonly requests: Requests;
+  readonly announcements: Announcements;
+  readonly devices: Devices;
   connection(): ConnectionState['state'];
   /** Stops everything in the right order; what is in flight gets `patience` milliseconds. */
   close(patience: number): Promise<void>;
@@ -51,12 +55,13 @@ export async function connectParts(
   const { outbox, redelivery, tracking } = sending;
   const inbox = await Inbox.open(context, settings.limits);
   const seen = createSeen(context.store);
+  const announcements = createAnnouncements(context);
   const receipts = createReceipts(context, seen, settings.timing);
   const requests = createRequests();
   const onArrival = settings.receipts ? receipts.note : () => {};
   const receptions: Receptions = {
     message: settleMessage(context, { seen, onArrival, onMessage: requests.take }),
-    control: settleControl(context, seen, redelivery),
+    control: settleControl(context, { seen, redelivery, announcements }),
   };
   const reception = { inbox, receptions };
   const opener = await startOpener(context, reception, settings.quarantine);
@@ -66,6 +71,7 @@ export async function connectParts(
   releases.push(async () => {
     await outbox.close(closing);
     redelivery.close();
+    await announcements.close(closing);
     await receipts.close();
     await transport.close();
     tracking.close();
@@ -83,7 +89,7 @@ export async function connectParts(
     connection(change) {
       connection = change.state;
       const up = change.state === 'connected';
-      for (const part of [outbox, receipts, redelivery]) part.connected(up);
+      for (const part of [outbox, receipts, redelivery, announcements]) part.connected(up);
       if (up) {
         context.keys.forgetFailures();
         onConnected(clock, opener, settings.receipts ? receipts : undefined);
@@ -98,7 +104,8 @@ export async function connectParts(
   else opened.catch((error) => events.emit('warning', error));
 
   return {
-    ...{ ...sending, context, clock, inbox, delivery, requests },
+    ...{ ...sending, context, clock, inbox, delivery, requests, announcements },
+    devices: createDevices(context, announcements),
     connection: () => connection,
     async close(patience) {
       closing = patience;

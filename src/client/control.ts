@@ -3,6 +3,7 @@ import { CONTROL_TYPE, type Control, encodeControl } from '../protocol/envelope/
 import { seal } from '../protocol/envelope/seal.js';
 import { topicOf } from '../protocol/envelope/topics.js';
 import { activeDevices } from '../protocol/identity/account.js';
+import type { DeviceEntry } from '../protocol/identity/device.js';
 import { type Context, seconds } from './context.js';
 
 /**
@@ -13,16 +14,35 @@ import { type Context, seconds } from './context.js';
  * @throws `TRANSPORT_` and `DIRECTORY_` codes
  */
 export async function sendControl(context: Context, to: string, deviceId: string, control: Control): Promise<boolean> {
-  const { account, provider, keys, transport, topicPrefix } = context;
-  const record = keys.cached(to) ?? (await keys.record(to));
-  const now = seconds(context);
-  const device = record && activeDevices(record, now).find(({ id }) => id === deviceId);
+  const device = (await devicesOf(context, to)).find(({ id }) => id === deviceId);
   if (!device) return false;
+  await publishControl(context, to, [device], control);
+  return true;
+}
+
+/** As {@link sendControl}, to every other device of `to`; those of our own address as our record has them. */
+export async function tellEveryDevice(context: Context, to: string, control: Control): Promise<void> {
+  const devices = (await devicesOf(context, to)).filter(({ id }) => id !== context.account.device.id);
+  if (devices.length > 0) await publishControl(context, to, devices, control);
+}
+
+async function devicesOf({ account, keys, now }: Context, to: string): Promise<readonly DeviceEntry[]> {
+  const record = to === account.address ? account.record : (keys.cached(to) ?? (await keys.record(to)));
+  return record ? activeDevices(record, seconds({ now })) : [];
+}
+
+/** Seals to devices that need not stand in a record, as one that is about to be linked does not. @throws `TRANSPORT_` codes */
+export async function publishControl(
+  { account, provider, transport, topicPrefix, now }: Context,
+  to: string,
+  devices: readonly Pick<DeviceEntry, 'sealKey'>[],
+  control: Control,
+): Promise<void> {
   const draft = {
-    ...{ from: account.address, audience: to, issuedAt: now, id: provider.randomBytes(MESSAGE_ID_BYTES) },
+    ...{ from: account.address, audience: to, issuedAt: seconds({ now }), id: provider.randomBytes(MESSAGE_ID_BYTES) },
     ...{ family: 'control' as const, contentType: CONTROL_TYPE, payload: encodeControl(control) },
   };
-  const sealed = await seal(provider, draft, { signKey: account.device.signKey, recipients: [device.sealKey] });
+  const recipients = devices.map(({ sealKey }) => sealKey);
+  const sealed = await seal(provider, draft, { signKey: account.device.signKey, recipients });
   await transport.publish(topicOf(topicPrefix, to, 'control'), sealed, { qos: 1 });
-  return true;
 }

@@ -4,6 +4,7 @@ import { run } from '../crypto/steps.js';
 import { isSealMQError, SealMQError } from '../errors.js';
 import type { DirectoryAnswer } from '../ports/key-directory.js';
 import { compareRecords } from '../protocol/identity/chain.js';
+import { type DeviceEntry, isCurrent } from '../protocol/identity/device.js';
 import { type KeyRecord, verifyRecord } from '../protocol/identity/record.js';
 import { type Dispute, disputeError, type KnownRecord, type KnownRecords } from './key-cache-entries.js';
 import type { KeyCacheEvents, KeyCacheOptions } from './key-cache-types.js';
@@ -25,6 +26,13 @@ export interface Judge {
    * @throws `DIRECTORY_BAD_ANSWER`, `DIRECTORY_ROLLBACK`, `DIRECTORY_CONFLICT`, `DIRECTORY_KEY_CHANGED`: the known record stands
    */
   takeIn(address: string, known: KnownRecord | undefined, answer: DirectoryAnswer): Promise<KeyRecord | undefined>;
+
+  /**
+   * Takes in a record from its owner. `maxAge` in seconds.
+   *
+   * @returns the record that stands now, or `undefined` for the directory to say: another identity
+   */
+  learn(known: KnownRecord, bytes: Uint8Array, maxAge: number): Promise<KeyRecord | undefined>;
 
   /** Remembers a record of our own without a question or an event. `maxAge` in seconds. */
   remember(record: KeyRecord, maxAge: number): Promise<KeyRecord>;
@@ -72,6 +80,10 @@ export function createJudge(records: KnownRecords, now: () => number, options: K
     await accept(current, maxAge);
     const event = { address: current.address, previous, current, vouched: true, dropped, accepted: true };
     if (dropped.length > 0) tell('keyChanged', toHex(current.hash), event);
+    const { added, removed } = changedDevices(previous, current);
+    if (added.length + removed.length > 0) {
+      tell('devicesChanged', toHex(current.hash), { address: current.address, current, added, removed });
+    }
     return current;
   }
 
@@ -96,6 +108,15 @@ export function createJudge(records: KnownRecords, now: () => number, options: K
 
   return {
     remember: accept,
+    async learn(known, bytes, maxAge) {
+      const { record } = known;
+      const next = await verifiedRecord(provider, record.address, bytes);
+      const change = await run(compareRecords(provider, record, next));
+      // An old notice that comes once more is no attack.
+      if (change.kind === 'rollback' || change.kind === 'unchanged') return record;
+      if (change.kind === 'identity-changed' && !change.vouched) return undefined;
+      return compare(known, next, maxAge);
+    },
     async takeIn(address, known, answer) {
       // An address is never given up: a directory that has forgotten it was rolled back as well.
       if (answer.kind === 'none') return known && refuseRollback(known.record, undefined, 'no record at all');
@@ -107,6 +128,14 @@ export function createJudge(records: KnownRecords, now: () => number, options: K
       return known ? compare(known, next, answer.maxAge) : accept(next, answer.maxAge);
     },
   };
+}
+
+/** Which devices came and went; one that rotated its keys did neither. */
+function changedDevices(previous: KeyRecord, current: KeyRecord) {
+  const [before, after] = [previous.devices.filter(isCurrent), current.devices.filter(isCurrent)];
+  const without = (devices: readonly DeviceEntry[], others: readonly DeviceEntry[]) =>
+    devices.filter(({ id }) => !others.some((other) => other.id === id));
+  return { added: without(after, before), removed: without(before, after) };
 }
 
 /** Hands each refusal and change to the application once. */

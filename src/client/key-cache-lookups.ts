@@ -16,8 +16,8 @@ export interface Lookups {
    * @throws what the directory or the judge throws
    */
   refresh(address: string): Promise<KeyRecord | undefined>;
-  /** Puts a record that was just published behind a look-up under way. */
-  land(record: KeyRecord, maxAge: number): Promise<void>;
+  /** Does `work`, which finds a record without a look-up, behind a look-up under way: its older answer must not come later. */
+  inTurn(address: string, work: () => Promise<KeyRecord | undefined>): Promise<KeyRecord | undefined>;
   isUnderWay(address: string): boolean;
   /** Whether the directory stated a moment ago that nobody has claimed the address. */
   isAbsent(address: string): boolean;
@@ -83,12 +83,14 @@ export function createLookups({ directory, records, judge, now, negativeLife, co
   return {
     counts,
     refresh: (address) => flights.get(address) ?? depart(address, lookup(address)),
-    async land(record, maxAge) {
-      const { address } = record;
+    async inTurn(address, work) {
       while (flights.has(address)) await flights.get(address)?.catch(() => {});
-      absentUntil.delete(address);
-      failed.delete(address);
-      await depart(address, judge.remember(record, maxAge));
+      const record = await depart(address, work());
+      if (record) {
+        absentUntil.delete(address);
+        failed.delete(address);
+      }
+      return record;
     },
     isUnderWay: (address) => flights.has(address),
     forgetFailures: () => failed.clear(),

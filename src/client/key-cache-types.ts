@@ -4,6 +4,7 @@ import type { Clock } from '../ports/clock.js';
 import type { KeyDirectory } from '../ports/key-directory.js';
 import type { Store } from '../ports/store.js';
 import type { TokenRate } from '../protocol/directory/token-bucket.js';
+import type { DeviceEntry } from '../protocol/identity/device.js';
 import type { KeyRecord } from '../protocol/identity/record.js';
 
 /** A record that differs from the last accepted one in something that matters to people. */
@@ -17,6 +18,15 @@ export interface KeyChange {
   readonly dropped: readonly string[];
   /** False when {@link KeyCacheOptions.acceptIdentity} said no: the previous record stays the known one. */
   readonly accepted: boolean;
+}
+
+/** A newer record of the same identity has other devices: mail goes to, or comes from, somewhere else from now on. */
+export interface DevicesChange {
+  readonly address: string;
+  readonly current: KeyRecord;
+  readonly added: readonly DeviceEntry[];
+  /** Retired or revoked. */
+  readonly removed: readonly DeviceEntry[];
 }
 
 /**
@@ -41,6 +51,7 @@ export interface RecordConflict {
 /** What a key cache tells. Each refused answer is told once. */
 export interface KeyCacheEvents {
   keyChanged: KeyChange;
+  devicesChanged: DevicesChange;
   rollbackRefused: RefusedRollback;
   conflict: RecordConflict;
   /** A look-up failed; where a record is known it goes on being used. */
@@ -116,6 +127,15 @@ export interface KeyCache {
 
   /** Publishes a record of one's own and remembers it. @throws as `KeyDirectory.publish` */
   publish(record: KeyRecord): Promise<void>;
+
+  /**
+   * Takes in a record that its owner sent us: a newer one of the same identity, or of one that the known identity vouches for,
+   * takes the place of the known one. For any other identity the directory is asked, within the limits on such look-ups.
+   *
+   * @returns the record that stands now
+   * @throws as `record`, and `DIRECTORY_BAD_ANSWER` for what is no record of `address`
+   */
+  learn(address: string, bytes: Uint8Array): Promise<KeyRecord | undefined>;
 
   /** Looks failed look-ups up again at once when asked: the network is back. */
   forgetFailures(): void;

@@ -11,6 +11,7 @@ import { createLookups } from './key-cache-lookups.js';
 import type { KeyCache, KeyCacheOptions } from './key-cache-types.js';
 
 export type {
+  DevicesChange,
   KeyCache,
   KeyCacheEvents,
   KeyCacheOptions,
@@ -35,7 +36,7 @@ const DEFAULTS = {
 /** How far the clock may step back before a record counts as stale. */
 const CLOCK_SLACK = 300 * SECOND;
 
-/** For how long a record of our own is fresh after it was published, in seconds. */
+/** For how long a record is fresh that its owner published or sent, in seconds. */
 const PUBLISHED_LIFE = 60;
 
 /** How far a known record may be relied on: without a question, while asking, when there is no answer, not at all. */
@@ -137,7 +138,17 @@ export function createKeyCache(options: KeyCacheOptions): KeyCache {
     async publish(record) {
       assertUsable(record.address);
       await directory.publish(record.address, record.bytes);
-      await lookups.land(record, PUBLISHED_LIFE);
+      await lookups.inTurn(record.address, () => judge.remember(record, PUBLISHED_LIFE));
+    },
+    async learn(address, bytes) {
+      assertUsable(address);
+      const learned = await lookups.inTurn(address, async () => {
+        const known = await records.load(address);
+        return known && judge.learn(known, bytes, PUBLISHED_LIFE);
+      });
+      if (learned || lookups.recentFailure(address)) return learned;
+      payForLookup();
+      return lookups.refresh(address);
     },
     forgetFailures: () => lookups.forgetFailures(),
     stats: () => ({ size: records.size, ...counts, ...lookups.counts }),

@@ -13,6 +13,7 @@ import {
   type DeviceKeys,
   enterDevice,
   generateDeviceKeys,
+  isCurrent,
   type KeyRecord,
   nextRecord,
   type RecordEdit,
@@ -144,8 +145,7 @@ export class LocalAccount {
   }
   /** The identity key. @throws `USAGE_NO_IDENTITY_KEY` on a device that only has device keys */
   get identityKey(): PrivateKey {
-    if (this.#identityKey) return this.#identityKey;
-    throw new SealMQError('USAGE_NO_IDENTITY_KEY', 'the identity key is on another device of this account');
+    return assertIdentityKey(this.#identityKey);
   }
 
   /**
@@ -179,6 +179,24 @@ export class LocalAccount {
     this.#record = published;
   }
 
+  /** Whether those who know us are yet to be told of our record. */
+  get unannounced(): boolean {
+    return this.#saved.registered && this.#record.version > (this.#saved.announced ?? 0);
+  }
+
+  /** They have been told of this version. */
+  async announced(version: number): Promise<void> {
+    await this.#save({ ...this.#saved, announced: version });
+  }
+
+  /** Takes in our record as another device of ours has changed it. Older ones, and those of another identity, are passed over. */
+  async learn(record: KeyRecord): Promise<void> {
+    if (record.version <= this.#record.version || !equal(record.identity, this.#record.identity)) return;
+    await this.#save({ ...this.#saved, record: record.bytes });
+    this.#record = record;
+    this.#device = currentKeys(this.#keys, record);
+  }
+
   /** Starts a new numbering of what this store sends, greater than all before. */
   async startStream(now: number): Promise<void> {
     await this.#save({ ...this.#saved, stream: Math.max(now, this.#saved.stream + 1) });
@@ -193,8 +211,13 @@ export class LocalAccount {
     await this.#publish(record, directory);
   }
 
-  /** Replaces this device's keys. Mail that is in flight to the old ones still opens. */
+  /**
+   * Replaces this device's keys. Mail that is in flight to the old ones still opens.
+   *
+   * @throws `USAGE_NO_IDENTITY_KEY` on a linked device, which is linked anew instead
+   */
   async rotate(directory: KeyCache, now: number, suite: SuiteName): Promise<void> {
+    assertIdentityKey(this.#identityKey);
     const { extractable } = this.#state.vault;
     const fresh = await run(generateDeviceKeys(this.#provider, suite, { id: this.device.id, extractable }));
     const names = await keepKeys(this.#state, this.#provider, fresh);
@@ -244,9 +267,14 @@ export class LocalAccount {
   }
 }
 
+function assertIdentityKey(key: PrivateKey | undefined): PrivateKey {
+  if (key) return key;
+  throw new SealMQError('USAGE_NO_IDENTITY_KEY', 'the identity key is on another device of this account');
+}
+
 /** Of a device's key pairs the one that `record` has as active, else the newest. */
 function currentKeys(keys: readonly DeviceKeys[], record: KeyRecord): DeviceKeys {
-  const active = record.devices.filter(({ notAfter }) => notAfter === undefined).map(({ signKey }) => signKey);
+  const active = record.devices.filter(isCurrent).map(({ signKey }) => signKey);
   const isActive = (key: PublicKey) => active.some((other) => equal(encodePublicKey(key), encodePublicKey(other)));
   return keys.find(({ signKey }) => isActive(signKey.publicKey)) ?? (keys[0] as DeviceKeys);
 }

@@ -44,7 +44,8 @@ export interface LostMessages extends MissingMessages {
 }
 
 /** What a messenger tells. */
-export interface MessengerEvents extends Pick<KeyCacheEvents, 'keyChanged' | 'rollbackRefused' | 'conflict'> {
+export interface MessengerEvents
+  extends Pick<KeyCacheEvents, 'keyChanged' | 'devicesChanged' | 'rollbackRefused' | 'conflict'> {
   connection: ConnectionState;
   rejected: Rejection;
   missing: MissingMessages;

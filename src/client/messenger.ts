@@ -1,11 +1,12 @@
 import { DEFAULT_SUITE, type SuiteName } from '../crypto/suites.js';
 import { SealMQError } from '../errors.js';
 import type { ConnectionState } from '../ports/transport.js';
-import { type DeviceEntry, type KeyRecord, retireDevice, revokeDevice } from '../protocol/identity/index.js';
+import type { KeyRecord } from '../protocol/identity/index.js';
 import { assemble } from './assemble.js';
 import type { Parts } from './connect.js';
 import { seconds } from './context.js';
 import type { MessageHandler } from './delivery.js';
+import type { Devices } from './devices.js';
 import { exportIdentity } from './identity-file.js';
 import type { Message, Payload } from './message.js';
 import type { MessengerEvents } from './messenger-events.js';
@@ -86,6 +87,7 @@ export class Messenger {
   async register(): Promise<void> {
     this.#assertOpen();
     await this.#account.register(this.#context.keys, seconds(this.#context));
+    this.#parts.announcements.changed();
   }
 
   /**
@@ -156,25 +158,13 @@ export class Messenger {
   async rotateKeys({ suite = DEFAULT_SUITE }: { suite?: SuiteName } = {}): Promise<void> {
     this.#assertOpen();
     await this.#account.rotate(this.#context.keys, seconds(this.#context), suite);
+    this.#parts.announcements.changed();
   }
 
-  /** The devices in our record. */
-  devices(): readonly DeviceEntry[] {
-    return this.#account.record.devices;
-  }
-
-  /** Nothing more is sealed to this device of ours; what it has sent verifies for another 45 days. */
-  async retireDevice(id: string): Promise<void> {
+  /** The devices of our account: which there are, linking, retiring and revoking them. */
+  get devices(): Devices {
     this.#assertOpen();
-    const now = seconds(this.#context);
-    await this.#account.change(retireDevice(id, now), this.#context.keys, now);
-  }
-
-  /** For a lost or stolen device of ours: from now on nothing of it verifies. */
-  async revokeDevice(id: string): Promise<void> {
-    this.#assertOpen();
-    const now = seconds(this.#context);
-    await this.#account.change(revokeDevice(id, now), this.#context.keys, now);
+    return this.#parts.devices;
   }
 
   /**

@@ -110,6 +110,8 @@ async function settle(
     if (rejection) reject(context, rejection);
   };
   const reception = receptions[family];
+  // What devices tell each other is sealed to one device and comes to all.
+  if (outcome.kind === 'not-for-me' && family === 'control') return drop();
   if ((outcome.kind !== 'opened' && outcome.kind !== 'expired') || !reception) return drop(rejectionOf(outcome));
   await reception({
     message: outcome.message,

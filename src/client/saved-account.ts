@@ -28,6 +28,8 @@ export interface SavedAccount {
   /** A newer record that was not yet seen to arrive at the directory. */
   readonly pending?: Uint8Array;
   readonly registered: boolean;
+  /** The version of our record that those who know us have been told of. */
+  readonly announced?: number;
   /** MQTT client id: a secret, since who knows it can take over the session. */
   readonly clientId: string;
   /** Creation time of this store in milliseconds: names the numbering of what it sends. */
@@ -87,6 +89,7 @@ export function readSaved(bytes: Uint8Array): SavedAccount {
     record: fields.required('record', isBytes),
     pending: fields.optional('pending', isBytes),
     registered: fields.required('registered', (value): value is boolean => typeof value === 'boolean'),
+    announced: fields.optional('announced', isCounter),
     clientId: fields.required('clientId', isName),
     stream: fields.required('stream', isCounter),
   });

@@ -1,5 +1,6 @@
 import type { SealMQError } from '../errors.js';
 import { type Control, decodeControl } from '../protocol/envelope/control.js';
+import type { Announcements } from './announcements.js';
 import type { Context } from './context.js';
 import type { Reception } from './reception.js';
 import type { Redelivery } from './redelivery.js';
@@ -15,7 +16,10 @@ type ControlHandlers = {
 };
 
 /** Family `control`: what devices say of messages is acted on, then forgotten. */
-export function settleControl(context: Context, seen: Seen, redelivery: Redelivery): Reception {
+export function settleControl(
+  context: Context,
+  { seen, redelivery, announcements }: { seen: Seen; redelivery: Redelivery; announcements: Announcements },
+): Reception {
   const handlers: ControlHandlers = {
     receipt: redelivery.receipt,
     resend: redelivery.resend,
@@ -26,6 +30,8 @@ export function settleControl(context: Context, seen: Seen, redelivery: Redelive
         context.events.emit('lost', { ...numbering, range, reason });
       }
     },
+    record: (from, _device, { record }) => announcements.learn(from, record),
+    async link() {},
   };
   return async ({ message: { from, device, payload }, expired, drop }) => {
     if (expired) return drop({ reason: 'expired', from });

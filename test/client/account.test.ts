@@ -109,7 +109,7 @@ test('an imported identity is another device: both receive, either may be revoke
   await expect(wrong).rejects.toMatchObject({ code: 'STATE_WRONG_PASSPHRASE' });
   const phone = await world.join('bob', { identity: { file, passphrase: 'open sesame' }, deviceName: 'phone' });
   expect(phone.deviceId).not.toBe(laptop.deviceId);
-  expect(phone.devices().map(({ name }) => name)).toEqual(['laptop', 'phone']);
+  expect(phone.devices.list().map(({ name }) => name)).toEqual(['laptop', 'phone']);
 
   await alice.send('bob', 'to both');
   expect((await take(laptop, 1))[0]?.text).toBe('to both');
@@ -117,7 +117,7 @@ test('an imported identity is another device: both receive, either may be revoke
   await phone.send('alice', 'from the phone');
   expect((await take(alice, 1))[0]).toMatchObject({ from: 'bob', device: phone.deviceId });
 
-  await laptop.revokeDevice(phone.deviceId);
+  await laptop.devices.revoke(phone.deviceId);
   expect(laptop.record.version).toBe(3);
   const carol = await world.join('carol');
   const refused = next(carol, 'rejected');
@@ -146,14 +146,14 @@ test('registering again keeps what another device has published since', async ()
   const second = await world.join('alice', { identity: { file, passphrase: 'open sesame' } });
   await first.register();
   expect(first.record.version).toBe(2);
-  expect(first.devices().map(({ id }) => id)).toEqual([first.deviceId, second.deviceId]);
+  expect(first.devices.list().map(({ id }) => id)).toEqual([first.deviceId, second.deviceId]);
 });
 
 test('the last device cannot be retired', async () => {
   const world = await createWorld();
   const bob = await world.join('bob');
-  await expect(bob.retireDevice(bob.deviceId)).rejects.toMatchObject({ code: 'USAGE_INVALID_ARGUMENT' });
-  await expect(bob.retireDevice('aaaaaaaaaaaaaaaa')).rejects.toMatchObject({ code: 'USAGE_INVALID_ARGUMENT' });
-  await expect(bob.revokeDevice('aaaaaaaaaaaaaaaa')).rejects.toMatchObject({ code: 'USAGE_INVALID_ARGUMENT' });
+  await expect(bob.devices.retire(bob.deviceId)).rejects.toMatchObject({ code: 'USAGE_INVALID_ARGUMENT' });
+  await expect(bob.devices.retire('aaaaaaaaaaaaaaaa')).rejects.toMatchObject({ code: 'USAGE_INVALID_ARGUMENT' });
+  await expect(bob.devices.revoke('aaaaaaaaaaaaaaaa')).rejects.toMatchObject({ code: 'USAGE_INVALID_ARGUMENT' });
   expect(bob.record.version).toBe(1);
 });

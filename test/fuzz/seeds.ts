@@ -81,7 +81,7 @@ function claimSeeds(): Uint8Array[] {
 }
 
 function controlSeeds(): Uint8Array[] {
-  const ranges: Resend['ranges'] = [
+  const ranges: [number, number][] = [
     [3, 9],
     [12, 12],
   ];
@@ -91,6 +91,8 @@ function controlSeeds(): Uint8Array[] {
     { kind: 'refuse', device: device.id, stream: 1, newest: NOW },
     { kind: 'resend', device: device.id, stream: NOW, ranges },
     { kind: 'skip', stream: NOW, ranges, reason: 'expired' },
+    { kind: 'record', record: record.bytes },
+    { kind: 'link', statement: record.bytes },
   ];
   return controls.map(encodeControl);
 }

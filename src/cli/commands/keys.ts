@@ -33,14 +33,14 @@ export function addKeys(root: Command, program: Program): void {
     .description('nothing more is sealed to this device; what it has sent verifies for another 45 days')
     .argument('<DEVICE>', 'its id, see `keys show`')
     .action((id: string, options: ChangeOptions) =>
-      change(program, options, (messenger) => messenger.retireDevice(id)),
+      change(program, options, (messenger) => messenger.devices.retire(id)),
     );
   const revoke = keys
     .command('revoke')
     .description('for a lost or stolen device: from now on nothing of it verifies')
     .argument('<DEVICE>', 'its id, see `keys show`')
     .action((id: string, options: ChangeOptions) =>
-      change(program, options, (messenger) => messenger.revokeDevice(id)),
+      change(program, options, (messenger) => messenger.devices.revoke(id)),
     );
   for (const command of [rotate, retire, revoke])
     addAccountOptions(command.option('--json', 'print the new record as JSON'));

@@ -1,5 +1,5 @@
 import { type CborValue, decodeCbor, encodeCbor } from '../../bytes/cbor.js';
-import { type FieldReader, isArrayOf, isCounter, isText, readFields, toMap } from '../../bytes/fields.js';
+import { type FieldReader, isArrayOf, isBytes, isCounter, isText, readFields, toMap } from '../../bytes/fields.js';
 import { SealMQError } from '../../errors.js';
 import type { Range, SequenceState } from './sequence.js';
 
@@ -50,8 +50,23 @@ export interface Refuse {
   readonly newest: number;
 }
 
+/**
+ * "This is my key record now." It verifies by itself, so that a device which was added or revoked is so at the next send of
+ * everybody who reads this, whatever the directory or a cache still answers.
+ */
+export interface RecordNotice {
+  readonly kind: 'record';
+  readonly record: Uint8Array;
+}
+
+/** A statement of two devices of one account that are about to be linked, signed by one of them. */
+export interface LinkControl {
+  readonly kind: 'link';
+  readonly statement: Uint8Array;
+}
+
 /** What travels in family `control` between two devices. */
-export type Control = Receipt | Resend | Skip | Refuse;
+export type Control = Receipt | Resend | Skip | Refuse | RecordNotice | LinkControl;
 
 /** Media type of a control message. */
 export const CONTROL_TYPE = 'application/vnd.sealmq.control+cbor';
@@ -90,6 +105,8 @@ const READERS: { readonly [Kind in Control['kind']]: (fields: FieldReader) => Ex
     stream: fields.required('stream', isCounter),
     newest: fields.required('newest', isCounter),
   }),
+  record: (fields) => ({ kind: 'record', record: fields.required('record', isBytes) }),
+  link: (fields) => ({ kind: 'link', statement: fields.required('statement', isBytes) }),
 };
 
 /** Deterministic CBOR of a control message; ranges stand as a flat array of pairs. */

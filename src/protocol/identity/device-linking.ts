@@ -3,7 +3,7 @@ import { encodePublicKey } from '../../cose/key.js';
 import type { CryptoProvider, PrivateKey } from '../../crypto/provider.js';
 import { type Steps, step } from '../../crypto/steps.js';
 import { SealMQError } from '../../errors.js';
-import { type DeviceEntry, type DeviceKeys, enterDevice, verifyProof } from './device.js';
+import { type DeviceEntry, type DeviceKeys, enterDevice, isCurrent, verifyProof } from './device.js';
 import {
   type DeviceLink,
   LINK_LIFETIME,
@@ -140,9 +140,7 @@ export function* offerLink(
 ): Steps<OfferedLink> {
   const link = parseLink(text);
   const { device } = link;
-  if (device.revokedAt !== undefined || device.notAfter !== undefined) {
-    throw new SealMQError('DECODE_LINK', 'the device in the link is not active');
-  }
+  if (!isCurrent(device)) throw new SealMQError('DECODE_LINK', 'the device in the link is not active');
   if (link.address !== record.address) {
     throw new SealMQError('USAGE_INVALID_ARGUMENT', `the link is for ${link.address}, not for ${record.address}`);
   }
@@ -184,8 +182,7 @@ export function hasEntry(record: KeyRecord, device: DeviceEntry): boolean {
   return record.devices.some(
     (entry) =>
       entry.id === device.id &&
-      entry.revokedAt === undefined &&
-      entry.notAfter === undefined &&
+      isCurrent(entry) &&
       isSame(entry.signKey, device.signKey) &&
       isSame(entry.sealKey, device.sealKey),
   );

@@ -89,6 +89,11 @@ export function* verifyProof(provider: CryptoProvider, entry: DeviceEntry, conte
   return yield* verify(provider, entry.signKey, proof, { purpose: 'device-proof' }, proofPayload(entry, context));
 }
 
+/** Whether the device is neither retired nor revoked: its entry is the one of its id. */
+export function isCurrent({ notAfter, revokedAt }: DeviceEntry): boolean {
+  return notAfter === undefined && revokedAt === undefined;
+}
+
 /** Whether messages are sealed to this device at `now`. */
 export function isActive(entry: DeviceEntry, now: number): boolean {
   return entry.revokedAt === undefined && (entry.notAfter === undefined || entry.notAfter > now);

@@ -25,6 +25,7 @@ export {
   enterDevice,
   generateDeviceKeys,
   isActive,
+  isCurrent,
   type ProofContext,
   RETIRED_GRACE,
   verifyProof,

@@ -19,7 +19,7 @@ import { keyThumbprint } from '../../crypto/thumbprints.js';
 import { SealMQError } from '../../errors.js';
 import { isAddress } from '../address.js';
 import { sign, verify } from '../signed.js';
-import { type DeviceEntry, deviceMap, readDevice, verifyProof } from './device.js';
+import { type DeviceEntry, deviceMap, isCurrent, readDevice, verifyProof } from './device.js';
 
 /** Largest encoded key record in bytes, and most devices in it (retired ones included). */
 export const MAX_RECORD_BYTES = 1 << 16;
@@ -140,7 +140,7 @@ function readContent(value: CborValue): RecordContent {
   if ((content.version === 1) !== (content.previous === undefined)) {
     throw new SealMQError('DECODE_RECORD', 'previous stands in every version but the first');
   }
-  const current = content.devices.filter((device) => device.revokedAt === undefined && device.notAfter === undefined);
+  const current = content.devices.filter(isCurrent);
   if (new Set(current.map(({ id }) => id)).size < current.length) {
     throw new SealMQError('DECODE_RECORD', 'one id, two devices');
   }
