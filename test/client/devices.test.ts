@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { memoryStore } from '../../src/adapters/store/memory-store.js';
+import { offlineTransport } from '../../src/cli/offline-transport.js';
 import type { Messenger } from '../../src/client/messenger.js';
 import { createWorld, next, take, type World } from './world.js';
 
@@ -43,14 +44,7 @@ test('who was away when a device was revoked learns it on connecting; an announc
   await laptop.close();
 
   // Revoked where there is no broker: the notice waits for one.
-  const never = {
-    open: async () => {},
-    publish: async () => {},
-    pause: async () => {},
-    resume() {},
-    close: async () => {},
-  };
-  const offline = await world.open('bob', { store: lasting, broker: never });
+  const offline = await world.open('bob', { store: lasting, broker: offlineTransport() });
   await offline.devices.revoke(phone.deviceId);
   await offline.close();
   const again = await world.open('alice', { store });
