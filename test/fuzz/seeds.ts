@@ -81,7 +81,7 @@ function claimSeeds(): Uint8Array[] {
 }
 
 function controlSeeds(): Uint8Array[] {
-  const ranges: [number, number][] = [
+  const ranges: Resend['ranges'] = [
     [3, 9],
     [12, 12],
   ];
