@@ -4,6 +4,9 @@ import { type CborMap, type CborValue, Major, Simple, Tagged } from './cbor-valu
 /** Deepest nesting of arrays, maps and tags that is looked into: a bomb of nested heads must not exhaust the stack. */
 const MAX_DEPTH = 16;
 
+/** Most items in one piece of input, several times what the largest structure has: garbage must not cost much memory. */
+const MAX_ITEMS = 131_072;
+
 /** The tags of the profile: COSE_Encrypt0, COSE_Sign1, COSE_Encrypt (RFC 9052 §2). */
 const TAGS = [16, 18, 96];
 
@@ -14,7 +17,8 @@ const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
 /**
  * Decodes exactly one data item and refuses what `encodeCbor` would not have written: indefinite lengths, non-shortest
- * heads, unsorted or repeated map keys, floats, integers beyond 2⁵³, nesting deeper than 16, trailing bytes.
+ * heads, unsorted or repeated map keys, floats, integers beyond 2⁵³, nesting deeper than 16, more than 131,072
+ * items, trailing bytes.
  *
  * Byte strings in the result are views into `bytes`.
  *
@@ -23,44 +27,38 @@ const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 export function decodeCbor(bytes: Uint8Array): CborValue {
   const reader = new CborReader(bytes);
   const value = reader.item();
-  reader.end();
+  if (!reader.done) throw refused('trailing bytes');
   return value;
 }
 
 /** Reads data items in deterministic encoding (RFC 8949 §4.2.1), one after the other. */
 export class CborReader {
   readonly #bytes: Uint8Array;
-  #limit: number;
   /** Where the next item begins. */
   offset: number;
+  #items = 0;
 
   /** @param offset - where to begin */
   constructor(bytes: Uint8Array, offset = 0) {
     // A view into a Buffer would be a Buffer, too.
     this.#bytes =
       bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
-    this.#limit = bytes.length;
     this.offset = offset;
   }
 
-  /**
-   * The next item.
-   *
-   * @param maxBytes - how long it may be; what is longer is refused before more than that is looked at
-   * @throws {@link SealMQError} `DECODE_CBOR` when it is truncated, too long or not deterministic
-   */
-  item(maxBytes = Number.POSITIVE_INFINITY): CborValue {
-    this.#limit = Math.min(this.#bytes.length, this.offset + maxBytes);
+  /** The next item. @throws {@link SealMQError} `DECODE_CBOR` when it is truncated or not deterministic */
+  item(): CborValue {
     return this.#item(0);
   }
 
-  /** @throws {@link SealMQError} `DECODE_CBOR` when anything is left */
-  end(): void {
-    if (this.offset !== this.#bytes.length) throw refused('trailing bytes');
+  /** Whether nothing is left. */
+  get done(): boolean {
+    return this.offset === this.#bytes.length;
   }
 
   #item(depth: number): CborValue {
     if (depth > MAX_DEPTH) throw refused('nested too deeply');
+    if (++this.#items > MAX_ITEMS) throw refused('too many items');
     const first = this.#peek();
     const argument = this.#argument(first);
     switch (first & 0xe0) {
@@ -86,7 +84,7 @@ export class CborReader {
   }
 
   #peek(): number {
-    if (this.offset >= this.#limit) throw refused('truncated');
+    if (this.offset >= this.#bytes.length) throw refused('truncated');
     return this.#bytes[this.offset] as number;
   }
 
@@ -97,7 +95,7 @@ export class CborReader {
     if (info < 24) return info;
     if (info > 27) throw refused('indefinite length or reserved head');
     const size = 1 << (info - 24);
-    if (size > this.#limit - this.offset) throw refused('truncated');
+    if (size > this.#bytes.length - this.offset) throw refused('truncated');
     let argument = 0;
     for (let i = 0; i < size; i++) argument = argument * 256 + (this.#bytes[this.offset++] as number);
     if (argument < (size === 1 ? 24 : 2 ** (4 * size))) throw refused('head not in shortest form');
@@ -106,21 +104,21 @@ export class CborReader {
   }
 
   #string(length: number): Uint8Array {
-    if (length > this.#limit - this.offset) throw refused('string runs past the end');
+    if (length > this.#bytes.length - this.offset) throw refused('string runs past the end');
     const start = this.offset;
     this.offset += length;
     return this.#bytes.subarray(start, this.offset);
   }
 
   #array(count: number, depth: number): CborValue[] {
-    if (count > this.#limit - this.offset) throw refused('array runs past the end');
+    if (count > this.#bytes.length - this.offset) throw refused('array runs past the end');
     const items: CborValue[] = [];
     for (let i = 0; i < count; i++) items.push(this.#item(depth));
     return items;
   }
 
   #map(count: number, depth: number): CborMap {
-    if (count > this.#limit - this.offset) throw refused('map runs past the end');
+    if (count > this.#bytes.length - this.offset) throw refused('map runs past the end');
     const map = new Map<number | string, CborValue>();
     let previous = -1;
     for (let i = 0; i < count; i++) {

@@ -25,7 +25,7 @@ export interface Encrypt {
 /** Tag 96 and the head of an array of four: how every COSE_Encrypt begins. */
 const PREFIX = Uint8Array.of(0xd8, 0x60, 0x84);
 
-/** Most bytes of a header, and of the recipients array per recipient: several times what the profile needs. */
+/** Most bytes of the two headers together, and of the recipients array per recipient: several times what the profile needs. */
 const MAX_HEADER_BYTES = 1024;
 const MAX_RECIPIENT_BYTES = 2048;
 
@@ -59,14 +59,16 @@ export function encodeEncrypt(
  */
 export function decodeEncrypt(bytes: Uint8Array, maxRecipients: number): Encrypt {
   if (PREFIX.some((byte, i) => bytes[i] !== byte)) throw malformed('not a COSE_Encrypt');
-  // Field by field, so that none is longer than it may be and the recipients array is at hand as it was sent.
+  // Field by field, so that the recipients array is at hand as it was sent.
   const reader = new CborReader(bytes, PREFIX.length);
-  const protectedBytes = reader.item(MAX_HEADER_BYTES);
-  const unprotected = reader.item(MAX_HEADER_BYTES);
+  const protectedBytes = reader.item();
+  const unprotected = reader.item();
+  if (reader.offset - PREFIX.length > MAX_HEADER_BYTES) throw malformed('oversized headers');
   const ciphertext = reader.item();
-  const recipientsStart = reader.offset;
-  const recipients = reader.item(maxRecipients * MAX_RECIPIENT_BYTES);
-  reader.end();
+  const recipientsBytes = bytes.subarray(reader.offset);
+  if (recipientsBytes.length > maxRecipients * MAX_RECIPIENT_BYTES) throw malformed('oversized recipients');
+  const recipients = reader.item();
+  if (!reader.done) throw malformed('trailing bytes');
   if (!isBytes(protectedBytes) || !isBytes(ciphertext)) throw malformed('COSE_Encrypt fields');
   if (!Array.isArray(recipients) || recipients.length < 1 || recipients.length > maxRecipients) {
     throw malformed('number of recipients');
@@ -78,7 +80,7 @@ export function decodeEncrypt(bytes: Uint8Array, maxRecipients: number): Encrypt
     unprotectedHeader: checkUnprotected(unprotected, protectedHeader),
     ciphertext,
     recipients: (recipients as CborValue[]).map(toRecipient),
-    recipientsBytes: bytes.subarray(recipientsStart),
+    recipientsBytes,
   };
 }
 

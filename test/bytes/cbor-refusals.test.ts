@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { concat } from '../../src/bytes/bytes.js';
-import { decodeCbor } from '../../src/bytes/cbor.js';
+import { decodeCbor, encodeCbor } from '../../src/bytes/cbor.js';
 import { codeOf } from './error-code.js';
 import { hex } from './hex.js';
 
@@ -106,6 +106,12 @@ for (const [what, inputs] of Object.entries(refusals)) {
     });
   });
 }
+
+test('131,072 items are read, one more is not', () => {
+  const items = (count: number) => encodeCbor(Array.from({ length: count - 1 }, () => 0));
+  expect(codeOf(() => decodeCbor(items(131_072)))).toBe('nothing thrown');
+  expect(codeOf(() => decodeCbor(items(131_073)))).toBe('DECODE_CBOR');
+});
 
 describe('nesting', () => {
   const nested = (head: string, depth: number) => concat(hex(head.repeat(depth)), hex('00'));
