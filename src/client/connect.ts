@@ -6,6 +6,7 @@ import { createDelivery, type Delivery } from './delivery.js';
 import { createDevices, type Devices } from './devices.js';
 import type { DirectoryClock } from './directory-clock.js';
 import { Inbox } from './inbox.js';
+import { openLatest } from './latest.js';
 import { type Opener, startOpener } from './opener.js';
 import type { Settings } from './options.js';
 import { type Outbox, openOutbox } from './outbox.js';
@@ -19,8 +20,10 @@ import { createSendCounters, type SendCounters } from './send-counters.js';
 import { openSentBox, type SentBox } from './sent-box.js';
 import { settleControl } from './settle-control.js';
 import { settleMessage } from './settle-message.js';
+import { settleWill } from './settle-will.js';
 import { createTracking, type Tracking } from './tracking.js';
 import { createValve } from './valve.js';
+import { createWill } from './will.js';
 
 /** The running parts of one messenger. */
 export interface Parts {
@@ -55,6 +58,7 @@ export async function connectParts(
   const { outbox, redelivery, tracking } = sending;
   const inbox = await Inbox.open(context, settings.limits);
   const seen = createSeen(context.store);
+  const latest = await openLatest(context, settings.limits.states);
   const announcements = createAnnouncements(context);
   const receipts = createReceipts(context, seen, settings.timing);
   const requests = createRequests();
@@ -62,6 +66,7 @@ export async function connectParts(
   const receptions: Receptions = {
     message: settleMessage(context, { seen, onArrival, onMessage: requests.take }),
     control: settleControl(context, { seen, redelivery, announcements }),
+    will: settleWill(latest),
   };
   const reception = { inbox, receptions };
   const opener = await startOpener(context, reception, settings.quarantine);
@@ -96,6 +101,7 @@ export async function connectParts(
       }
       events.emit('connection', change);
     },
+    ...(settings.will && { will: createWill(context, settings.will) }),
   };
   const families = Object.keys(receptions) as Family[];
   const filters = families.map((family) => filterOf(context.topicPrefix, account.address, family));

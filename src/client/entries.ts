@@ -11,7 +11,7 @@ import {
 } from '../bytes/fields.js';
 import { MESSAGE_ID_BYTES } from '../protocol/envelope/claims.js';
 import type { Family } from '../protocol/envelope/topics.js';
-import type { MessageFields } from './message.js';
+import type { MessageFamily, MessageFields } from './message.js';
 
 /** The stored form of what waits in the inbox, the quarantine, the hand-over and the outbox. */
 
@@ -53,6 +53,9 @@ export interface OpenedEntry extends MessageFields {
 
 const isAnyText = isText(1 << 16);
 const isId = (value: unknown): value is Uint8Array => isBytes(value) && value.length === MESSAGE_ID_BYTES;
+
+const isMessageFamily = (value: unknown): value is MessageFamily =>
+  value === 'message' || value === 'will' || value === 'state';
 
 /** How one kind of entry is stored. */
 export interface EntryCodec<T> {
@@ -109,6 +112,7 @@ export const openedCodec = codec<OpenedEntry>('opened message', (fields) =>
     channel: fields.optional('channel', isAnyText),
     seq: fields.optional('seq', isCounter),
     inReplyTo: fields.optional('inReplyTo', isId),
+    family: fields.optional('family', isMessageFamily),
     failures: fields.required('failures', isCounter),
   }),
 );

@@ -46,7 +46,15 @@ export interface MessageFields {
   readonly channel?: string;
   readonly seq?: number;
   readonly inReplyTo?: Uint8Array;
+  /** Default `message`. */
+  readonly family?: MessageFamily;
 }
+
+/**
+ * What a message is: one that somebody sent; a will, which the broker publishes when its sender's connection ends without a
+ * farewell, sealed when that connection began; or the present state of a channel.
+ */
+export type MessageFamily = 'message' | 'will' | 'state';
 
 /** A message that was sealed for this device and whose sender is verified. */
 export class Message {
@@ -67,6 +75,7 @@ export class Message {
   readonly seq: number | undefined;
   /** Id of the message that this one answers. */
   readonly inReplyTo: string | undefined;
+  readonly family: MessageFamily;
 
   constructor(fields: MessageFields) {
     this.id = toBase64url(fields.messageId);
@@ -79,6 +88,7 @@ export class Message {
     this.channel = fields.channel;
     this.seq = fields.seq;
     this.inReplyTo = fields.inReplyTo && toBase64url(fields.inReplyTo);
+    this.family = fields.family ?? 'message';
   }
 
   /** The payload as text. @throws TypeError when it is not UTF-8 */

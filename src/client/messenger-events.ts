@@ -16,6 +16,8 @@ export type RejectionReason =
   | 'sequence-reused'
   | 'unnumbered'
   | 'stale-stream'
+  | 'rolled-back'
+  | 'too-many-channels'
   | 'quarantine-full'
   | 'handler-failed'
   | SenderRefusal;
@@ -24,7 +26,8 @@ export type RejectionReason =
 export interface Rejection {
   readonly reason: RejectionReason;
   /** Whom it names as its sender; verified only for `expired`, `from-the-future`, `duplicate`,
-   * `sequence-reused`, `unnumbered`, `stale-stream` and `handler-failed`. */
+   * `sequence-reused`, `unnumbered`, `stale-stream`, `rolled-back`,
+   * `too-many-channels` and `handler-failed`. */
   readonly from?: string;
   readonly error?: SealMQError;
 }

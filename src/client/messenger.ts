@@ -115,8 +115,8 @@ export class Messenger {
   }
 
   /**
-   * Answers messages: what `handler` answers goes back to the sender, `undefined` answers nothing. It is the one consumer of
-   * messages, under the rules of {@link on}.
+   * Answers messages: what `handler` answers goes back to the sender, `undefined` answers nothing, and a will is not answered.
+   * It is the one consumer of messages, under the rules of {@link on}.
    *
    * @returns a function that stops answering
    * @throws `USAGE_CONSUMER_EXISTS`
@@ -124,7 +124,8 @@ export class Messenger {
   respond(handler: (message: Message) => Answer | Promise<Answer>): () => void {
     return this.on('message', async (message) => {
       const answer = await handler(message);
-      if (answer !== undefined) await this.send(message.from, answer, { inReplyTo: message.id });
+      if (answer !== undefined && message.family === 'message')
+        await this.send(message.from, answer, { inReplyTo: message.id });
     });
   }
 

@@ -14,6 +14,7 @@ import type { KeyCacheOptions } from './key-cache.js';
 import type { QuarantinePatience } from './opener.js';
 import type { ReceiptTiming } from './receipts.js';
 import type { StateOptions } from './state.js';
+import type { WillOptions } from './will.js';
 
 /** How a messenger is opened. */
 export interface MessengerOptions
@@ -54,6 +55,12 @@ export interface MessengerOptions
    * queue loses nothing for good. Off, a sent message is forgotten when the broker has it.
    */
   readonly receipts?: boolean;
+  /**
+   * What the broker sends in our name when a connection of ours ends without a farewell: sealed at each connect, to the devices
+   * that the receiver has then. The receiver gets it among its messages, with `family: 'will'`. Not with an `MqttClient` or a
+   * transport of your own that has its own will.
+   */
+  readonly will?: WillOptions;
   readonly limits?: Partial<MessengerLimits>;
   readonly timing?: Partial<Timing>;
   readonly quarantine?: Partial<QuarantinePatience>;
@@ -74,6 +81,8 @@ export interface MessengerLimits {
   readonly inbox: QueueLimits;
   readonly outbox: QueueLimits;
   readonly quarantine: QueueLimits;
+  /** Wills and states of others: what came last of each device and channel. */
+  readonly states: QueueLimits;
 }
 
 const MIB = 1 << 20;
@@ -84,6 +93,7 @@ const LIMITS: MessengerLimits = {
   inbox: { entries: 10_000, bytes: 64 * MIB },
   outbox: { entries: 10_000, bytes: 64 * MIB },
   quarantine: { entries: 10_000, bytes: 16 * MIB },
+  states: { entries: 10_000, bytes: 64 * MIB },
 };
 
 const TIMING: Timing = { receiptDelay: 500, gapDelay: SECOND, republishAfter: 60 * SECOND };

@@ -88,8 +88,8 @@ export async function send(
   return { id: toBase64url(posted.id), to, seq: posted.seq, published: posted.acknowledged, delivered, deliveredTo };
 }
 
-/** The receiver's record, fit to be sealed to. */
-async function receiverRecord(context: Context, to: string): Promise<KeyRecord> {
+/** The receiver's record, fit to be sealed to. @throws `USAGE_INVALID_ADDRESS`, `DIRECTORY_` codes */
+export async function receiverRecord(context: Context, to: string): Promise<KeyRecord> {
   const record = context.keys.cached(assertAddress(to)) ?? (await context.keys.record(to));
   if (!record) throw new SealMQError('DIRECTORY_NOT_FOUND', `nobody is registered as ${to}`);
   const now = seconds(context);

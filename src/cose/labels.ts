@@ -16,6 +16,7 @@ export const Header = {
   to: -65540,
   inReplyTo: -65541,
   version: -65542,
+  tagKey: -65543,
 } as const;
 
 /** CWT claims (RFC 8392 §4), used inside {@link Header.cwtClaims}. */

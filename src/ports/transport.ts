@@ -15,7 +15,15 @@ export interface PublishOptions {
   readonly expiresIn?: number;
 }
 
-/** What a {@link Transport} hands in. */
+/** What the broker is to publish for us when a connection ends without a farewell. */
+export interface Will {
+  readonly topic: string;
+  readonly payload: Uint8Array;
+  /** As {@link PublishOptions.expiresIn}. */
+  readonly expiresIn?: number;
+}
+
+/** What a {@link Transport} hands in, and what it asks for. */
 export interface TransportHandlers {
   /**
    * One received message. The acknowledgement (PUBACK) is withheld, and nothing else is read from the socket, until the
@@ -26,6 +34,9 @@ export interface TransportHandlers {
 
   /** Each change of the connection, in order. */
   connection(state: ConnectionState): void;
+
+  /** Asked before each attempt to connect, for the will of that connection (QoS 1, not retained). Does not reject. */
+  will?(): Promise<Will | undefined>;
 }
 
 /**
@@ -37,7 +48,8 @@ export interface Transport {
    * Starts connecting and keeps at it, with jittered back-off, until {@link close}. Subscriptions of `filters` (QoS 1) are
    * in place when it resolves, and are renewed whenever the broker has lost the session.
    *
-   * @throws `TRANSPORT_REFUSED` when the broker denies us, `TRANSPORT_TIMEOUT` when nothing answers in time
+   * @throws `TRANSPORT_REFUSED` when the broker denies us, `TRANSPORT_TIMEOUT` when nothing answers in time,
+   *   `USAGE_INVALID_ARGUMENT` when there is a `will` and the connection is not the transport's own to make
    */
   open(filters: readonly string[], handlers: TransportHandlers): Promise<void>;
 

@@ -97,14 +97,17 @@ describe.skipIf(!peer('mosquitto', mosquittoAvailable()))('Mosquitto with the sh
 
     const alice = await resume(url, 'alice', { username: 'alice', password: 'word' });
     const bob = await resume(url, 'bob', { username: 'bob', password: 'word' });
-    for (const filter of ['nes/bob/message', 'nes/+/message', '#'])
+    for (const filter of ['nes/bob/message', 'nes/+/message', 'nes/bob/will', 'nes/+/state/+', '#'])
       await alice.client.subscribeAsync(filter, { qos: 1 });
-    await bob.client.subscribeAsync('nes/bob/message', { qos: 1 });
+    for (const filter of ['nes/bob/message', 'nes/bob/will', 'nes/bob/state/+'])
+      await bob.client.subscribeAsync(filter, { qos: 1 });
     await alice.client.publishAsync('nes/bob/message', 'to Bob', { qos: 1 });
-    const forger = await connect(url, { username: 'alice', password: 'word', protocolVersion: 5 });
-    await expect(forger.publishAsync('nes/bob/will', 'forged', { qos: 1 })).rejects.toThrow('Not authorized');
+    await alice.client.publishAsync('nes/bob/will', 'the end', { qos: 1 });
+    await alice.client.publishAsync('nes/bob/state/x', 'a state', { qos: 1, retain: true });
+    const stray = await connect(url, { username: 'alice', password: 'word', protocolVersion: 5 });
+    await expect(stray.publishAsync('nes/bob/other', 'stray', { qos: 1 })).rejects.toThrow('Not authorized');
     await bob.client.publishAsync('nes/alice/message', 'to Alice', { qos: 1 });
-    await vi.waitFor(() => expect(bob.received).toEqual(['to Bob']), LONG);
+    await vi.waitFor(() => expect(bob.received).toEqual(['to Bob', 'the end', 'a state']), LONG);
     await vi.waitFor(() => expect(alice.received).toEqual(['to Alice']), LONG);
   });
 });

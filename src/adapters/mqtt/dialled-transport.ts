@@ -39,6 +39,7 @@ export class DialledTransport implements Transport {
       up: (link) => this.#up(link),
       owns: (topic) => this.#subscriptions.owns(topic),
       deliver: oneAtATime((topic, payload) => handlers.message(topic, payload)),
+      will: async () => handlers.will?.(),
     };
     this.#report = createReport(handlers);
     this.#opening.waiting();

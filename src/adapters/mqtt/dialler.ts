@@ -1,9 +1,10 @@
 import { SealMQError } from '../../errors.js';
+import type { Will } from '../../ports/transport.js';
 import { type Attempt, establish, type LinkHandlers } from './link.js';
 import { type Credentials, createClient, type DialOptions, type ProtocolVersion } from './options.js';
 import { within } from './time.js';
 
-/** Makes attempts to connect: picks the address, the version of the protocol and the credentials of each. */
+/** Makes attempts to connect: picks the address, the version of the protocol, the credentials and the will of each. */
 export interface Dialler {
   /** One attempt, or two when the first showed that the broker speaks another version. Never rejects. */
   dial(handlers: LinkHandlers, signal: AbortSignal): Promise<Attempt>;
@@ -23,7 +24,8 @@ export function createDialler(options: DialOptions): Dialler {
     const url = urls[turn % urls.length] ?? urls[0];
     const who = await renew(options, signal);
     if (who instanceof SealMQError) return { kind: 'failed', error: who, version: 'unknown' };
-    const result = await establish(createClient(url, options, candidate, who), handlers, signal);
+    const will = await willFor(handlers, options, signal);
+    const result = await establish(createClient(url, options, candidate, who, will), handlers, signal);
     if (result.kind === 'up' || result.version === 'spoken') settle(candidate);
     return result;
   }
@@ -60,4 +62,10 @@ async function renew(options: DialOptions, signal: AbortSignal): Promise<Credent
   } catch (error) {
     return new SealMQError('TRANSPORT_UNREACHABLE', 'the credentials could not be had', error);
   }
+}
+
+/** The will of the next connection. Mail must flow without one, too. */
+async function willFor(handlers: LinkHandlers, options: DialOptions, signal: AbortSignal): Promise<Will | undefined> {
+  if (!handlers.will) return undefined;
+  return within(handlers.will(), options.connectTimeout, signal).catch(() => undefined);
 }

@@ -1,5 +1,6 @@
 import type { IConnackPacket, MqttClient } from 'mqtt';
 import { SealMQError } from '../../errors.js';
+import type { Will } from '../../ports/transport.js';
 import { hookIntake, type Receiver } from './intake.js';
 import { createPublisher, type Publisher } from './publisher.js';
 import { connectError, disconnectError, reasonCode, refusesVersion, SESSION_TAKEN_OVER } from './reasons.js';
@@ -11,6 +12,7 @@ export interface LinkHandlers {
   owns(topic: string): boolean;
   /** A rejection breaks the connection, so that the broker sends the message again. */
   deliver(topic: string, payload: Uint8Array): Promise<void>;
+  will?(): Promise<Will | undefined>;
 }
 
 /** How a connection came to its end. */

@@ -21,7 +21,7 @@ export type { Credentials, MqttTransportOptions, ProtocolVersion, TlsOptions } f
  * only senders that wait for receipts will send again. Leave `reconnectPeriod` above 0: a message that cannot be stored ends
  * the connection, so that it comes again; and set `reconnectOnConnackError`, or one denial ends its reconnecting. The client's `message` event shows our messages too, sealed. `pause` leaves
  * messages unacknowledged without disconnecting; `close` lets go of the client without ending it, and from then on the client
- * acknowledges our mail unseen: end it, if mail is to wait at the broker.
+ * acknowledges our mail unseen: end it, if mail is to wait at the broker. Its will is its own, too: with one of ours `open` throws.
  *
  * @throws `USAGE_INVALID_ARGUMENT` for options nobody can connect with, `USAGE_CLIENT_CONNECTED` (also from `open`) for a
  * client that is connected or connecting already

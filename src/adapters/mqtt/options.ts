@@ -1,5 +1,6 @@
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { SealMQError } from '../../errors.js';
+import type { Will } from '../../ports/transport.js';
 
 /** 5, or 4 for MQTT 3.1.1: the number that stands in the CONNECT packet. */
 export type ProtocolVersion = 4 | 5;
@@ -92,6 +93,7 @@ export function createClient(
   options: DialOptions,
   version: ProtocolVersion,
   who: Credentials,
+  will?: Will,
 ): MqttClient {
   const { username, password } = { username: options.username, password: options.password, ...who };
   const common: IClientOptions = {
@@ -109,8 +111,18 @@ export function createClient(
   if (username !== undefined) Object.assign(common, { username, auth: '' });
   if (password !== undefined) common.password = password;
   if (options.keepalive !== undefined) common.keepalive = options.keepalive;
+  if (will !== undefined) common.will = willOption(will, version);
   if (version === 5) common.properties = { sessionExpiryInterval: options.sessionExpiry ?? NEVER };
   const { ca, cert, key } = options.tls ?? {};
   const tls = Object.fromEntries(Object.entries({ ca, cert, key }).filter(([, value]) => value !== undefined));
   return mqtt.connect(url, { ...common, ...tls, rejectUnauthorized: true });
+}
+
+function willOption(
+  { topic, payload, expiresIn }: Will,
+  version: ProtocolVersion,
+): NonNullable<IClientOptions['will']> {
+  const will = { topic, payload: new Uint8Array(payload) as Buffer, qos: 1 as const, retain: false };
+  if (version !== 5 || expiresIn === undefined) return will;
+  return { ...will, properties: { messageExpiryInterval: expiresIn } };
 }

@@ -35,6 +35,7 @@ export class SharedTransport implements Transport {
   async open(filters: readonly string[], handlers: TransportHandlers): Promise<void> {
     if (this.#phase !== 'new') throw new SealMQError('USAGE_CLOSED', 'a transport is opened once');
     checkUnconnected(this.#client);
+    checkWill(handlers);
     this.#phase = 'on';
     this.#subscriptions.begin(filters);
     this.#report = createReport(handlers);
@@ -180,4 +181,10 @@ function checkUnconnected(client: MqttClient): void {
   if (idle) return;
   const advice = 'hand the client over before it connects: mqtt.connect(url, { manualConnect: true })';
   throw new SealMQError('USAGE_CLIENT_CONNECTED', advice);
+}
+
+function checkWill({ will }: TransportHandlers): void {
+  if (will === undefined) return;
+  const advice = "a client of your own keeps its own will: hand over the broker's address, or set no will here";
+  throw new SealMQError('USAGE_INVALID_ARGUMENT', advice);
 }

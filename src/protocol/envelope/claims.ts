@@ -9,6 +9,9 @@ import { decodeContentType, encodeContentType } from './content-type.js';
 /** Length of a message id in bytes (CWT claim `cti`). */
 export const MESSAGE_ID_BYTES = 16;
 
+/** Length of the key of a state's tag in bytes. */
+export const TAG_KEY_BYTES = 32;
+
 /** Most receivers, and so most recipients, of one sealed message. */
 export const MAX_RECIPIENTS = 256;
 
@@ -39,6 +42,8 @@ export interface Claims {
   readonly inReplyTo?: Uint8Array;
   /** Version counter of a will or state. */
   readonly version?: number;
+  /** The key of the tag in a state's topic, 32 bytes: see `stateTag`. */
+  readonly tagKey?: Uint8Array;
 }
 
 const isMessageId = isBytesOf(MESSAGE_ID_BYTES);
@@ -91,6 +96,7 @@ const FIELDS: readonly ClaimField[] = [
   { name: 'to', label: Header.to, is: isAddress },
   { name: 'inReplyTo', label: Header.inReplyTo, is: isMessageId },
   { name: 'version', label: Header.version, is: isCounter },
+  { name: 'tagKey', label: Header.tagKey, is: isBytesOf(TAG_KEY_BYTES) },
 ];
 
 /**

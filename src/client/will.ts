@@ -1,0 +1,88 @@
+import { decodeCbor, encodeCbor } from '../bytes/cbor.js';
+import { isCounter, present } from '../bytes/fields.js';
+import { asSealMQError, SealMQError } from '../errors.js';
+import type { Will } from '../ports/transport.js';
+import { assertAddress } from '../protocol/address.js';
+import { MESSAGE_ID_BYTES } from '../protocol/envelope/claims.js';
+import { seal } from '../protocol/envelope/seal.js';
+import { topicOf } from '../protocol/envelope/topics.js';
+import { nextVersion } from '../protocol/envelope/version.js';
+import { activeDevices } from '../protocol/identity/account.js';
+import { type Context, seconds } from './context.js';
+import { encodePayload, type Payload } from './message.js';
+import { receiverRecord } from './send.js';
+
+/** What the broker is to send in our name when a connection of ours ends without a farewell. */
+export interface WillOptions {
+  readonly to: string;
+  /** At most 16 KiB. */
+  readonly payload: Payload;
+  /** Media type; default by the payload. */
+  readonly contentType?: string;
+  /** The application's own name for what it belongs to; signed. 1 to 256 characters. */
+  readonly channel?: string;
+  /** Seconds from the beginning of the connection after which nobody is to read it any more. */
+  readonly expiresIn?: number;
+}
+
+const MAX_WILL_PAYLOAD = 1 << 14;
+
+/** CONNECT has two bytes for the length of a will (MQTT 3.1.1 §3.1.3.3, MQTT 5 §3.1.3.4). */
+const MAX_WILL_BYTES = 0xffff;
+
+const VERSION_KEY = 'will-version';
+
+/**
+ * Answers the will of each connection: sealed when it is asked for, to the devices that the receiver has then, under a version
+ * of its own that is durable before the will leaves. When it cannot be sealed there is a `warning`, and no will: mail is not to
+ * wait for it.
+ *
+ * @throws `USAGE_INVALID_ADDRESS`, `USAGE_INVALID_ARGUMENT`, `USAGE_PAYLOAD_TOO_LARGE`
+ */
+export function createWill(context: Context, options: WillOptions): () => Promise<Will | undefined> {
+  const { to, payload, channel, expiresIn } = options;
+  assertAddress(to);
+  const { bytes, contentType } = encodePayload(payload);
+  if (bytes.length > MAX_WILL_PAYLOAD) {
+    throw new SealMQError('USAGE_PAYLOAD_TOO_LARGE', `a will has at most ${MAX_WILL_PAYLOAD} bytes`);
+  }
+
+  const sealWill = async (): Promise<Will> => {
+    const { account, provider, padding, topicPrefix } = context;
+    const record = await receiverRecord(context, to);
+    const version = await reserveVersion(context);
+    const issuedAt = seconds(context);
+    const expiresAt = expiresIn === undefined ? undefined : issuedAt + Math.ceil(expiresIn);
+    const draft = present({
+      ...{ from: account.address, audience: to, issuedAt, expiresAt, version, channel, payload: bytes, padding },
+      ...{ family: 'will' as const, id: provider.randomBytes(MESSAGE_ID_BYTES) },
+      ...{ contentType: options.contentType ?? contentType },
+    });
+    const recipients = activeDevices(record, issuedAt).map(({ sealKey }) => sealKey);
+    const sealed = await seal(provider, draft, { signKey: account.device.signKey, recipients });
+    if (sealed.length > MAX_WILL_BYTES) {
+      throw new SealMQError('USAGE_PAYLOAD_TOO_LARGE', `a sealed will has at most ${MAX_WILL_BYTES} bytes`);
+    }
+    return present({
+      topic: topicOf(topicPrefix, to, 'will'),
+      payload: sealed,
+      expiresIn: expiresIn && Math.ceil(expiresIn),
+    });
+  };
+
+  return () =>
+    sealWill().catch((cause) => {
+      context.events.emit('warning', asSealMQError(cause, 'STATE_UNAVAILABLE', 'connecting without a will'));
+      return undefined;
+    });
+}
+
+/** Greater than all before, and durable when it resolves: a version is never given to two wills. */
+async function reserveVersion(context: Context): Promise<number> {
+  const stored = await context.store.get(VERSION_KEY);
+  const last = stored ? decodeCbor(stored) : 0;
+  if (!isCounter(last)) throw new SealMQError('STATE_CORRUPT', "the will's version is not a number");
+  const version = nextVersion(last, context.now());
+  await context.commit([{ type: 'put', key: VERSION_KEY, value: encodeCbor(version) }]);
+  return version;
+}
