@@ -8,12 +8,15 @@ export { httpKeyDirectory } from './adapters/http/http-key-directory.js';
 export { type MqttTransportOptions, mqttTransport } from './adapters/mqtt/mqtt-transport.js';
 export { openLevelStore } from './adapters/store/level-store.js';
 export { memoryStore } from './adapters/store/memory-store.js';
+export type { Contact, ContactPolicy, ReceiptsTo } from './client/contact-list.js';
+export type { Contacts } from './client/contacts.js';
 export {
   createKeyCache,
   type KeyCache,
   type KeyCacheEvents,
   type KeyCacheOptions,
   type KeyChange,
+  type OnKeyChange,
 } from './client/key-cache.js';
 export { type JsonValue, Message, type Payload } from './client/message.js';
 export { type Answer, Messenger, type MessengerStatus, type RequestOptions } from './client/messenger.js';

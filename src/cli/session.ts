@@ -118,10 +118,10 @@ export function unlessInterrupted<T>({ signal }: Program, promise: Promise<T>): 
 
 /** Says what people should know, and the rest with `--verbose`. */
 function tellTrouble({ output }: Program, messenger: Messenger): void {
-  messenger.on('keyChanged', ({ address, vouched, accepted, dropped }) => {
+  messenger.on('keyChanged', ({ address, vouched, held, dropped }) => {
     if (dropped.length > 0) return output.note(`warning: ${address} no longer speaks ${dropped.join(', ')}`);
     const by = vouched ? 'vouched for by the old one' : 'NOT vouched for by the old one';
-    output.note(`warning: ${address} has another identity key, ${by}${accepted ? '' : '; not accepted'}`);
+    output.note(`warning: ${address} has another identity key, ${by}${held ? '; held' : ''}`);
   });
   messenger.on('rollbackRefused', ({ address }) =>
     output.note(`warning: the directory offered an old key of ${address}`),

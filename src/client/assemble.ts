@@ -7,6 +7,7 @@ import { systemClock } from '../ports/clock.js';
 import type { KeyDirectory } from '../ports/key-directory.js';
 import type { Transport } from '../ports/transport.js';
 import { connectParts, type Parts, type Releases } from './connect.js';
+import { openContactList } from './contact-list.js';
 import { type Context, seconds } from './context.js';
 import { createDirectoryClock, type DirectoryClock } from './directory-clock.js';
 import { createEvents } from './events.js';
@@ -40,10 +41,12 @@ async function assembleWith(settings: Settings, releases: Releases): Promise<Par
   if (directory !== settings.directory) releases.push(() => directory.close());
   const clock = createDirectoryClock(directory, machineClock, (error) => events.emit('warning', error));
   releases.push(() => clock.close());
+  const contacts = await openContactList(state.store, settings.address, settings);
   const keys = createKeyCache({
     ...settings.keyCache,
     ...{ directory, provider, store: state.store },
     ...(settings.clock && { clock: settings.clock }),
+    onIdentityChange: contacts.meetIdentity,
     onEvent: (name, event) => events.emit(name, event as never),
   });
   releases.push(() => keys.close());
@@ -51,8 +54,19 @@ async function assembleWith(settings: Settings, releases: Releases): Promise<Par
   const account = await openAccount(settings, state, provider, clock);
   const { topicPrefix, padding, maxPayloadBytes, maxSealedBytes } = settings;
   const context: Context = {
-    ...{ provider, account, keys, store: state.store, events, topicPrefix, padding, maxPayloadBytes, maxSealedBytes },
-    receipts: settings.receipts,
+    ...{
+      provider,
+      account,
+      keys,
+      contacts,
+      store: state.store,
+      events,
+      topicPrefix,
+      padding,
+      maxPayloadBytes,
+      maxSealedBytes,
+    },
+    awaitReceipts: settings.awaitReceipts,
     commit: (operations) => state.store.batch([...operations], { sync: settings.durable === 'fsync' }),
     transport: await openTransport(settings, account, state),
     now: () => clock.now(),

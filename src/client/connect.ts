@@ -1,6 +1,7 @@
 import type { ConnectionState, TransportHandlers } from '../ports/transport.js';
 import { type Family, filterOf } from '../protocol/envelope/topics.js';
 import { type Announcements, createAnnouncements } from './announcements.js';
+import { type Contacts, createContacts } from './contacts.js';
 import type { Context } from './context.js';
 import { createDelivery, type Delivery } from './delivery.js';
 import { createDevices, type Devices } from './devices.js';
@@ -38,6 +39,7 @@ export interface Parts {
   readonly requests: Requests;
   readonly announcements: Announcements;
   readonly devices: Devices;
+  readonly contacts: Contacts;
   connection(): ConnectionState['state'];
   /** Stops everything in the right order; what is in flight gets `patience` milliseconds. */
   close(patience: number): Promise<void>;
@@ -62,9 +64,8 @@ export async function connectParts(
   const announcements = createAnnouncements(context);
   const receipts = createReceipts(context, seen, settings.timing);
   const requests = createRequests();
-  const onArrival = settings.receipts ? receipts.note : () => {};
   const receptions: Receptions = {
-    message: settleMessage(context, { seen, onArrival, onMessage: requests.take }),
+    message: settleMessage(context, { seen, onArrival: receipts.note, onMessage: requests.take }),
     control: settleControl(context, { seen, redelivery, announcements }),
     will: settleWill(latest),
   };
@@ -72,6 +73,7 @@ export async function connectParts(
   const opener = await startOpener(context, reception, settings.quarantine);
   const valve = createValve(transport, inbox);
   const delivery = createDelivery(context, inbox);
+  const contacts = createContacts(context, { ...sending, retry: opener.retry });
   let closing = 0;
   releases.push(async () => {
     await outbox.close(closing);
@@ -97,7 +99,7 @@ export async function connectParts(
       for (const part of [outbox, receipts, redelivery, announcements]) part.connected(up);
       if (up) {
         context.keys.forgetFailures();
-        onConnected(clock, opener, settings.receipts ? receipts : undefined);
+        onConnected(clock, opener, receipts);
       }
       events.emit('connection', change);
     },
@@ -110,7 +112,7 @@ export async function connectParts(
   else opened.catch((error) => events.emit('warning', error));
 
   return {
-    ...{ ...sending, context, clock, inbox, delivery, requests, announcements },
+    ...{ ...sending, context, clock, inbox, delivery, requests, contacts, announcements },
     devices: createDevices(context, announcements),
     connection: () => connection,
     async close(patience) {
@@ -120,10 +122,10 @@ export async function connectParts(
   };
 }
 
-function onConnected(clock: DirectoryClock, opener: Opener, receipts: Receipts | undefined): void {
+function onConnected(clock: DirectoryClock, opener: Opener, receipts: Receipts): void {
   void clock.refresh();
   opener.retry();
-  void receipts?.noteAll();
+  void receipts.noteAll();
 }
 
 /** Outbox, sent box and what joins them. */

@@ -1,6 +1,7 @@
 import type { CryptoProvider } from '../crypto/provider.js';
 import type { Store, StoreOperation } from '../ports/store.js';
 import type { Transport } from '../ports/transport.js';
+import type { ContactList } from './contact-list.js';
 import type { Events } from './events.js';
 import type { KeyCache } from './key-cache.js';
 import type { LocalAccount } from './local-account.js';
@@ -21,7 +22,8 @@ export interface Context {
   /** Least padded length of the signed part in bytes, or `false`. */
   readonly padding: number | false;
   /** Whether sent messages are kept until they are receipted. */
-  readonly receipts: boolean;
+  readonly awaitReceipts: boolean;
+  readonly contacts: ContactList;
   /** Writes one batch, as durable as the application asked for; batches take effect in the order of the calls. */
   commit(operations: readonly StoreOperation[]): Promise<void>;
   /** Directory time in milliseconds, as far as it is known. */

@@ -9,15 +9,20 @@ import { type KeyRecord, verifyRecord } from '../protocol/identity/record.js';
 import type { RecordConflict } from './key-cache-types.js';
 
 /** Why a known record may not be used: the directory offered another that excludes it. */
-export type Dispute = Extract<ErrorCode, 'DIRECTORY_CONFLICT' | 'DIRECTORY_KEY_CHANGED'>;
+export type Dispute = Extract<
+  ErrorCode,
+  'DIRECTORY_CONFLICT' | 'DIRECTORY_IDENTITY_HELD' | 'DIRECTORY_IDENTITY_REFUSED'
+>;
+
+const DISPUTES: Readonly<Record<Dispute, string>> = {
+  DIRECTORY_CONFLICT: 'two records contradict each other; both are kept as evidence',
+  DIRECTORY_IDENTITY_HELD: 'a new identity key waits to be accepted or refused',
+  DIRECTORY_IDENTITY_REFUSED: 'a new identity key was refused',
+};
 
 /** The error that a dispute stands for. */
 export function disputeError(dispute: Dispute, address: string): SealMQError {
-  const texts: Readonly<Record<Dispute, string>> = {
-    DIRECTORY_CONFLICT: `two records of ${address} contradict each other; both are kept as evidence`,
-    DIRECTORY_KEY_CHANGED: `${address} has a new identity key that was not accepted`,
-  };
-  return new SealMQError(dispute, texts[dispute]);
+  return new SealMQError(dispute, `${address}: ${DISPUTES[dispute]}`);
 }
 
 /** The last accepted record of an address. Times in milliseconds of this machine's clock. */
@@ -27,6 +32,8 @@ export interface KnownRecord {
   readonly checkedAt: number;
   readonly freshUntil: number;
   readonly dispute?: Dispute;
+  /** A record with another identity that was held or refused. */
+  readonly offered?: KeyRecord;
 }
 
 /**
@@ -85,20 +92,22 @@ function recordKey(address: string): string {
   return `directory/record/${address}`;
 }
 
-function encodeKnown({ record, checkedAt, freshUntil, dispute }: KnownRecord): Uint8Array {
-  return encodeCbor(toMap({ record: record.bytes, checkedAt, freshUntil, dispute }));
+function encodeKnown({ record, checkedAt, freshUntil, dispute, offered }: KnownRecord): Uint8Array {
+  return encodeCbor(toMap({ record: record.bytes, checkedAt, freshUntil, dispute, offered: offered?.bytes }));
 }
 
 async function decodeKnown(stored: Uint8Array, provider: CryptoProvider): Promise<KnownRecord> {
   const fields = readFields(decodeCbor(stored), 'STATE_CORRUPT', 'known record');
+  const offered = fields.optional('offered', isBytes);
   return present({
     record: await run(verifyRecord(provider, fields.required('record', isBytes))),
     checkedAt: fields.required('checkedAt', isCounter),
     freshUntil: fields.required('freshUntil', isCounter),
     dispute: fields.optional('dispute', isDispute),
+    offered: offered && (await run(verifyRecord(provider, offered))),
   });
 }
 
 function isDispute(value: unknown): value is Dispute {
-  return value === 'DIRECTORY_CONFLICT' || value === 'DIRECTORY_KEY_CHANGED';
+  return typeof value === 'string' && Object.hasOwn(DISPUTES, value);
 }

@@ -1,4 +1,5 @@
-import { toHex } from '../bytes/bytes.js';
+import { equal, toHex } from '../bytes/bytes.js';
+import { present } from '../bytes/fields.js';
 import type { CryptoProvider } from '../crypto/provider.js';
 import { run } from '../crypto/steps.js';
 import { isSealMQError, SealMQError } from '../errors.js';
@@ -23,7 +24,8 @@ export interface Judge {
    *
    * @param known - the record that stood when the question was asked
    * @returns the record that stands now, or `undefined` when nobody has claimed the address
-   * @throws `DIRECTORY_BAD_ANSWER`, `DIRECTORY_ROLLBACK`, `DIRECTORY_CONFLICT`, `DIRECTORY_KEY_CHANGED`: the known record stands
+   * @throws `DIRECTORY_BAD_ANSWER`, `DIRECTORY_ROLLBACK`, `DIRECTORY_CONFLICT`, `DIRECTORY_IDENTITY_HELD`,
+   *   `DIRECTORY_IDENTITY_REFUSED`: the known record stands
    */
   takeIn(address: string, known: KnownRecord | undefined, answer: DirectoryAnswer): Promise<KeyRecord | undefined>;
 
@@ -36,11 +38,14 @@ export interface Judge {
 
   /** Remembers a record of our own without a question or an event. `maxAge` in seconds. */
   remember(record: KeyRecord, maxAge: number): Promise<KeyRecord>;
+
+  /** Settles what becomes of the record that is offered beside `known`; durable when it resolves. */
+  decide(known: KnownRecord, offered: KeyRecord, decision: 'accept' | 'refuse'): Promise<void>;
 }
 
 /** A judge over `records`. */
 export function createJudge(records: KnownRecords, now: () => number, options: KeyCacheOptions): Judge {
-  const { provider, acceptIdentity = () => true } = options;
+  const { provider, onIdentityChange = () => 'accept' } = options;
   const tell = tellOnce(options.onEvent);
 
   async function accept(record: KeyRecord, maxAge: number): Promise<KeyRecord> {
@@ -50,9 +55,10 @@ export function createJudge(records: KnownRecords, now: () => number, options: K
     return record;
   }
 
-  async function dispute({ record, checkedAt, freshUntil }: KnownRecord, code: Dispute): Promise<never> {
-    await records.save({ record, checkedAt, freshUntil, dispute: code });
-    throw disputeError(code, record.address);
+  async function dispute(known: KnownRecord, code: Dispute, offered?: KeyRecord): Promise<SealMQError> {
+    const { record, checkedAt, freshUntil } = known;
+    await records.save(present({ record, checkedAt, freshUntil, dispute: code, offered }));
+    return disputeError(code, record.address);
   }
 
   function refuseRollback(known: KeyRecord, offered: Uint8Array | undefined, what: string): never {
@@ -65,20 +71,40 @@ export function createJudge(records: KnownRecords, now: () => number, options: K
     const event = { address: next.address, known: known.record.bytes, other: next.bytes };
     await records.saveEvidence(event);
     tell('conflict', toHex(next.hash), event);
-    return dispute(known, 'DIRECTORY_CONFLICT');
+    throw await dispute(known, 'DIRECTORY_CONFLICT');
   }
 
   async function changeIdentity(known: KnownRecord, next: KeyRecord, vouched: boolean, maxAge: number) {
+    const { dispute: disputed, offered } = known;
+    if (disputed === 'DIRECTORY_IDENTITY_REFUSED' && offered && equal(offered.identity, next.identity)) {
+      throw await dispute(known, disputed, next);
+    }
     const change = { address: next.address, previous: known.record, current: next, vouched, dropped: [] };
-    const accepted = acceptIdentity(change);
-    if (accepted) await accept(next, maxAge);
-    tell('keyChanged', `${toHex(next.hash)} ${accepted}`, { ...change, accepted });
-    return accepted ? next : dispute(known, 'DIRECTORY_KEY_CHANGED');
+    const held = (await onIdentityChange(change)) === 'hold';
+    // Who hears of it may decide at once, so it is kept before it is told.
+    const refusal = held ? await dispute(known, 'DIRECTORY_IDENTITY_HELD', next) : undefined;
+    if (!refusal) await accept(next, maxAge);
+    tell('keyChanged', `${toHex(next.hash)} ${held}`, { ...change, held });
+    if (refusal) throw refusal;
+    return next;
+  }
+
+  async function decide(known: KnownRecord, offered: KeyRecord, decision: 'accept' | 'refuse'): Promise<void> {
+    const { record } = known;
+    if (decision === 'refuse') {
+      await dispute(known, 'DIRECTORY_IDENTITY_REFUSED', offered);
+      return;
+    }
+    const change = await run(compareRecords(provider, record, offered));
+    const vouched = change.kind === 'identity-changed' && change.vouched;
+    await accept(offered, 0);
+    const event = { address: record.address, previous: record, current: offered, vouched, dropped: [], held: false };
+    tell('keyChanged', `${toHex(offered.hash)} decided`, event);
   }
 
   async function moveOn(previous: KeyRecord, current: KeyRecord, dropped: readonly string[], maxAge: number) {
     await accept(current, maxAge);
-    const event = { address: current.address, previous, current, vouched: true, dropped, accepted: true };
+    const event = { address: current.address, previous, current, vouched: true, dropped, held: false };
     if (dropped.length > 0) tell('keyChanged', toHex(current.hash), event);
     const { added, removed } = changedDevices(previous, current);
     if (added.length + removed.length > 0) {
@@ -108,6 +134,7 @@ export function createJudge(records: KnownRecords, now: () => number, options: K
 
   return {
     remember: accept,
+    decide,
     async learn(known, bytes, maxAge) {
       const { record } = known;
       const next = await verifiedRecord(provider, record.address, bytes);

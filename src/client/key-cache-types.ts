@@ -16,9 +16,12 @@ export interface KeyChange {
   readonly vouched: boolean;
   /** Profiles and suites that the same identity no longer claims. */
   readonly dropped: readonly string[];
-  /** False when {@link KeyCacheOptions.acceptIdentity} said no: the previous record stays the known one. */
-  readonly accepted: boolean;
+  /** True when {@link KeyCacheOptions.onIdentityChange} said `hold`: the previous record stays the known one. */
+  readonly held: boolean;
 }
+
+/** What becomes of a new identity key: it takes the old one's place, or waits for {@link KeyCache.decide}. */
+export type OnKeyChange = 'accept' | 'hold';
 
 /** A newer record of the same identity has other devices: mail goes to, or comes from, somewhere else from now on. */
 export interface DevicesChange {
@@ -81,8 +84,8 @@ export interface KeyCacheOptions {
   readonly cooldown?: number;
   /** Look-ups that received messages may cause, over all addresses; default 50 at once, 5 a second. */
   readonly messageLookups?: TokenRate;
-  /** Whether a new identity key is accepted; asked again at each refresh while it says no. Default: yes, with an event. */
-  readonly acceptIdentity?: (change: Omit<KeyChange, 'accepted'>) => boolean;
+  /** What becomes of a new identity key; asked again at each refresh while it is held. Default: accept, with an event. */
+  readonly onIdentityChange?: (change: Omit<KeyChange, 'held'>) => OnKeyChange | Promise<OnKeyChange>;
   /** Told synchronously; must not throw. */
   readonly onEvent?: <Name extends keyof KeyCacheEvents>(name: Name, event: KeyCacheEvents[Name]) => void;
 }
@@ -117,8 +120,9 @@ export interface KeyCache {
    * The record of `address`, or `undefined` when the directory states that nobody has claimed it.
    *
    * @throws `USAGE_INVALID_ADDRESS`, `USAGE_CLOSED`; `DIRECTORY_CONFLICT` while two records contradict each other;
-   *   `DIRECTORY_KEY_CHANGED` while a new identity is not accepted; `DIRECTORY_RATE_LIMITED` when a message's key id may not
-   *   be looked up right now, and whatever the directory throws when nothing known may stand in
+   *   `DIRECTORY_IDENTITY_HELD` while a new identity waits for {@link decide}, `DIRECTORY_IDENTITY_REFUSED` after it said no;
+   *   `DIRECTORY_RATE_LIMITED` when a message's key id may not be looked up right now, and whatever the directory throws
+   *   when nothing known may stand in
    */
   record(address: string, options?: LookupOptions): Promise<KeyRecord | undefined>;
 
@@ -136,6 +140,18 @@ export interface KeyCache {
    * @throws as `record`, and `DIRECTORY_BAD_ANSWER` for what is no record of `address`
    */
   learn(address: string, bytes: Uint8Array): Promise<KeyRecord | undefined>;
+
+  /** The record with another identity that the directory offers and that was not accepted. */
+  offered(address: string): Promise<KeyRecord | undefined>;
+
+  /**
+   * Settles what becomes of the {@link offered} record: it takes the known one's place, or neither is used while the
+   * directory goes on offering it. Durable when it resolves; asks no directory.
+   *
+   * @param identity - thumbprint (32 bytes) of the identity key that is meant
+   * @throws `USAGE_INVALID_ARGUMENT` when that one is not offered
+   */
+  decide(address: string, identity: Uint8Array, decision: 'accept' | 'refuse'): Promise<void>;
 
   /** Looks failed look-ups up again at once when asked: the network is back. */
   forgetFailures(): void;

@@ -1,3 +1,4 @@
+import { equal } from '../bytes/bytes.js';
 import { run } from '../crypto/steps.js';
 import { isSealMQError, SealMQError } from '../errors.js';
 import { coarseClock, systemClock } from '../ports/clock.js';
@@ -18,6 +19,7 @@ export type {
   KeyCacheStats,
   KeyChange,
   LookupOptions,
+  OnKeyChange,
   RecordConflict,
   RefusedRollback,
 } from './key-cache-types.js';
@@ -149,6 +151,18 @@ export function createKeyCache(options: KeyCacheOptions): KeyCache {
       if (learned || lookups.recentFailure(address)) return learned;
       payForLookup();
       return lookups.refresh(address);
+    },
+    offered: async (address) => (await records.load(address))?.offered,
+    async decide(address, identity, decision) {
+      assertUsable(address);
+      await lookups.inTurn(address, async () => {
+        const known = await records.load(address);
+        if (!known?.offered || !equal(known.offered.identity, identity)) {
+          throw new SealMQError('USAGE_INVALID_ARGUMENT', `the directory does not offer that identity for ${address}`);
+        }
+        await judge.decide(known, known.offered, decision);
+        return known.record;
+      });
     },
     forgetFailures: () => lookups.forgetFailures(),
     stats: () => ({ size: records.size, ...counts, ...lookups.counts }),

@@ -4,6 +4,7 @@ import type { ConnectionState } from '../ports/transport.js';
 import type { KeyRecord } from '../protocol/identity/index.js';
 import { assemble } from './assemble.js';
 import type { Parts } from './connect.js';
+import type { Contacts } from './contacts.js';
 import { seconds } from './context.js';
 import type { MessageHandler } from './delivery.js';
 import type { Devices } from './devices.js';
@@ -72,6 +73,12 @@ export class Messenger {
   /** Our own key record. */
   get record(): KeyRecord {
     return this.#account.record;
+  }
+
+  /** Whom we know: verified keys, keys that wait for a decision, blocks. */
+  get contacts(): Contacts {
+    this.#assertOpen();
+    return this.#parts.contacts;
   }
 
   /** Our entry's id in the record. */

@@ -13,6 +13,8 @@ export interface QuarantinePatience {
   readonly unknownKeys: number;
   /** How long a directory may be away. */
   readonly directory: number;
+  /** How long mail of somebody whose new identity key is held waits for a decision. */
+  readonly decision: number;
 }
 
 /** Works off the inbox and the quarantine, one entry at a time, in order. */
@@ -152,6 +154,7 @@ function hold(held: Map<string, number>, from: string, change: 1 | -1): void {
 }
 
 function isOverdue({ reason, receivedAt }: QuarantineEntry, now: number, patience: QuarantinePatience): boolean {
-  const limit = reason.startsWith('DIRECTORY_') ? patience.directory : patience.unknownKeys;
+  const limit =
+    reason === 'held' ? patience.decision : patience[reason.startsWith('DIRECTORY_') ? 'directory' : 'unknownKeys'];
   return now - receivedAt > limit;
 }

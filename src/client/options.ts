@@ -9,6 +9,7 @@ import { assertAddress } from '../protocol/address.js';
 import { MAX_PAYLOAD_BYTES, MAX_SEALED_BYTES } from '../protocol/envelope/profile.js';
 import { DEFAULT_PADDING } from '../protocol/envelope/seal.js';
 import { assertTopicPrefix, DEFAULT_TOPIC_PREFIX } from '../protocol/envelope/topics.js';
+import type { ContactPolicy } from './contact-list.js';
 import type { QueueLimits } from './durable-queue.js';
 import type { KeyCacheOptions } from './key-cache.js';
 import type { QuarantinePatience } from './opener.js';
@@ -19,6 +20,7 @@ import type { WillOptions } from './will.js';
 /** How a messenger is opened. */
 export interface MessengerOptions
   extends StateOptions,
+    ContactPolicy,
     Pick<
       MqttTransportOptions,
       'username' | 'password' | 'credentials' | 'tls' | 'connectTimeout' | 'keepalive' | 'sessionExpiry'
@@ -51,10 +53,10 @@ export interface MessengerOptions
   /** Largest sealed message in bytes; default 1.5 MiB. */
   readonly maxSealedBytes?: number;
   /**
-   * Whether to receipt what arrives, and to keep what is sent until it is receipted (default): then a broker that loses its
-   * queue loses nothing for good. Off, a sent message is forgotten when the broker has it.
+   * Whether to keep what is sent until it is receipted (default): then a broker that loses its queue loses nothing for good.
+   * Off, a sent message is forgotten when the broker has it. `send(…, { receipt })` says otherwise for one message.
    */
-  readonly receipts?: boolean;
+  readonly awaitReceipts?: boolean;
   /**
    * What the broker sends in our name when a connection of ours ends without a farewell: sealed at each connect, to the devices
    * that the receiver has then. The receiver gets it among its messages, with `family: 'will'`. Not with an `MqttClient` or a
@@ -98,7 +100,12 @@ const LIMITS: MessengerLimits = {
 
 const TIMING: Timing = { receiptDelay: 500, gapDelay: SECOND, republishAfter: 60 * SECOND };
 
-const PATIENCE: QuarantinePatience = { retryAfter: SECOND, unknownKeys: 600 * SECOND, directory: 30 * DAY };
+const PATIENCE: QuarantinePatience = {
+  retryAfter: SECOND,
+  unknownKeys: 600 * SECOND,
+  directory: 30 * DAY,
+  decision: 30 * DAY,
+};
 
 /** The options, complete. */
 export type Settings = ReturnType<typeof withDefaults>;
@@ -108,7 +115,7 @@ export function withDefaults(options: MessengerOptions) {
   const settings = {
     connect: 'wait' as const,
     durable: 'process' as const,
-    receipts: true,
+    awaitReceipts: true,
     topicPrefix: DEFAULT_TOPIC_PREFIX,
     padding: DEFAULT_PADDING as number | false,
     maxPayloadBytes: MAX_PAYLOAD_BYTES,

@@ -65,7 +65,8 @@ export async function openOutbox(
    * those who wait for the number are to be told.
    */
   const finish = async (n: number, entry: OutboxEntry, error?: SealMQError) => {
-    const isKept = entry.devices.length > 0 && (!error || error.code === 'STATE_EXPIRED');
+    const isAwaited = entry.devices.length > 0 && !context.contacts.isBlocked(entry.to);
+    const isKept = isAwaited && (!error || error.code === 'STATE_EXPIRED');
     const kept = isKept ? [sentBox.keep(entry)] : [];
     pending.delete(keyOf(entry));
     expiries.forget(n);

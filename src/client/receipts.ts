@@ -68,9 +68,11 @@ export function createReceipts(context: Context, seen: Seen, timing: ReceiptTimi
   };
   const wake = () => {
     wakesAt = Number.POSITIVE_INFINITY;
-    working = work().catch((error) => {
-      if (isSealMQError(error)) context.events.emit('warning', error);
-    });
+    working = work().catch(warn);
+  };
+  /** One peer who cannot be written to right now does not keep the others waiting. */
+  const warn = (error: unknown) => {
+    if (isSealMQError(error)) context.events.emit('warning', error);
   };
 
   const work = async () => {
@@ -79,14 +81,18 @@ export function createReceipts(context: Context, seen: Seen, timing: ReceiptTimi
     let served = 0;
     for (const [key, entry] of due) {
       if (!up || closed) return;
+      if (!context.contacts.getsReceipts(entry.numbering.from)) {
+        due.delete(key);
+        continue;
+      }
       if (isDue(entry.receiptAt, now) && served < AT_ONCE) {
         served++;
         entry.receiptAt = undefined;
-        await receipt(entry);
+        await receipt(entry).catch(warn);
       }
       if (isDue(entry.gapAt, now) && served < AT_ONCE) {
         served++;
-        await askForGaps(entry, now);
+        await askForGaps(entry, now).catch(warn);
       }
       if (entry.receiptAt === undefined && entry.gapAt === undefined) due.delete(key);
       next = Math.min(next, entry.receiptAt ?? next, entry.gapAt ?? next);
@@ -121,6 +127,7 @@ export function createReceipts(context: Context, seen: Seen, timing: ReceiptTimi
 
   return {
     note(numbering, reused = false) {
+      if (!context.contacts.getsReceipts(numbering.from)) return;
       const entry = entryOf(numbering);
       entry.reused ||= reused;
       const now = performance.now();

@@ -2,7 +2,7 @@ import { present } from '../bytes/fields.js';
 import { isSealMQError, SealMQError } from '../errors.js';
 import type { StoreOperation } from '../ports/store.js';
 import { type OpenOutcome, open, type SenderRefusal } from '../protocol/envelope/open.js';
-import { placeOf } from '../protocol/envelope/topics.js';
+import { type Family, placeOf } from '../protocol/envelope/topics.js';
 import { type Context, seconds } from './context.js';
 import type { InboxEntry } from './entries.js';
 import type { Inbox } from './inbox.js';
@@ -45,8 +45,12 @@ export async function receive(
   await inbox.receive(place, bytes);
 }
 
-/** Reasons that pass when the sender's record, or its next version, reaches the directory. */
-const MAY_APPEAR: readonly SenderRefusal[] = ['unknown-sender', 'unknown-key'];
+/** Reasons that pass when the sender's record, or its next version, reaches the directory, or the application decides. */
+function mayPass(reason: SenderRefusal, family: Family): boolean {
+  // Receipts are cumulative and requests are repeated: not worth keeping for weeks.
+  if (reason === 'held') return family !== 'control';
+  return reason === 'unknown-sender' || reason === 'unknown-key';
+}
 
 /** Takes an entry out of its queue: the operation belongs into the batch that settles it. */
 export type Take = () => StoreOperation;
@@ -80,12 +84,12 @@ export async function process(
       maxSealedBytes: context.maxSealedBytes,
       senderKey: (from, kid) => {
         waiting.from = from;
-        if (!held && state.isHeld(from))
+        if (!held && entry.family !== 'control' && state.isHeld(from))
           throw new SealMQError('DIRECTORY_UNREACHABLE', 'earlier mail waits for this key');
         return senderKey(context, from, kid);
       },
     });
-    if (outcome.kind === 'sender-refused' && !final && MAY_APPEAR.includes(outcome.reason)) {
+    if (outcome.kind === 'sender-refused' && !final && mayPass(outcome.reason, entry.family)) {
       return { waitFor: outcome.from, reason: outcome.reason };
     }
     await settle(context, state, entry, take, outcome);

@@ -25,7 +25,7 @@ export interface SendOptions {
   readonly inReplyTo?: string;
   /** When the outbox is full: wait until there is room (default), or throw `STATE_FULL`. */
   readonly whenFull?: 'wait' | 'refuse';
-  /** Whether to keep the message until all of the receiver's devices have receipted it; default as the messenger's `receipts`. */
+  /** Whether to keep the message until all of the receiver's devices have receipted it; default as the messenger's `awaitReceipts`. */
   readonly receipt?: boolean;
 }
 
@@ -49,8 +49,9 @@ export interface SendState {
 /**
  * Directory → seal → counter and outbox entry in one atomic batch; the outbox publishes. The mirror image of `receive.ts`.
  *
- * @throws `USAGE_INVALID_ADDRESS`, `USAGE_INVALID_ARGUMENT`, `USAGE_PAYLOAD_TOO_LARGE`, `DIRECTORY_NOT_FOUND`,
- *   `DIRECTORY_RECORD_EXPIRED`, `DIRECTORY_NO_ACTIVE_DEVICE`, other `DIRECTORY_` codes, `STATE_FULL`, `STATE_UNAVAILABLE`
+ * @throws `USAGE_INVALID_ADDRESS`, `USAGE_INVALID_ARGUMENT`, `USAGE_PAYLOAD_TOO_LARGE`, `USAGE_CONTACT_BLOCKED`,
+ *   `DIRECTORY_NOT_FOUND`, `DIRECTORY_IDENTITY_HELD`, `DIRECTORY_RECORD_EXPIRED`, `DIRECTORY_NO_ACTIVE_DEVICE`,
+ *   other `DIRECTORY_` codes, `STATE_FULL`, `STATE_UNAVAILABLE`
  */
 export async function send(
   context: Context,
@@ -79,7 +80,7 @@ export async function send(
     const readers = activeDevices(record, issuedAt);
     const keys = { signKey: account.device.signKey, recipients: readers.map(({ sealKey }) => sealKey) };
     const sealed = await seal(context.provider, draft, keys);
-    const devices = (options.receipt ?? context.receipts) ? readers.map((device) => device.id) : [];
+    const devices = (options.receipt ?? context.awaitReceipts) ? readers.map((device) => device.id) : [];
     const entry = present({ id, to, topic, stream, seq, devices, sealed, expiresAt });
     return { id, seq, tracked: tracking.follow(sentKey(to, stream, seq)), ...outbox.put(entry, [counted]) };
   });
@@ -88,9 +89,12 @@ export async function send(
   return { id: toBase64url(posted.id), to, seq: posted.seq, published: posted.acknowledged, delivered, deliveredTo };
 }
 
-/** The receiver's record, fit to be sealed to. @throws `USAGE_INVALID_ADDRESS`, `DIRECTORY_` codes */
+/** The receiver's record, fit to be sealed to. @throws `USAGE_INVALID_ADDRESS`, `USAGE_CONTACT_BLOCKED`, `DIRECTORY_` codes */
 export async function receiverRecord(context: Context, to: string): Promise<KeyRecord> {
-  const record = context.keys.cached(assertAddress(to)) ?? (await context.keys.record(to));
+  if (context.contacts.isBlocked(assertAddress(to))) {
+    throw new SealMQError('USAGE_CONTACT_BLOCKED', `${to} is blocked: unblock first`);
+  }
+  const record = context.keys.cached(to) ?? (await context.keys.record(to));
   if (!record) throw new SealMQError('DIRECTORY_NOT_FOUND', `nobody is registered as ${to}`);
   const now = seconds(context);
   if (record.expiresAt <= now) throw new SealMQError('DIRECTORY_RECORD_EXPIRED', `the key record of ${to} has expired`);

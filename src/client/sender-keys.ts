@@ -1,5 +1,6 @@
 import { run } from '../crypto/steps.js';
-import type { SenderKey } from '../protocol/envelope/open.js';
+import { isSealMQError } from '../errors.js';
+import type { SenderKey, SenderRefusal } from '../protocol/envelope/open.js';
 import { deviceStanding, findDevice } from '../protocol/identity/index.js';
 import type { KeyRecord } from '../protocol/identity/record.js';
 import { type Context, seconds } from './context.js';
@@ -11,12 +12,21 @@ import { type Context, seconds } from './context.js';
  * @throws `DIRECTORY_` codes for passing faults
  */
 export async function senderKey(context: Context, from: string, kid: Uint8Array): Promise<SenderKey> {
+  if (context.contacts.isBlocked(from)) return { refused: 'blocked' };
   const cached = context.keys.cached(from);
   const known = cached && (await keyIn(context, cached, kid));
   if (known) return known;
-  const record = await context.keys.record(from, { forKid: kid });
+  const record = await context.keys.record(from, { forKid: kid }).catch(refusalOf);
+  if (typeof record === 'string') return { refused: record };
   if (!record) return { refused: 'unknown-sender' };
   return (await keyIn(context, record, kid)) ?? { refused: 'unknown-key' };
+}
+
+/** A new identity key is the application's to decide on; what else the directory throws passes. */
+function refusalOf(error: unknown): SenderRefusal {
+  if (isSealMQError(error, 'DIRECTORY_IDENTITY_HELD')) return 'held';
+  if (isSealMQError(error, 'DIRECTORY_IDENTITY_REFUSED')) return 'identity-refused';
+  throw error;
 }
 
 async function keyIn(context: Context, record: KeyRecord, kid: Uint8Array): Promise<SenderKey | undefined> {

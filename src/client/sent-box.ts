@@ -47,6 +47,8 @@ export interface SentBox {
   giveUp(): Promise<readonly SentEntry[]>;
   /** The entry under a number, if it is still kept. */
   find(address: string, stream: number, seq: number): SentEntry | undefined;
+  /** Forgets all entries to `address`, which it answers; durable when it resolves. */
+  forgetAll(address: string): Promise<readonly SentEntry[]>;
   /** The newest entry to `address` that a device lacks. */
   newest(address: string): SentEntry | undefined;
   /** Addresses that owe a receipt. */
@@ -151,6 +153,11 @@ export async function openSentBox(context: Context): Promise<SentBox> {
       return over;
     },
     find: (address, stream, seq) => boxes.get(address)?.get(storeKey({ to: address, stream, seq })),
+    async forgetAll(address) {
+      const entries = [...(boxes.get(address)?.values() ?? [])];
+      await context.commit(entries.flatMap(forget));
+      return entries;
+    },
     newest: (address) => [...(boxes.get(address)?.values() ?? [])].at(-1),
     debtors: () => boxes.keys(),
     changed: () => changed.wait(),

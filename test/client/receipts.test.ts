@@ -53,7 +53,7 @@ test('a message is delivered when the receiver has it, and then it is forgotten'
 
 test('without receipts a message is forgotten when the broker has it', async () => {
   const world = await createWorld();
-  const [alice] = [await world.join('alice', { timing }), await world.join('bob', { timing, receipts: false })];
+  const [alice] = [await world.join('alice', { timing }), await world.join('bob', { timing, receipts: 'none' })];
   await (await alice.send('bob', 'not kept', { receipt: false })).published;
   expect(alice.status()).toMatchObject({ outbox: 0, unreceipted: 0 });
   await (await alice.send('bob', 'kept')).published;
@@ -218,7 +218,7 @@ test('a gap of more than 1,024 is told, and not asked for', async () => {
 
 test('a receipt or a request in another name does nothing', async () => {
   const world = await createWorld();
-  const [alice, bob] = [await world.join('alice', { timing }), await world.join('bob', { timing, receipts: false })];
+  const [alice, bob] = [await world.join('alice', { timing }), await world.join('bob', { timing, receipts: 'none' })];
   const mallory = await world.join('mallory', { timing });
   await (await alice.send('bob', 'for Bob')).published;
   await (await mallory.send('alice', 'hello')).published;

@@ -144,7 +144,7 @@ describe('a new identity', () => {
     expect(told).toMatchObject([
       [
         'keyChanged',
-        { address: 'alice', previous: { version: 1 }, current: { hash: record.hash }, vouched, accepted: true },
+        { address: 'alice', previous: { version: 1 }, current: { hash: record.hash }, vouched, held: false },
       ],
     ]);
     expect(cache.cached('alice')?.identity).toEqual(record.identity);
@@ -152,13 +152,15 @@ describe('a new identity', () => {
 
   it('is held until the application accepts it', async () => {
     let verified = false;
-    const { cache, clock, meet, told } = world({ acceptIdentity: ({ vouched }) => vouched || verified });
+    const { cache, clock, meet, told } = world({
+      onIdentityChange: ({ vouched }) => (vouched || verified ? 'accept' : 'hold'),
+    });
     await meet(alice.record);
     const { record } = await newIdentityOf(alice, false);
-    expect(await meet(record)).toBe('DIRECTORY_KEY_CHANGED');
-    expect(await codeOf(cache.record('alice'))).toBe('DIRECTORY_KEY_CHANGED');
-    expect(await meet(record)).toBe('DIRECTORY_KEY_CHANGED');
-    expect(told).toMatchObject([['keyChanged', { accepted: false }]]);
+    expect(await meet(record)).toBe('DIRECTORY_IDENTITY_HELD');
+    expect(await codeOf(cache.record('alice'))).toBe('DIRECTORY_IDENTITY_HELD');
+    expect(await meet(record)).toBe('DIRECTORY_IDENTITY_HELD');
+    expect(told).toMatchObject([['keyChanged', { held: true }]]);
     verified = true;
     clock.advance(31);
     expect((await cache.record('alice'))?.identity).toEqual(record.identity);
@@ -175,7 +177,7 @@ describe('the same identity', () => {
     const weaker = await signedRecord(alice.identityKey, { ...content, capabilities });
     expect(await meet(weaker)).toBe('resolved');
     expect(told).toMatchObject([
-      ['keyChanged', { vouched: true, accepted: true, dropped: ['P256-ESP256', 'RSA3072-PS256'] }],
+      ['keyChanged', { vouched: true, held: false, dropped: ['P256-ESP256', 'RSA3072-PS256'] }],
     ]);
   });
 

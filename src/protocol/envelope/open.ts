@@ -25,8 +25,16 @@ export interface OpenedMessage extends Claims {
   readonly device?: string;
 }
 
-/** Why a sender's key is not to be had: a final answer. Passing reasons (directory unreachable) throw instead. */
-export type SenderRefusal = 'unknown-sender' | 'unknown-key' | 'retired' | 'revoked' | 'held' | 'blocked';
+/** Why a sender's key is not to be had. Passing reasons that are the directory's (unreachable) throw instead. */
+export type SenderRefusal =
+  | 'unknown-sender'
+  | 'unknown-key'
+  | 'retired'
+  | 'revoked'
+  /** Their new identity key waits for a decision, or was refused. */
+  | 'held'
+  | 'identity-refused'
+  | 'blocked';
 
 /** The signing key that belongs to a sender's `kid`, or why there is none. */
 export type SenderKey = { readonly key: PublicKey; readonly device?: string } | { readonly refused: SenderRefusal };
