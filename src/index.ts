@@ -8,8 +8,10 @@ export { httpKeyDirectory } from './adapters/http/http-key-directory.js';
 export { type MqttTransportOptions, mqttTransport } from './adapters/mqtt/mqtt-transport.js';
 export { openLevelStore } from './adapters/store/level-store.js';
 export { memoryStore } from './adapters/store/memory-store.js';
+export type { DeviceLinking } from './client/await-link.js';
 export type { Contact, ContactPolicy, ReceiptsTo } from './client/contact-list.js';
 export type { Contacts } from './client/contacts.js';
+export type { Devices } from './client/devices.js';
 export {
   createKeyCache,
   type KeyCache,
@@ -21,7 +23,8 @@ export {
 export { type JsonValue, Message, type Payload } from './client/message.js';
 export { type Answer, Messenger, type MessengerStatus, type RequestOptions } from './client/messenger.js';
 export type { MessengerEvents, MissingMessages, Rejection, RejectionReason } from './client/messenger-events.js';
-export type { MessengerLimits, MessengerOptions } from './client/options.js';
+export type { LinkOptions, LinkRequest } from './client/offer-link.js';
+export type { LinkDeviceOptions, MessengerLimits, MessengerOptions } from './client/options.js';
 export type { SendOptions, Sent } from './client/send.js';
 export { type ErrorCode, isSealMQError, SealMQError } from './errors.js';
 export { type Clock, systemClock } from './ports/clock.js';

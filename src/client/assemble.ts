@@ -2,35 +2,40 @@ import { httpKeyDirectory } from '../adapters/http/http-key-directory.js';
 import { mqttTransport } from '../adapters/mqtt/mqtt-transport.js';
 import { defaultProvider } from '../crypto/probe.js';
 import type { CryptoProvider } from '../crypto/provider.js';
-import { SealMQError } from '../errors.js';
 import { systemClock } from '../ports/clock.js';
 import type { KeyDirectory } from '../ports/key-directory.js';
 import type { Transport } from '../ports/transport.js';
 import { connectParts, type Parts, type Releases } from './connect.js';
 import { openContactList } from './contact-list.js';
-import { type Context, seconds } from './context.js';
-import { createDirectoryClock, type DirectoryClock } from './directory-clock.js';
+import type { Context } from './context.js';
+import { createDirectoryClock } from './directory-clock.js';
 import { createEvents } from './events.js';
-import { importIdentity } from './identity-file.js';
 import { createKeyCache } from './key-cache.js';
-import { LocalAccount } from './local-account.js';
+import { createLinks } from './links.js';
+import type { LocalAccount } from './local-account.js';
 import type { MessengerEvents } from './messenger-events.js';
+import { openAccount, openLinkingAccount } from './open-account.js';
 import { type MessengerOptions, type Settings, withDefaults } from './options.js';
 import { openState, type State } from './state.js';
 
-/** Opens state, account, directory, queues and connection, in this order. @throws as `Messenger.open` */
-export async function assemble(options: MessengerOptions): Promise<Parts> {
+/**
+ * Opens state, account, directory, queues and connection, in this order.
+ *
+ * @param linking - the device of the account is to be linked: it is new, or was never welcomed
+ * @throws as `Messenger.open`, with `linking` as `Messenger.link`
+ */
+export async function assemble(options: MessengerOptions, linking = false): Promise<Parts> {
   const settings = withDefaults(options);
   const releases: Releases = [];
   try {
-    return await assembleWith(settings, releases);
+    return await assembleWith(settings, releases, linking);
   } catch (error) {
     for (const release of releases.reverse()) await Promise.resolve(release()).catch(() => {});
     throw error;
   }
 }
 
-async function assembleWith(settings: Settings, releases: Releases): Promise<Parts> {
+async function assembleWith(settings: Settings, releases: Releases, linking: boolean): Promise<Parts> {
   const provider = settings.provider ?? (await defaultProvider());
   const events = createEvents<MessengerEvents>();
   const state = await openState(settings, provider);
@@ -51,22 +56,14 @@ async function assembleWith(settings: Settings, releases: Releases): Promise<Par
   });
   releases.push(() => keys.close());
 
-  const account = await openAccount(settings, state, provider, clock);
+  const opening = { settings, state, provider, clock };
+  const account = await (linking ? openLinkingAccount(opening, keys) : openAccount(opening));
   const { topicPrefix, padding, maxPayloadBytes, maxSealedBytes } = settings;
   const context: Context = {
-    ...{
-      provider,
-      account,
-      keys,
-      contacts,
-      store: state.store,
-      events,
-      topicPrefix,
-      padding,
-      maxPayloadBytes,
-      maxSealedBytes,
-    },
+    ...{ provider, account, keys, contacts, store: state.store, events },
+    ...{ topicPrefix, padding, maxPayloadBytes, maxSealedBytes },
     awaitReceipts: settings.awaitReceipts,
+    links: createLinks(),
     commit: (operations) => state.store.batch([...operations], { sync: settings.durable === 'fsync' }),
     transport: await openTransport(settings, account, state),
     now: () => clock.now(),
@@ -82,27 +79,6 @@ function openDirectory(settings: Settings, { store }: State, provider: CryptoPro
     ...(directoryKey !== undefined && { pin: directoryKey }),
     ...(clock && { clock }),
   });
-}
-
-async function openAccount(
-  settings: Settings,
-  state: State,
-  provider: CryptoProvider,
-  clock: DirectoryClock,
-): Promise<LocalAccount> {
-  const { address, identity } = settings;
-  const existing = await LocalAccount.load(state, provider, address);
-  if (existing) return existing;
-  // Directory time dates the keys and names the stream; without a directory this machine's own has to do.
-  await clock.refresh();
-  const fresh = { ...settings, now: seconds(clock), stream: clock.now() };
-  if (!identity) return LocalAccount.create(state, provider, address, fresh);
-  const account = await importIdentity(provider, identity, { ...settings, extractable: state.vault.extractable });
-  if (account.record.address === address) return LocalAccount.adopt(state, provider, account, fresh);
-  throw new SealMQError(
-    'USAGE_INVALID_ARGUMENT',
-    `the identity file belongs to ${account.record.address}, not to ${address}`,
-  );
 }
 
 /** Which MQTT version the broker speaks is remembered: with one that only knows 3.1.1, asking for 5 costs an attempt. */

@@ -4,6 +4,7 @@ import type { Transport } from '../ports/transport.js';
 import type { ContactList } from './contact-list.js';
 import type { Events } from './events.js';
 import type { KeyCache } from './key-cache.js';
+import type { Links } from './links.js';
 import type { LocalAccount } from './local-account.js';
 import type { MessengerEvents } from './messenger-events.js';
 
@@ -24,6 +25,7 @@ export interface Context {
   /** Whether sent messages are kept until they are receipted. */
   readonly awaitReceipts: boolean;
   readonly contacts: ContactList;
+  readonly links: Links;
   /** Writes one batch, as durable as the application asked for; batches take effect in the order of the calls. */
   commit(operations: readonly StoreOperation[]): Promise<void>;
   /** Directory time in milliseconds, as far as it is known. */

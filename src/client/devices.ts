@@ -1,6 +1,7 @@
 import { type DeviceEntry, retireDevice, revokeDevice } from '../protocol/identity/index.js';
 import type { Announcements } from './announcements.js';
 import { type Context, seconds } from './context.js';
+import { type LinkOptions, type LinkRequest, requestLink } from './offer-link.js';
 
 /** The devices of our own account. */
 export interface Devices {
@@ -13,6 +14,16 @@ export interface Devices {
    *   `DIRECTORY_` codes
    */
   retire(id: string): Promise<void>;
+  /**
+   * Answers the link that a new device shows. It is linked when a person has compared the digits, and
+   * {@link LinkRequest.confirm} was called.
+   *
+   * @param link - `sealmq:link/…`
+   * @throws `DECODE_LINK`, `USAGE_LINK_EXPIRED`; `USAGE_NO_IDENTITY_KEY` on a linked device; `USAGE_INVALID_ARGUMENT` for a
+   *   link to another address, or a device id that is taken; `VERIFY_SIGNATURE` when the new device was shown another identity
+   *   than ours, or does not prove its keys; `TRANSPORT_TIMEOUT` when it does not answer
+   */
+  link(link: string, options?: LinkOptions): Promise<LinkRequest>;
   /** For a lost or stolen device: from now on nothing of it verifies. @throws as {@link Devices.retire} */
   revoke(id: string): Promise<void>;
 }
@@ -22,6 +33,7 @@ export function createDevices(context: Context, announcements: Announcements): D
   const { account, keys } = context;
   return {
     list: () => account.record.devices,
+    link: (link, options) => requestLink(context, announcements, link, options),
     async retire(id) {
       await account.change(retireDevice(id, seconds(context)), keys, seconds(context));
       announcements.changed();

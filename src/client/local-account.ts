@@ -1,6 +1,5 @@
 import { equal } from '../bytes/bytes.js';
 import { present } from '../bytes/fields.js';
-import { encodePublicKey, type PublicKey } from '../cose/key.js';
 import type { CryptoProvider, PrivateKey } from '../crypto/provider.js';
 import { run } from '../crypto/steps.js';
 import type { SuiteName } from '../crypto/suites.js';
@@ -13,16 +12,17 @@ import {
   type DeviceKeys,
   enterDevice,
   generateDeviceKeys,
-  isCurrent,
   type KeyRecord,
   nextRecord,
   type RecordEdit,
   rotateDevice,
   verifyRecord,
 } from '../protocol/identity/index.js';
+import { makeClientId } from './client-id.js';
 import type { KeyCache } from './key-cache.js';
 import {
   ACCOUNT_KEY,
+  currentKeys,
   IDENTITY,
   keepKeys,
   type LoadedKeys,
@@ -41,9 +41,6 @@ export interface NewAccount {
   /** Milliseconds: names the numbering of what this store sends. */
   readonly stream: number;
 }
-
-const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
-const CLIENT_ID_LENGTH = 22;
 
 /** A record older than this, in seconds, is signed anew before it is published first. */
 const FRESH = 60;
@@ -98,15 +95,18 @@ export class LocalAccount {
     return LocalAccount.adopt(state, provider, account, options);
   }
 
-  /** Keeps `account` durably as the one of this store. Its record need not name the device yet. */
+  /**
+   * Keeps `account` durably as the one of this store. Its record need not name the device yet. Without an identity key it is
+   * that of a device to be linked.
+   */
   static async adopt(
     state: State,
     provider: CryptoProvider,
-    account: Account,
+    account: Omit<Account, 'identityKey'> & Partial<Account>,
     { stream, deviceName }: NewAccount,
   ): Promise<LocalAccount> {
     const { identityKey, device, record } = account;
-    await state.vault.put(IDENTITY, identityKey);
+    if (identityKey) await state.vault.put(IDENTITY, identityKey);
     const names = await keepKeys(state, provider, device);
     const saved: SavedAccount = {
       address: record.address,
@@ -116,7 +116,8 @@ export class LocalAccount {
       sealKeys: [names.sealKey],
       record: record.bytes,
       registered: false,
-      clientId: randomText(provider, CLIENT_ID_LENGTH),
+      ...(!identityKey && { linking: true }),
+      clientId: makeClientId(provider),
       stream,
     };
     await state.store.batch([putSaved(saved)], { sync: true });
@@ -179,6 +180,18 @@ export class LocalAccount {
     this.#record = published;
   }
 
+  /** Whether this device still has to be linked. */
+  get linking(): boolean {
+    return this.#saved.linking === true;
+  }
+
+  /** This device is linked: `record` has it. */
+  async linked(record: KeyRecord): Promise<void> {
+    const { linking: _, ...saved } = this.#saved;
+    await this.#save({ ...saved, record: record.bytes, registered: true });
+    this.#record = record;
+  }
+
   /** Whether those who know us are yet to be told of our record. */
   get unannounced(): boolean {
     return this.#saved.registered && this.#record.version > (this.#saved.announced ?? 0);
@@ -189,9 +202,10 @@ export class LocalAccount {
     await this.#save({ ...this.#saved, announced: version });
   }
 
-  /** Takes in our record as another device of ours has changed it. Older ones, and those of another identity, are passed over. */
+  /** Takes in our record as another device of ours has changed it. Older ones, and those of another identity, are passed over. A device that is not linked yet has nothing to hold against them. */
   async learn(record: KeyRecord): Promise<void> {
-    if (record.version <= this.#record.version || !equal(record.identity, this.#record.identity)) return;
+    const isOurs = equal(record.identity, this.#record.identity);
+    if (isOurs ? record.version <= this.#record.version : !this.linking) return;
     await this.#save({ ...this.#saved, record: record.bytes });
     this.#record = record;
     this.#device = currentKeys(this.#keys, record);
@@ -270,23 +284,4 @@ export class LocalAccount {
 function assertIdentityKey(key: PrivateKey | undefined): PrivateKey {
   if (key) return key;
   throw new SealMQError('USAGE_NO_IDENTITY_KEY', 'the identity key is on another device of this account');
-}
-
-/** Of a device's key pairs the one that `record` has as active, else the newest. */
-function currentKeys(keys: readonly DeviceKeys[], record: KeyRecord): DeviceKeys {
-  const active = record.devices.filter(isCurrent).map(({ signKey }) => signKey);
-  const isActive = (key: PublicKey) => active.some((other) => equal(encodePublicKey(key), encodePublicKey(other)));
-  return keys.find(({ signKey }) => isActive(signKey.publicKey)) ?? (keys[0] as DeviceKeys);
-}
-
-/** `length` characters, each of 62 with equal probability. */
-function randomText(provider: CryptoProvider, length: number): string {
-  let text = '';
-  while (text.length < length) {
-    for (const byte of provider.randomBytes(length)) {
-      // 248 = 4 × 62: the bytes above it would favour some characters.
-      if (byte < 248 && text.length < length) text += BASE62[byte % 62];
-    }
-  }
-  return text;
 }

@@ -3,6 +3,7 @@ import { SealMQError } from '../errors.js';
 import type { ConnectionState } from '../ports/transport.js';
 import type { KeyRecord } from '../protocol/identity/index.js';
 import { assemble } from './assemble.js';
+import { awaitLink, type DeviceLinking } from './await-link.js';
 import type { Parts } from './connect.js';
 import type { Contacts } from './contacts.js';
 import { seconds } from './context.js';
@@ -11,7 +12,7 @@ import type { Devices } from './devices.js';
 import { exportIdentity } from './identity-file.js';
 import type { Message, Payload } from './message.js';
 import type { MessengerEvents } from './messenger-events.js';
-import type { MessengerOptions } from './options.js';
+import type { LinkDeviceOptions, MessengerOptions } from './options.js';
 import { type SendOptions, type Sent, send } from './send.js';
 
 /** How long `close` waits for what is in flight, in milliseconds. */
@@ -64,6 +65,16 @@ export class Messenger {
    */
   static async open(options: MessengerOptions): Promise<Messenger> {
     return new Messenger(await assemble(options));
+  }
+
+  /**
+   * Makes this a device of an account that exists, without its identity key: shows a link, which the device that holds the key
+   * answers with `devices.link`.
+   *
+   * @throws `DIRECTORY_NOT_FOUND`; `USAGE_INVALID_ARGUMENT` when the store holds a device already; otherwise as {@link open}
+   */
+  static async link(options: LinkDeviceOptions): Promise<DeviceLinking<Messenger>> {
+    return awaitLink(await assemble(options, true), options.deviceName, (parts) => new Messenger(parts));
   }
 
   get address(): string {

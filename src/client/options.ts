@@ -72,6 +72,9 @@ export interface MessengerOptions
   readonly clock?: Clock;
 }
 
+/** How a new device is opened that is to be linked: `suite` and `deviceName` are those of its entry. */
+export type LinkDeviceOptions = Omit<MessengerOptions, 'identity'>;
+
 /** When control messages go out, in milliseconds. */
 export interface Timing extends ReceiptTiming {
   /** First pause before a peer's newest message without receipt is published again; doubles up to an hour. */

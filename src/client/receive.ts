@@ -8,7 +8,7 @@ import type { InboxEntry } from './entries.js';
 import type { Inbox } from './inbox.js';
 import type { Rejection } from './messenger-events.js';
 import type { Receptions } from './reception.js';
-import { senderKey } from './sender-keys.js';
+import { controlSenderKey, senderKey } from './sender-keys.js';
 
 /** How every sealed message begins: tag 96 and an array of four. What does not is not worth a write. */
 const FIRST_BYTES = [0xd8, 0x60, 0x84];
@@ -86,7 +86,7 @@ export async function process(
         waiting.from = from;
         if (!held && entry.family !== 'control' && state.isHeld(from))
           throw new SealMQError('DIRECTORY_UNREACHABLE', 'earlier mail waits for this key');
-        return senderKey(context, from, kid);
+        return (entry.family === 'control' ? controlSenderKey : senderKey)(context, from, kid);
       },
     });
     if (outcome.kind === 'sender-refused' && !final && mayPass(outcome.reason, entry.family)) {

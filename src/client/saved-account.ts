@@ -1,12 +1,14 @@
 import { toBase64url } from '../bytes/base64url.js';
+import { equal } from '../bytes/bytes.js';
 import { type CborValue, decodeCbor, encodeCbor } from '../bytes/cbor.js';
 import { isArrayOf, isBytes, isCounter, isText, present, readFields, toMap } from '../bytes/fields.js';
+import { encodePublicKey, type PublicKey } from '../cose/key.js';
 import type { CryptoProvider, PrivateKey } from '../crypto/provider.js';
 import { run } from '../crypto/steps.js';
 import { keyThumbprint } from '../crypto/thumbprints.js';
 import { SealMQError } from '../errors.js';
 import type { StoreOperation } from '../ports/store.js';
-import type { DeviceKeys } from '../protocol/identity/index.js';
+import { type DeviceKeys, isCurrent, type KeyRecord } from '../protocol/identity/index.js';
 import type { State } from './state.js';
 
 /** Where the store keeps the account. */
@@ -28,6 +30,8 @@ export interface SavedAccount {
   /** A newer record that was not yet seen to arrive at the directory. */
   readonly pending?: Uint8Array;
   readonly registered: boolean;
+  /** A new device that shows a link, and that no other has welcomed yet: its record is the directory's word only. */
+  readonly linking?: boolean;
   /** The version of our record that those who know us have been told of. */
   readonly announced?: number;
   /** MQTT client id: a secret, since who knows it can take over the session. */
@@ -76,6 +80,8 @@ export function putSaved(saved: SavedAccount): StoreOperation {
   };
 }
 
+const isBoolean = (value: unknown): value is boolean => typeof value === 'boolean';
+
 /** Reads what {@link putSaved} wrote. @throws `STATE_CORRUPT` */
 export function readSaved(bytes: Uint8Array): SavedAccount {
   const fields = readFields(decodeCbor(bytes), 'STATE_CORRUPT', 'account');
@@ -88,9 +94,17 @@ export function readSaved(bytes: Uint8Array): SavedAccount {
     sealKeys: fields.required('sealKeys', isArrayOf(isName, 1024)),
     record: fields.required('record', isBytes),
     pending: fields.optional('pending', isBytes),
-    registered: fields.required('registered', (value): value is boolean => typeof value === 'boolean'),
+    registered: fields.required('registered', isBoolean),
+    linking: fields.optional('linking', isBoolean),
     announced: fields.optional('announced', isCounter),
     clientId: fields.required('clientId', isName),
     stream: fields.required('stream', isCounter),
   });
+}
+
+/** Of a device's key pairs the one that `record` has as active, else the newest. */
+export function currentKeys(keys: readonly DeviceKeys[], record: KeyRecord): DeviceKeys {
+  const active = record.devices.filter(isCurrent).map(({ signKey }) => signKey);
+  const isActive = (key: PublicKey) => active.some((other) => equal(encodePublicKey(key), encodePublicKey(other)));
+  return keys.find(({ signKey }) => isActive(signKey.publicKey)) ?? (keys[0] as DeviceKeys);
 }

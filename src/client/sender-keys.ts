@@ -6,6 +6,15 @@ import type { KeyRecord } from '../protocol/identity/record.js';
 import { type Context, seconds } from './context.js';
 
 /**
+ * {@link senderKey} for family `control`, in which a device of ours that is about to be linked may speak before our record has
+ * it: of the link only.
+ */
+export async function controlSenderKey(context: Context, from: string, kid: Uint8Array): Promise<SenderKey> {
+  const guest = from === context.account.address ? context.links.guestKey(kid) : undefined;
+  return guest ?? senderKey(context, from, kid);
+}
+
+/**
  * The signing key with thumbprint `kid` that belongs to `from`: out of the cache, else from the directory, which is asked
  * once more when the record at hand does not know the key.
  *

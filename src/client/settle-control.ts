@@ -31,7 +31,9 @@ export function settleControl(
       }
     },
     record: (from, _device, { record }) => announcements.learn(from, record),
-    async link() {},
+    async link(from, device, { statement }) {
+      if (from === context.account.address) await context.links.take(statement, device);
+    },
   };
   return async ({ message: { from, device, payload }, expired, drop }) => {
     if (expired) return drop({ reason: 'expired', from });
@@ -40,6 +42,10 @@ export function settleControl(
       control = decodeControl(payload);
     } catch (error) {
       return drop({ reason: 'malformed', from, error: error as SealMQError });
+    }
+    // A guest is heard on its link only.
+    if (control.kind !== 'link' && device !== undefined && context.links.isGuest(device)) {
+      return drop({ reason: 'unknown-key', from });
     }
     const handle = handlers[control.kind] as (from: string, device: string, control: Control) => Promise<void>;
     // A control message is never worth a second try: receipts are cumulative, and requests are repeated.

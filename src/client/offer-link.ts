@@ -1,0 +1,97 @@
+import { run } from '../crypto/steps.js';
+import { SealMQError } from '../errors.js';
+import {
+  addDevice,
+  checkReveal,
+  type DeviceEntry,
+  hasEntry,
+  type OfferedLink,
+  offerLink,
+  welcomeDevice,
+} from '../protocol/identity/index.js';
+import type { Announcements } from './announcements.js';
+import { type Context, seconds } from './context.js';
+import { publishControl } from './control.js';
+
+/** How long the new device may take to answer, in milliseconds. */
+const PATIENCE = 60_000;
+
+/** How a link is answered. */
+export interface LinkOptions {
+  /** Milliseconds that the new device may take to answer; default 60,000. */
+  readonly timeout?: number;
+}
+
+/** A new device that is ready to be linked. */
+export interface LinkRequest {
+  /** The entry that it asks for. */
+  readonly device: DeviceEntry;
+  /** Six digits. The new device shows the same, or somebody is in between: a person must compare them before {@link confirm}. */
+  readonly digits: string;
+  /**
+   * The digits are the same: publishes the record with the new device in it, and welcomes it. May be repeated when it failed.
+   *
+   * @throws `USAGE_LINK_EXPIRED`, `DIRECTORY_` and `TRANSPORT_` codes
+   */
+  confirm(): Promise<void>;
+}
+
+/**
+ * The side with the identity key: link → offer → reveal → digits → (a person compares them) → record → welcome.
+ *
+ * When the new device is in the record already, because a welcome was lost, it is only welcomed.
+ *
+ * @throws what `offerLink` throws; `USAGE_NO_IDENTITY_KEY`; `USAGE_INVALID_ARGUMENT` when the device's id or place is taken;
+ *   `TRANSPORT_TIMEOUT` when the new device does not answer, which it does once for each link
+ */
+export async function requestLink(
+  context: Context,
+  announcements: Announcements,
+  text: string,
+  { timeout = PATIENCE }: LinkOptions = {},
+): Promise<LinkRequest> {
+  const { account, provider, keys } = context;
+  const offered = await run(offerLink(provider, account.identityKey, account.record, { text, now: seconds(context) }));
+  const { device, expiresAt } = offered.link;
+  // What could not be entered later is refused before anybody compares digits.
+  if (!hasEntry(account.record, device)) addDevice(device)(account.record.devices);
+  const digits = await exchange(context, offered, timeout);
+  return {
+    device,
+    digits,
+    async confirm() {
+      const now = seconds(context);
+      if (expiresAt <= now) throw new SealMQError('USAGE_LINK_EXPIRED', 'the link has expired');
+      if (!hasEntry(account.record, device)) await account.change(addDevice(device), keys, now);
+      announcements.changed();
+      const welcome = await run(welcomeDevice(provider, account.identityKey, offered, { record: account.record }));
+      await publishControl(context, account.address, [device], { kind: 'link', statement: welcome });
+    },
+  };
+}
+
+/** Sends the offer, and waits for the nonce that the link commits to. */
+async function exchange(context: Context, offered: OfferedLink, timeout: number): Promise<string> {
+  const { account, provider, links } = context;
+  const { device } = offered.link;
+  const leave = await links.admit(provider, device);
+  let stop = () => {};
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  try {
+    const digits = new Promise<string>((resolve, reject) => {
+      stop = links.listen(async (statement, speaker) => {
+        if (speaker !== device.id) return;
+        resolve(await run(checkReveal(provider, offered, statement)));
+      });
+      const late = () => reject(new SealMQError('TRANSPORT_TIMEOUT', 'the new device does not answer to this link'));
+      timer = setTimeout(late, timeout);
+    });
+    digits.catch(() => {});
+    await publishControl(context, account.address, [device], { kind: 'link', statement: offered.offer });
+    return await digits;
+  } finally {
+    clearTimeout(timer);
+    stop();
+    leave();
+  }
+}

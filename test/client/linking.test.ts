@@ -1,0 +1,119 @@
+import { expect, test } from 'vitest';
+import { Messenger } from '../../src/client/messenger.js';
+import { parseLink } from '../../src/protocol/identity/device-link.js';
+import { lasting, linkTo, showLink } from './linking.js';
+import { createWorld, next, take } from './world.js';
+
+test('a linked device sends and receives, and has device keys only', async () => {
+  const world = await createWorld();
+  const [alice, laptop] = [await world.join('alice'), await world.join('bob', { deviceName: 'laptop' })];
+  const store = lasting();
+  const linking = await showLink(world, 'bob', { store, deviceName: 'phone' });
+  expect(linking.link).toMatch(/^sealmq:link\/[\w-]+$/);
+  const request = await laptop.devices.link(linking.link);
+  expect(request.digits).toMatch(/^\d{6}$/);
+  expect(await linking.digits).toBe(request.digits);
+  expect(request.device.name).toBe('phone');
+  expect(laptop.record.version).toBe(1);
+  await request.confirm();
+  const phone = await linking.linked;
+
+  expect(phone.record.hash).toEqual(laptop.record.hash);
+  expect(phone.devices.list().map(({ name }) => name)).toEqual(['laptop', 'phone']);
+  await alice.send('bob', 'to both');
+  expect((await take(phone, 1))[0]?.text).toBe('to both');
+  expect((await take(laptop, 1))[0]?.text).toBe('to both');
+  await phone.send('alice', 'from the phone');
+  expect((await take(alice, 1))[0]).toMatchObject({ from: 'bob', device: phone.deviceId });
+
+  const refused = { code: 'USAGE_NO_IDENTITY_KEY' };
+  await expect(phone.exportIdentity('x')).rejects.toMatchObject(refused);
+  await expect(phone.rotateKeys()).rejects.toMatchObject(refused);
+  await expect(phone.devices.revoke(laptop.deviceId)).rejects.toMatchObject(refused);
+  await expect(phone.devices.link(linking.link)).rejects.toMatchObject(refused);
+
+  await phone.close();
+  const again = await world.open('bob', { store });
+  await again.send('alice', 'after a restart');
+  expect((await take(alice, 1))[0]?.text).toBe('after a restart');
+});
+
+test('a new device gets everything from the next send on, although the sender has a fresh record', async () => {
+  const world = await createWorld();
+  const [alice, laptop] = [await world.join('alice'), await world.join('bob')];
+  await alice.send('bob', 'to the laptop');
+  await take(laptop, 1);
+  const told = next(alice, 'devicesChanged');
+  const phone = await linkTo(world, laptop, { deviceName: 'phone' });
+  expect(await told).toMatchObject({ address: 'bob', added: [{ id: phone.deviceId, name: 'phone' }], removed: [] });
+  await alice.send('bob', 'to both');
+  expect((await take(phone, 1))[0]?.text).toBe('to both');
+  expect((await take(laptop, 1))[0]?.text).toBe('to both');
+});
+
+test('a third device is known to the second, and the second tells its own friends', async () => {
+  const world = await createWorld();
+  const [alice, laptop] = [await world.join('alice'), await world.join('bob')];
+  const phone = await linkTo(world, laptop);
+  // The laptop has never met Alice.
+  await phone.send('alice', 'hello');
+  await take(alice, 1);
+  await alice.send('bob', 'hello');
+  await take(phone, 1);
+  const told = [next(phone, 'devicesChanged'), next(alice, 'devicesChanged')];
+  const tablet = await linkTo(world, laptop);
+  for (const change of told) expect(await change).toMatchObject({ address: 'bob', added: [{ id: tablet.deviceId }] });
+  await alice.send('bob', 'to the tablet too');
+  expect((await take(tablet, 1))[0]?.text).toBe('to the tablet too');
+});
+
+test('a link is answered once', async () => {
+  const world = await createWorld();
+  const laptop = await world.join('bob');
+  const linking = await showLink(world, 'bob');
+  const request = await laptop.devices.link(linking.link);
+  const second = laptop.devices.link(linking.link, { timeout: 300 });
+  await expect(second).rejects.toMatchObject({ code: 'TRANSPORT_TIMEOUT' });
+  await request.confirm();
+  expect((await linking.linked).deviceId).toBe(request.device.id);
+});
+
+test('a welcome that was lost: the device shows another link, and its entry stays what it was', async () => {
+  const world = await createWorld();
+  const laptop = await world.join('bob');
+  const store = lasting();
+  const first = await showLink(world, 'bob', { store });
+  const request = await laptop.devices.link(first.link);
+  // The new device dies after it has shown its digits.
+  await first.cancel();
+  await expect(first.linked).rejects.toMatchObject({ code: 'USAGE_CLOSED' });
+  await request.confirm();
+  expect(laptop.record.version).toBe(2);
+  const opened = world.open('bob', { store });
+  await expect(opened).rejects.toMatchObject({ code: 'STATE_NOT_LINKED' });
+
+  const second = await showLink(world, 'bob', { store });
+  expect(parseLink(second.link).device.id).toBe(request.device.id);
+  const repeated = await laptop.devices.link(second.link);
+  await repeated.confirm();
+  const phone = await second.linked;
+  expect(laptop.record.version).toBe(2);
+  expect(phone.record.hash).toEqual(laptop.record.hash);
+  await phone.close();
+  const linkedAgain = Messenger.link({
+    address: 'bob',
+    broker: world.brokerUrl,
+    directory: world.directory.url,
+    store,
+  });
+  await expect(linkedAgain).rejects.toMatchObject({ code: 'USAGE_INVALID_ARGUMENT' });
+});
+
+test('a link for somebody else, to nobody, or cut off', async () => {
+  const world = await createWorld();
+  const [alice, bob] = [await world.join('alice'), await world.join('bob')];
+  await expect(showLink(world, 'nobody')).rejects.toMatchObject({ code: 'DIRECTORY_NOT_FOUND' });
+  const { link } = await showLink(world, 'bob');
+  await expect(alice.devices.link(link)).rejects.toMatchObject({ code: 'USAGE_INVALID_ARGUMENT' });
+  await expect(bob.devices.link(link.slice(0, -9))).rejects.toMatchObject({ code: 'DECODE_LINK' });
+});
