@@ -9,6 +9,7 @@ import { connectParts, type Parts, type Releases } from './connect.js';
 import { openContactList } from './contact-list.js';
 import type { Context } from './context.js';
 import { createDirectoryClock } from './directory-clock.js';
+import { createEchoes } from './echoes.js';
 import { createEvents } from './events.js';
 import { createKeyCache } from './key-cache.js';
 import { createLinks } from './links.js';
@@ -63,7 +64,7 @@ async function assembleWith(settings: Settings, releases: Releases, linking: boo
     ...{ provider, account, keys, contacts, store: state.store, events },
     ...{ topicPrefix, padding, maxPayloadBytes, maxSealedBytes },
     awaitReceipts: settings.awaitReceipts,
-    links: createLinks(),
+    ...{ copies: settings.copies, echoes: createEchoes(), links: createLinks() },
     commit: (operations) => state.store.batch([...operations], { sync: settings.durable === 'fsync' }),
     transport: await openTransport(settings, account, state),
     now: () => clock.now(),

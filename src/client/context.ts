@@ -2,6 +2,7 @@ import type { CryptoProvider } from '../crypto/provider.js';
 import type { Store, StoreOperation } from '../ports/store.js';
 import type { Transport } from '../ports/transport.js';
 import type { ContactList } from './contact-list.js';
+import type { Echoes } from './echoes.js';
 import type { Events } from './events.js';
 import type { KeyCache } from './key-cache.js';
 import type { Links } from './links.js';
@@ -25,6 +26,9 @@ export interface Context {
   /** Whether sent messages are kept until they are receipted. */
   readonly awaitReceipts: boolean;
   readonly contacts: ContactList;
+  /** Whether our other devices get copies of what this one sends. */
+  readonly copies: boolean;
+  readonly echoes: Echoes;
   readonly links: Links;
   /** Writes one batch, as durable as the application asked for; batches take effect in the order of the calls. */
   commit(operations: readonly StoreOperation[]): Promise<void>;

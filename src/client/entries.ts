@@ -112,6 +112,7 @@ export const openedCodec = codec<OpenedEntry>('opened message', (fields) =>
     channel: fields.optional('channel', isAnyText),
     seq: fields.optional('seq', isCounter),
     inReplyTo: fields.optional('inReplyTo', isId),
+    to: fields.optional('to', isAnyText),
     family: fields.optional('family', isMessageFamily),
     failures: fields.required('failures', isCounter),
   }),

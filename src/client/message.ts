@@ -46,6 +46,7 @@ export interface MessageFields {
   readonly channel?: string;
   readonly seq?: number;
   readonly inReplyTo?: Uint8Array;
+  readonly to?: string;
   /** Default `message`. */
   readonly family?: MessageFamily;
 }
@@ -75,6 +76,8 @@ export class Message {
   readonly seq: number | undefined;
   /** Id of the message that this one answers. */
   readonly inReplyTo: string | undefined;
+  /** On a {@link Message.copy}: to whom another device of ours has sent it. */
+  readonly to: string | undefined;
   readonly family: MessageFamily;
 
   constructor(fields: MessageFields) {
@@ -88,7 +91,13 @@ export class Message {
     this.channel = fields.channel;
     this.seq = fields.seq;
     this.inReplyTo = fields.inReplyTo && toBase64url(fields.inReplyTo);
+    this.to = fields.to;
     this.family = fields.family ?? 'message';
+  }
+
+  /** Not incoming mail, but a copy of what another device of our own account has sent: `from` is our own address. */
+  get copy(): boolean {
+    return this.to !== undefined;
   }
 
   /** The payload as text. @throws TypeError when it is not UTF-8 */

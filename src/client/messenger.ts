@@ -141,6 +141,8 @@ export class Messenger {
    */
   respond(handler: (message: Message) => Answer | Promise<Answer>): () => void {
     return this.on('message', async (message) => {
+      // What another device of ours has sent is no request to us.
+      if (message.copy) return;
       const answer = await handler(message);
       if (answer !== undefined && message.family === 'message')
         await this.send(message.from, answer, { inReplyTo: message.id });

@@ -63,6 +63,11 @@ export interface MessengerOptions
    * transport of your own that has its own will.
    */
   readonly will?: WillOptions;
+  /**
+   * Whether our other devices get a copy of everything that this one sends (default), as a message whose `copy` is true and
+   * whose `to` says to whom it was.
+   */
+  readonly copies?: boolean;
   readonly limits?: Partial<MessengerLimits>;
   readonly timing?: Partial<Timing>;
   readonly quarantine?: Partial<QuarantinePatience>;
@@ -119,6 +124,7 @@ export function withDefaults(options: MessengerOptions) {
     connect: 'wait' as const,
     durable: 'process' as const,
     awaitReceipts: true,
+    copies: true,
     topicPrefix: DEFAULT_TOPIC_PREFIX,
     padding: DEFAULT_PADDING as number | false,
     maxPayloadBytes: MAX_PAYLOAD_BYTES,

@@ -15,8 +15,11 @@ export interface Outbox {
   readonly queue: DurableQueue;
   /** Resolves when there is room for an entry. @throws `STATE_FULL` when it is full and one is not to wait */
   room(whenFull: 'wait' | 'refuse'): Promise<void>;
-  /** Keeps `entry` and the caller's `operations` in one batch; entries become durable in the order of the calls. */
-  put(entry: OutboxEntry, operations: readonly StoreOperation[]): Posted;
+  /**
+   * Keeps `entry`, its `companion` and the caller's `operations` in one batch; entries become durable in the order of the
+   * calls. The answer is about `entry`.
+   */
+  put(entry: OutboxEntry, operations: readonly StoreOperation[], companion?: OutboxEntry): Posted;
   /** Whether a message is still on its first way to the broker. */
   isPending(key: string): boolean;
   /** The connection came (true) or went: everything that is not acknowledged is published again, in order. */
@@ -31,6 +34,12 @@ export interface Posted {
   readonly durable: Promise<void>;
   /** Resolves when the broker has acknowledged it. */
   readonly acknowledged: Promise<void>;
+}
+
+interface Appended {
+  readonly entry: OutboxEntry;
+  readonly n: number;
+  readonly operation: StoreOperation;
 }
 
 interface Waiter {
@@ -134,6 +143,11 @@ export async function openOutbox(
   /** What waits for receipts counts as well: a peer that never answers must not fill the disk. */
   const isFull = () => queue.depth + sentBox.depth >= limits.entries || queue.bytes + sentBox.bytes >= limits.bytes;
 
+  const append = (entry: OutboxEntry): Appended => {
+    pending.add(keyOf(entry));
+    return { entry, ...queue.append(outboxCodec.encode(entry)) };
+  };
+
   for await (const { n, value } of queue.entries()) {
     const entry = outboxCodec.decode(value);
     pending.add(keyOf(entry));
@@ -151,21 +165,23 @@ export async function openOutbox(
       }
     },
     isPending: (key) => pending.has(key),
-    put(entry, operations) {
-      const { n, operation } = queue.append(outboxCodec.encode(entry));
-      pending.add(keyOf(entry));
+    put(entry, operations, companion) {
+      const added = companion ? [append(entry), append(companion)] : [append(entry)];
+      const [{ n }] = added as [Appended];
       const acknowledged = new Promise<void>((resolve, reject) => waiters.set(n, { resolve, reject }));
       // Most callers do not look at it.
       acknowledged.catch(() => {});
-      const durable = context.commit([...operations, operation]).then(
+      const durable = context.commit([...operations, ...added.map(({ operation }) => operation)]).then(
         () => {
-          expiries.watch(n, entry.expiresAt);
+          for (const one of added) expiries.watch(one.n, one.entry.expiresAt);
           queue.notify();
         },
         (error: unknown) => {
-          queue.remove(n);
+          for (const one of added) {
+            queue.remove(one.n);
+            pending.delete(keyOf(one.entry));
+          }
           waiters.delete(n);
-          pending.delete(keyOf(entry));
           throw error;
         },
       );

@@ -32,7 +32,7 @@ export async function receive(
   bytes: Uint8Array,
 ): Promise<void> {
   const place = placeOf(context.topicPrefix, context.account.address, topic);
-  if (!place || !receptions[place.family]) return;
+  if (!place || !receptions[place.family] || context.echoes.has(bytes)) return;
   if (bytes.length > context.maxSealedBytes) {
     return reject(context, {
       reason: 'malformed',

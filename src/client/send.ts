@@ -6,8 +6,10 @@ import { MESSAGE_ID_BYTES } from '../protocol/envelope/claims.js';
 import { type Draft, seal } from '../protocol/envelope/seal.js';
 import { topicOf } from '../protocol/envelope/topics.js';
 import { activeDevices } from '../protocol/identity/account.js';
+import type { DeviceEntry } from '../protocol/identity/device.js';
 import type { KeyRecord } from '../protocol/identity/record.js';
 import { type Context, seconds } from './context.js';
+import type { OutboxEntry } from './entries.js';
 import { encodePayload, type Payload } from './message.js';
 import type { Outbox } from './outbox.js';
 import type { SendCounters } from './send-counters.js';
@@ -27,6 +29,8 @@ export interface SendOptions {
   readonly whenFull?: 'wait' | 'refuse';
   /** Whether to keep the message until all of the receiver's devices have receipted it; default as the messenger's `awaitReceipts`. */
   readonly receipt?: boolean;
+  /** Whether our own other devices get a copy; default as the messenger's `copies`. */
+  readonly copy?: boolean;
 }
 
 /** A message that is in the outbox: it will go out, whatever happens to the network or this process. */
@@ -47,7 +51,7 @@ export interface SendState {
 }
 
 /**
- * Directory → seal → counter and outbox entry in one atomic batch; the outbox publishes. The mirror image of `receive.ts`.
+ * Directory → seal → counter and outbox entry in one atomic batch, with a copy for our own other devices; the outbox publishes. The mirror image of `receive.ts`.
  *
  * @throws `USAGE_INVALID_ADDRESS`, `USAGE_INVALID_ARGUMENT`, `USAGE_PAYLOAD_TOO_LARGE`, `USAGE_CONTACT_BLOCKED`,
  *   `DIRECTORY_NOT_FOUND`, `DIRECTORY_IDENTITY_HELD`, `DIRECTORY_RECORD_EXPIRED`, `DIRECTORY_NO_ACTIVE_DEVICE`,
@@ -63,30 +67,59 @@ export async function send(
   const { account } = context;
   const { bytes, contentType } = encodePayload(payload);
   const inReplyTo = options.inReplyTo === undefined ? undefined : fromBase64url(options.inReplyTo);
-  const topic = topicOf(context.topicPrefix, to, 'message');
   const record = await receiverRecord(context, to);
   const posted = await counters.next(to, account.stream, async (seq, counted) => {
     await outbox.room(options.whenFull ?? 'wait');
-    const id = context.provider.randomBytes(MESSAGE_ID_BYTES);
     const issuedAt = seconds(context);
     const expiresAt = options.expiresIn === undefined ? undefined : issuedAt + Math.ceil(options.expiresIn);
-    const { padding, maxPayloadBytes } = context;
-    const { stream } = account;
-    const draft: Draft = present({
-      ...{ from: account.address, audience: to, issuedAt, expiresAt, id, seq, stream },
-      ...{ contentType: options.contentType ?? contentType, channel: options.channel, inReplyTo },
-      ...{ payload: bytes, padding, maxPayloadBytes },
+    const id = context.provider.randomBytes(MESSAGE_ID_BYTES).slice();
+    const content = present({
+      ...{ issuedAt, expiresAt, id, inReplyTo, payload: bytes },
+      ...{ contentType: options.contentType ?? contentType, channel: options.channel },
     });
-    const readers = activeDevices(record, issuedAt);
-    const keys = { signKey: account.device.signKey, recipients: readers.map(({ sealKey }) => sealKey) };
-    const sealed = await seal(context.provider, draft, keys);
-    const devices = (options.receipt ?? context.awaitReceipts) ? readers.map((device) => device.id) : [];
-    const entry = present({ id, to, topic, stream, seq, devices, sealed, expiresAt });
-    return { id, seq, tracked: tracking.follow(sentKey(to, stream, seq)), ...outbox.put(entry, [counted]) };
+    const kept = options.receipt ?? context.awaitReceipts;
+    const entry = await sealEntry(context, { ...content, audience: to, seq }, activeDevices(record, issuedAt), kept);
+    const tracked = tracking.follow(sentKey(to, entry.stream, seq));
+    const copyReaders = options.copy === false ? [] : readersOfCopies(context, to);
+    if (copyReaders.length === 0) return { id, seq, tracked, ...outbox.put(entry, [counted]) };
+    return counters.next(account.address, account.stream, async (copySeq, copyCounted) => {
+      const copied = { ...content, audience: account.address, to, seq: copySeq };
+      const copy = await sealEntry(context, copied, copyReaders, kept);
+      context.echoes.note(copy.sealed);
+      return { id, seq, tracked, ...outbox.put(entry, [counted, copyCounted], copy) };
+    });
   });
   await posted.durable;
   const { delivered, deliveredTo } = posted.tracked;
   return { id: toBase64url(posted.id), to, seq: posted.seq, published: posted.acknowledged, delivered, deliveredTo };
+}
+
+/** Our other devices, for what goes to somebody else: they get it as a message of its own that says to whom it was. */
+function readersOfCopies({ account, copies, now }: Context, to: string): readonly DeviceEntry[] {
+  if (!copies || to === account.address) return [];
+  return activeDevices(account.record, seconds({ now })).filter(({ id }) => id !== account.device.id);
+}
+
+/** Seals a message to `readers`, as it lies in the outbox. `kept`: until all of them have receipted it. */
+async function sealEntry(
+  context: Context,
+  content: Omit<Draft, 'from' | 'stream' | 'id'> & {
+    readonly audience: string;
+    readonly seq: number;
+    readonly id: Uint8Array;
+  },
+  readers: readonly DeviceEntry[],
+  kept: boolean,
+): Promise<OutboxEntry> {
+  const { account, provider, topicPrefix, padding, maxPayloadBytes } = context;
+  const { audience, id, seq, expiresAt } = content;
+  const { stream, address, device } = account;
+  const draft = { ...content, from: address, stream, padding, maxPayloadBytes };
+  const recipients = readers.map(({ sealKey }) => sealKey);
+  const sealed = await seal(provider, draft, { signKey: device.signKey, recipients });
+  const devices = kept ? readers.map((reader) => reader.id) : [];
+  const topic = topicOf(topicPrefix, audience, 'message');
+  return present({ id, to: audience, topic, stream, seq, devices, sealed, expiresAt });
 }
 
 /** The receiver's record, fit to be sealed to. @throws `USAGE_INVALID_ADDRESS`, `USAGE_CONTACT_BLOCKED`, `DIRECTORY_` codes */

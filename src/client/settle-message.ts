@@ -30,11 +30,16 @@ export function settleMessage(context: Context, { seen, onMessage, onArrival }: 
     // It has come, so nobody needs to ask for it.
     if (expired) return drop({ reason: 'expired', from }, operations);
 
-    const entry = messageFields(message, device, seq);
+    const entry = { ...messageFields(message, device, seq), ...copyOf(context, message) };
     // An answer that this process waits for is settled by being handed over; after a crash nobody waits any more.
     if (message.inReplyTo && onMessage(new Message(entry))) drop(undefined, operations);
     else hand(entry, operations);
   };
+}
+
+/** To whom the message was of which this is a copy. Only our own devices can say so; of others the claim means nothing. */
+function copyOf({ account }: Context, { from, to }: OpenedMessage): { readonly to?: string } {
+  return to !== undefined && from === account.address ? { to } : {};
 }
 
 /** The number that the message bears for this receiver: one of several has its own. */
