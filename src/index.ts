@@ -31,5 +31,11 @@ export { type Clock, systemClock } from './ports/clock.js';
 export type { DirectoryAnswer, KeyDirectory } from './ports/key-directory.js';
 export type { KeyVault } from './ports/key-vault.js';
 export type { Store, StoreOperation, StoreRange } from './ports/store.js';
-export type { ConnectionState, PublishOptions, Transport, TransportHandlers } from './ports/transport.js';
+export type {
+  ConnectionState,
+  DisconnectCause,
+  PublishOptions,
+  Transport,
+  TransportHandlers,
+} from './ports/transport.js';
 export { assertAddress, isAddress } from './protocol/address.js';

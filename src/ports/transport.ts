@@ -1,8 +1,33 @@
+/** Why there is no connection. */
+export type DisconnectCause =
+  /** The broker denied us: credentials, client id, a subscription. */
+  | 'refused'
+  /** Nobody who speaks MQTT answered. */
+  | 'unreachable'
+  /** The credentials of this attempt could not be had. */
+  | 'no-credentials'
+  /** The broker gave no sign of life for too long: a network that went away in silence, or a machine that slept. */
+  | 'keepalive-timeout'
+  /** Another client with our id has the session now. Told by brokers of MQTT 5 only, like the next. */
+  | 'taken-over'
+  /** The broker said farewell: it is shut down, or does not like what it got. */
+  | 'ended-by-broker'
+  /** The connection broke. */
+  | 'network'
+  /** A received message could not be kept, so the broker has to send it again. */
+  | 'not-taken'
+  /** {@link Transport.pause}: a messenger does it while its inbox is full. */
+  | 'paused'
+  /** {@link Transport.close}. */
+  | 'closed';
+
 /** Why the connection is as it is. */
 export interface ConnectionState {
   readonly state: 'connecting' | 'connected' | 'disconnected' | 'closed';
   /** For `connected`: the broker still had our session, so messages it queued for us follow. */
   readonly sessionPresent?: boolean;
+  /** For `disconnected`: why, where the transport can tell. */
+  readonly cause?: DisconnectCause;
   /** For `disconnected`: what was seen, for people. */
   readonly reason?: string;
 }

@@ -280,6 +280,7 @@ function lifeCycle(clause: Clause, deepEqual: DeepEqual): void {
     deepEqual(typeof subject.states[2]?.reason, 'string');
     await subject.transport.pause();
     deepEqual(states(subject).slice(5), ['disconnected']);
+    deepEqual(subject.states[5]?.cause, 'paused');
     subject.transport.resume();
     await subject.until(() => subject.states.length === 8);
     deepEqual(states(subject).slice(6), ['connecting', 'connected']);

@@ -30,7 +30,7 @@ it('does not talk to a broker whose certificate nobody vouches for', async () =>
   const opened = errorOf(subject.open('a'));
   await subject.until(() => subject.states.length === 4);
   expect(states(subject)).toEqual(['connecting', 'disconnected', 'connecting', 'disconnected']);
-  expect(subject.states[1]?.reason).toMatch(/self.signed/);
+  expect(subject.states[1]).toMatchObject({ cause: 'unreachable', reason: expect.stringMatching(/self.signed/) });
   await subject.transport.close();
   expect(isSealMQError(await opened, 'TRANSPORT_CLOSED')).toBe(true);
 });
@@ -93,7 +93,7 @@ it('tells of a denial at the first open, and is closed then', async () => {
   expect(String(error)).toMatch(/Not authorized/);
   await subject.until(() => states(subject).at(-1) === 'closed');
   expect(states(subject)).toEqual(['connecting', 'disconnected', 'closed']);
-  expect(subject.states[1]?.reason).toMatch(/Not authorized/);
+  expect(subject.states[1]).toMatchObject({ cause: 'refused', reason: expect.stringMatching(/Not authorized/) });
 });
 
 onMosquitto('tells of a denial by a broker of MQTT 5', async () => {
@@ -128,7 +128,8 @@ it('asks for credentials before each connect; a later denial heals with new ones
   await subject.until(() => subject.states.length === 7);
   expect(seen).toEqual(['anna:first', 'anna:first', 'anna:second']);
   expect(states(subject).slice(2)).toEqual(['disconnected', 'connecting', 'disconnected', 'connecting', 'connected']);
-  expect(subject.states[4]?.reason).toMatch(/Not authorized/);
+  expect(subject.states[2]).toMatchObject({ cause: 'network' });
+  expect(subject.states[4]).toMatchObject({ cause: 'refused', reason: expect.stringMatching(/Not authorized/) });
 });
 
 it('takes failing credentials for a passing trouble', async () => {
@@ -140,7 +141,8 @@ it('takes failing credentials for a passing trouble', async () => {
   };
   const subject = observe({ broker: url(broker), credentials });
   await subject.open('a');
-  expect(states(subject).filter((state) => state === 'disconnected')).toHaveLength(2);
+  const lost = subject.states.filter(({ state }) => state === 'disconnected');
+  expect(lost.map(({ cause }) => cause)).toEqual(['no-credentials', 'no-credentials']);
 });
 
 onMosquitto('comes back after another client had the session, once that one is gone', async () => {
@@ -157,6 +159,22 @@ onMosquitto('comes back after another client had the session, once that one is g
   expect(older.received).toEqual([message('a', 'x')]);
 });
 
+it('tells that a broker of MQTT 5 is going down', async () => {
+  const broker = await during(startScript(Uint8Array.from([0x20, 0x03, 0, 0, 0, 0xe0, 0x02, 0x8b, 0])));
+  const subject = observe({ broker: url(broker), random: () => 1 });
+  void errorOf(subject.open('a'));
+  await subject.until(() => states(subject).includes('disconnected'));
+  expect(subject.states.at(-1)).toMatchObject({ cause: 'ended-by-broker' });
+});
+
+it('notices a network that went away in silence: the other side gives no sign of life', async () => {
+  const broker = await during(startScript(Uint8Array.from([0x20, 0x03, 0, 0, 0])));
+  const subject = observe({ broker: url(broker), keepalive: 1 });
+  void errorOf(subject.open('a'));
+  await subject.until(() => states(subject).filter((state) => state === 'connected').length === 2);
+  expect(subject.states.find(({ state }) => state === 'disconnected')).toMatchObject({ cause: 'keepalive-timeout' });
+});
+
 it('tells why a broker of MQTT 5 disconnects us', async () => {
   const connack = [0x20, 0x03, 0, 0, 0];
   const sessionTakenOver = [0xe0, 0x02, 0x8e, 0];
@@ -164,7 +182,10 @@ it('tells why a broker of MQTT 5 disconnects us', async () => {
   const subject = observe({ broker: url(broker), random: () => 1 });
   const opened = errorOf(subject.open('a'));
   await subject.until(() => states(subject).includes('disconnected'));
-  expect(subject.states.at(-1)?.reason).toMatch(/Session taken over/);
+  expect(subject.states.at(-1)).toMatchObject({
+    cause: 'taken-over',
+    reason: expect.stringMatching(/Session taken over/),
+  });
   await subject.transport.close();
   expect(isSealMQError(await opened, 'TRANSPORT_CLOSED')).toBe(true);
 });

@@ -1,11 +1,12 @@
 import { isSealMQError, SealMQError } from '../../errors.js';
 import type { ConnectionState, PublishOptions, Transport, TransportHandlers } from '../../ports/transport.js';
-import { createBackoff, type Ending } from './backoff.js';
+import { createBackoff } from './backoff.js';
 import { createDialler } from './dialler.js';
 import { oneAtATime } from './intake.js';
-import type { Link, LinkHandlers } from './link.js';
+import type { Link, LinkHandlers, Loss } from './link.js';
 import { createOpening, type Opening } from './opening.js';
 import type { DialOptions } from './options.js';
+import { attemptCause } from './reasons.js';
 import { createReport } from './report.js';
 import { createSubscriptions } from './subscriptions.js';
 import { pauseFor } from './time.js';
@@ -63,7 +64,7 @@ export class DialledTransport implements Transport {
   async pause(): Promise<void> {
     if (this.#phase === 'on') {
       this.#phase = 'paused';
-      this.#stop.abort('on purpose');
+      this.#stop.abort({ cause: 'paused', reason: 'on purpose' } satisfies Loss);
     }
     return this.#running;
   }
@@ -90,26 +91,28 @@ export class DialledTransport implements Transport {
   #finish(error: SealMQError): void {
     this.#phase = 'closed';
     this.#subscriptions.close();
-    this.#stop.abort(error.message);
+    const cause = error.code === 'TRANSPORT_CLOSED' ? 'closed' : attemptCause(error);
+    this.#stop.abort({ cause, reason: error.message } satisfies Loss);
     this.#opening.fail(error);
   }
 
   async #keepConnected(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       this.#report({ state: 'connecting' });
-      const { reason, ...ending } = await this.#connectOnce(signal);
-      this.#report({ state: 'disconnected', reason: signal.aborted ? String(signal.reason) : reason });
-      await pauseFor(this.#backoff.after(ending), signal);
+      const { held, ...loss } = await this.#connectOnce(signal);
+      const { cause, reason } = signal.aborted ? (signal.reason as Loss) : loss;
+      this.#report({ state: 'disconnected', cause, reason });
+      await pauseFor(this.#backoff.after({ held, contested: cause === 'taken-over' }), signal);
     }
     if (this.#phase === 'closed') this.#report({ state: 'closed' });
   }
 
   /** From the first packet to the end of the connection. */
-  async #connectOnce(signal: AbortSignal): Promise<Ending & { reason: string }> {
+  async #connectOnce(signal: AbortSignal): Promise<Loss & { held: number }> {
     const attempt = await this.#dialler.dial(this.#handlers, signal);
     if (attempt.kind === 'failed') {
       this.#failed(attempt.error);
-      return { reason: attempt.error.message, held: 0, contested: false };
+      return { reason: attempt.error.message, cause: attempt.cause, held: 0 };
     }
     const since = performance.now();
     const loss = await attempt.link.lost;

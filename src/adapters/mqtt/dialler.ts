@@ -23,7 +23,7 @@ export function createDialler(options: DialOptions): Dialler {
   async function attempt(candidate: ProtocolVersion, handlers: LinkHandlers, signal: AbortSignal): Promise<Attempt> {
     const url = urls[turn % urls.length] ?? urls[0];
     const who = await renew(options, signal);
-    if (who instanceof SealMQError) return { kind: 'failed', error: who, version: 'unknown' };
+    if (who instanceof SealMQError) return { kind: 'failed', error: who, cause: 'no-credentials', version: 'unknown' };
     const will = await willFor(handlers, options, signal);
     const result = await establish(createClient(url, options, candidate, who, will), handlers, signal);
     if (result.kind === 'up' || result.version === 'spoken') settle(candidate);

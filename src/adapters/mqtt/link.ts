@@ -1,9 +1,9 @@
 import type { IConnackPacket, MqttClient } from 'mqtt';
 import { SealMQError } from '../../errors.js';
-import type { Will } from '../../ports/transport.js';
+import type { DisconnectCause, Will } from '../../ports/transport.js';
 import { hookIntake, type Receiver } from './intake.js';
 import { createPublisher, type Publisher } from './publisher.js';
-import { connectError, disconnectError, reasonCode, refusesVersion, SESSION_TAKEN_OVER } from './reasons.js';
+import { attemptCause, connectError, disconnectError, lossCause, reasonCode, refusesVersion } from './reasons.js';
 
 /** Who is told what happens on a connection. */
 export interface LinkHandlers {
@@ -18,8 +18,7 @@ export interface LinkHandlers {
 /** How a connection came to its end. */
 export interface Loss {
   readonly reason: string;
-  /** Another client took our session over. */
-  readonly contested: boolean;
+  readonly cause: DisconnectCause;
 }
 
 /** One established connection. */
@@ -36,7 +35,12 @@ export interface Link {
 /** What came of an attempt to connect, and what was learnt about the version of the protocol. */
 export type Attempt =
   | { readonly kind: 'up'; readonly link: Link }
-  | { readonly kind: 'failed'; readonly error: SealMQError; readonly version: VersionSign };
+  | {
+      readonly kind: 'failed';
+      readonly error: SealMQError;
+      readonly cause: DisconnectCause;
+      readonly version: VersionSign;
+    };
 
 /** The broker answered in the version we spoke; refused it; hung up, as some do on a version they do not know; or nothing. */
 export type VersionSign = 'spoken' | 'refused' | 'hung-up' | 'unknown';
@@ -72,7 +76,7 @@ export async function establish(client: MqttClient, handlers: LinkHandlers, sign
     client.connect();
   } catch (error) {
     const unusable = new SealMQError('USAGE_INVALID_ARGUMENT', 'these options do not make a connection', error);
-    return { kind: 'failed', error: unusable, version: 'unknown' };
+    return { kind: 'failed', error: unusable, cause: 'unreachable', version: 'unknown' };
   }
   const reached = watchStream(client, cut);
   signal.addEventListener('abort', leave, { once: true });
@@ -135,13 +139,14 @@ function createLink(client: MqttClient, connack: IConnackPacket, { cut, closed }
   const lost = closed.then(({ fault }) => {
     const reason = fault?.message ?? 'the connection was closed';
     publisher.abandon(reason);
-    return { reason, contested: reasonCode(fault) === SESSION_TAKEN_OVER };
+    return { reason, cause: lossCause(fault) };
   });
   return { client, sessionPresent: connack.sessionPresent, publisher, lost, cut };
 }
 
 function failed(fault: Error | undefined, reached: boolean): Attempt {
-  return { kind: 'failed', error: connectError(fault), version: versionSign(fault, reached) };
+  const error = connectError(fault);
+  return { kind: 'failed', error, cause: attemptCause(error), version: versionSign(fault, reached) };
 }
 
 function versionSign(fault: Error | undefined, reached: boolean): VersionSign {

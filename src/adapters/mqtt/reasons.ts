@@ -1,8 +1,9 @@
 import mqtt from 'mqtt';
-import { SealMQError } from '../../errors.js';
+import { isSealMQError, SealMQError } from '../../errors.js';
+import type { DisconnectCause } from '../../ports/transport.js';
 
 /** The other client that uses our id has the session now (MQTT 5 §3.14.2.1). */
-export const SESSION_TAKEN_OVER = 0x8e;
+const SESSION_TAKEN_OVER = 0x8e;
 
 /** CONNACK codes that name the protocol version: 1 in MQTT 3.1.1, 0x84 in MQTT 5. */
 const VERSION_REFUSED = [0x01, 0x84];
@@ -32,6 +33,23 @@ export function connectError(cause: Error | undefined): SealMQError {
   const denied = code !== undefined && !NOT_NOW.includes(code);
   const text = cause === undefined ? 'the broker closed the connection without a word' : describe(cause);
   return new SealMQError(denied ? 'TRANSPORT_REFUSED' : 'TRANSPORT_UNREACHABLE', text, cause);
+}
+
+/** What kept an attempt that ended with `error` of {@link connectError} from becoming a connection. */
+export function attemptCause(error: SealMQError): DisconnectCause {
+  return error.code === 'TRANSPORT_REFUSED' ? 'refused' : 'unreachable';
+}
+
+/** The library has no class or code for it. */
+const KEEPALIVE_TIMEOUT = 'Keepalive timeout';
+
+/** What ended an established connection with `fault`. */
+export function lossCause(fault: Error | undefined): DisconnectCause {
+  if (isSealMQError(fault, 'TRANSPORT_REFUSED')) return 'refused';
+  if (isSealMQError(fault)) return 'not-taken';
+  if (reasonCode(fault) === SESSION_TAKEN_OVER) return 'taken-over';
+  if (reasonCode(fault) !== undefined) return 'ended-by-broker';
+  return fault?.message === KEEPALIVE_TIMEOUT ? 'keepalive-timeout' : 'network';
 }
 
 /** The broker's DISCONNECT (MQTT 5 §3.14) as an error that carries its reason code. */

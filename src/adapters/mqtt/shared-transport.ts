@@ -2,10 +2,10 @@ import type { IConnackPacket, MqttClient } from 'mqtt';
 import { isSealMQError, SealMQError } from '../../errors.js';
 import type { ConnectionState, PublishOptions, Transport, TransportHandlers } from '../../ports/transport.js';
 import { hookIntake, oneAtATime, type Verdict } from './intake.js';
-import { withoutDelay } from './link.js';
+import { type Loss, withoutDelay } from './link.js';
 import { createOpening, type Opening } from './opening.js';
 import { createPublisher, type Publisher } from './publisher.js';
-import { connectError, disconnectError } from './reasons.js';
+import { attemptCause, connectError, disconnectError, lossCause } from './reasons.js';
 import { createReport } from './report.js';
 import { createSubscriptions } from './subscriptions.js';
 
@@ -63,7 +63,7 @@ export class SharedTransport implements Transport {
   async pause(): Promise<void> {
     if (this.#phase !== 'on') return;
     this.#phase = 'paused';
-    this.#disconnected('on purpose');
+    this.#disconnected({ cause: 'paused', reason: 'on purpose' });
   }
 
   resume(): void {
@@ -141,14 +141,16 @@ export class SharedTransport implements Transport {
     this.#skipped = false;
     this.#subscriptions.lost();
     this.#opening.waiting();
-    this.#disconnected(this.#trouble?.message ?? 'the connection was closed');
+    const trouble = this.#trouble;
+    const cause = this.#publisher === undefined ? attemptCause(connectError(trouble)) : lossCause(trouble);
+    this.#disconnected({ cause, reason: trouble?.message ?? 'the connection was closed' });
     this.#trouble = undefined;
   }
 
-  #disconnected(reason: string): void {
-    this.#publisher?.abandon(reason);
+  #disconnected(loss: Loss): void {
+    this.#publisher?.abandon(loss.reason);
     this.#publisher = undefined;
-    this.#report({ state: 'disconnected', reason });
+    this.#report({ state: 'disconnected', ...loss });
   }
 
   /** Never rejects. */
@@ -160,7 +162,7 @@ export class SharedTransport implements Transport {
       // Otherwise the connection is over, and the next one tries again.
       if (!isSealMQError(error, 'TRANSPORT_REFUSED')) return;
       if (this.#opening.pending) this.#finish(error);
-      else this.#disconnected(error.message);
+      else this.#disconnected({ cause: 'refused', reason: error.message });
     }
   }
 
