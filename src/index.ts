@@ -21,11 +21,12 @@ export {
   type OnKeyChange,
 } from './client/key-cache.js';
 export { type JsonValue, Message, type Payload } from './client/message.js';
-export { type Answer, Messenger, type MessengerStatus, type RequestOptions } from './client/messenger.js';
+export { type Answer, Messenger, type RequestOptions } from './client/messenger.js';
 export type { MessengerEvents, MissingMessages, Rejection, RejectionReason } from './client/messenger-events.js';
 export type { LinkOptions, LinkRequest } from './client/offer-link.js';
 export type { LinkDeviceOptions, MessengerLimits, MessengerOptions } from './client/options.js';
 export type { SendOptions, Sent } from './client/send.js';
+export type { MessengerStatus, QueueName } from './client/status.js';
 export { type ErrorCode, isSealMQError, SealMQError } from './errors.js';
 export { type Clock, systemClock } from './ports/clock.js';
 export type { DirectoryAnswer, KeyDirectory } from './ports/key-directory.js';

@@ -40,7 +40,7 @@ export interface Parts {
   readonly announcements: Announcements;
   readonly devices: Devices;
   readonly contacts: Contacts;
-  connection(): ConnectionState['state'];
+  connection(): ConnectionState;
   /** Stops everything in the right order; what is in flight gets `patience` milliseconds. */
   close(patience: number): Promise<void>;
 }
@@ -87,14 +87,14 @@ export async function connectParts(
     await delivery.close();
   });
 
-  let connection: ConnectionState['state'] = 'disconnected';
+  let connection: ConnectionState = { state: 'disconnected' };
   const handlers: TransportHandlers = {
     async message(topic, payload) {
       valve.admit();
       await receive(context, reception, topic, payload);
     },
     connection(change) {
-      connection = change.state;
+      connection = change;
       const up = change.state === 'connected';
       for (const part of [outbox, receipts, redelivery, announcements]) part.connected(up);
       if (up) {

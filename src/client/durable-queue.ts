@@ -1,3 +1,4 @@
+import { SealMQError } from '../errors.js';
 import type { Store, StoreOperation } from '../ports/store.js';
 import { createSignal } from './signal.js';
 
@@ -15,6 +16,9 @@ export interface QueueLimits {
 
 const DIGITS = 16;
 
+/** In front of each stored value: when it came, in milliseconds, as a big-endian float64. */
+const TIME_BYTES = 8;
+
 /**
  * A first-in first-out queue under a prefix of a store. Appending and removing answer store operations for the caller
  * to put into the batch they belong to, so that several queues and counters change together or not at all.
@@ -23,26 +27,41 @@ export class DurableQueue {
   readonly #store: Store;
   readonly #prefix: string;
   readonly #limits: QueueLimits;
-  readonly #sizes = new Map<number, number>();
+  readonly #now: () => number;
+  /** In order. */
+  readonly #held = new Map<number, { readonly at: number; size: number }>();
   readonly #changed = createSignal();
   #bytes = 0;
   #next = 1;
 
-  private constructor(store: Store, prefix: string, limits: QueueLimits) {
+  private constructor(store: Store, prefix: string, limits: QueueLimits, now: () => number) {
     this.#store = store;
     this.#prefix = prefix;
     this.#limits = limits;
+    this.#now = now;
   }
 
   /** Opens the queue `name` with what an earlier process left in it. */
-  static async open(store: Store, name: string, limits: QueueLimits): Promise<DurableQueue> {
-    const queue = new DurableQueue(store, `${name}/`, limits);
-    for await (const { n, value } of queue.entries()) queue.#count(n, value.length);
+  static async open(
+    { store, now }: { readonly store: Store; readonly now: () => number },
+    name: string,
+    limits: QueueLimits,
+  ): Promise<DurableQueue> {
+    const queue = new DurableQueue(store, `${name}/`, limits, now);
+    for await (const [key, stored] of store.iterator(queue.#range(0))) {
+      queue.#count(Number(key.slice(-DIGITS)), stored.length - TIME_BYTES, timeOf(stored));
+    }
     return queue;
   }
 
   get depth(): number {
-    return this.#sizes.size;
+    return this.#held.size;
+  }
+
+  /** When the first entry came, in milliseconds. */
+  get oldest(): number | undefined {
+    for (const { at } of this.#held.values()) return at;
+    return undefined;
   }
 
   get bytes(): number {
@@ -50,32 +69,34 @@ export class DurableQueue {
   }
 
   get full(): boolean {
-    return this.#sizes.size >= this.#limits.entries || this.#bytes >= this.#limits.bytes;
+    return this.#held.size >= this.#limits.entries || this.#bytes >= this.#limits.bytes;
   }
 
   /** Whether the queue has drained to half of its limits. */
   get roomy(): boolean {
-    return this.#sizes.size <= this.#limits.entries / 2 && this.#bytes <= this.#limits.bytes / 2;
+    return this.#held.size <= this.#limits.entries / 2 && this.#bytes <= this.#limits.bytes / 2;
   }
 
   /** Takes the next number for `value`; it is in the queue when the operation is durable. */
   append(value: Uint8Array): { readonly n: number; readonly operation: StoreOperation } {
     const n = this.#next;
-    this.#count(n, value.length);
-    return { n, operation: { type: 'put', key: this.#key(n), value } };
+    const at = this.#now();
+    this.#count(n, value.length, at);
+    return { n, operation: { type: 'put', key: this.#key(n), value: timed(at, value) } };
   }
 
   /** Replaces the value of an entry. */
   replace(n: number, value: Uint8Array): StoreOperation {
-    this.#bytes += value.length - (this.#sizes.get(n) ?? 0);
-    this.#sizes.set(n, value.length);
-    return { type: 'put', key: this.#key(n), value };
+    const { at, size } = this.#held.get(n) ?? { at: this.#now(), size: 0 };
+    this.#bytes += value.length - size;
+    this.#held.set(n, { at, size: value.length });
+    return { type: 'put', key: this.#key(n), value: timed(at, value) };
   }
 
   /** Takes the entry `n` out. */
   remove(n: number): StoreOperation {
-    this.#bytes -= this.#sizes.get(n) ?? 0;
-    this.#sizes.delete(n);
+    this.#bytes -= this.#held.get(n)?.size ?? 0;
+    this.#held.delete(n);
     this.#changed.notify();
     return { type: 'del', key: this.#key(n) };
   }
@@ -83,7 +104,7 @@ export class DurableQueue {
   /** Takes out the oldest entries while the queue is over its limits. */
   removeOldest(): StoreOperation[] {
     const operations: StoreOperation[] = [];
-    for (const n of this.#sizes.keys()) {
+    for (const n of this.#held.keys()) {
       if (!this.full) break;
       operations.push(this.remove(n));
     }
@@ -93,17 +114,17 @@ export class DurableQueue {
   /** Up to `limit` durable entries after the number `after`, in order. */
   async read(after: number, limit: number): Promise<QueueEntry[]> {
     const entries: QueueEntry[] = [];
-    for await (const [key, value] of this.#store.iterator({ ...this.#range(after), limit })) {
+    for await (const [key, stored] of this.#store.iterator({ ...this.#range(after), limit })) {
       const n = Number(key.slice(-DIGITS));
-      if (this.#sizes.has(n)) entries.push({ n, value });
+      if (this.#held.has(n)) entries.push({ n, value: stored.subarray(TIME_BYTES) });
     }
     return entries;
   }
 
   /** All durable entries, in order, as they are when the iteration begins. */
   async *entries(): AsyncGenerator<QueueEntry, void, undefined> {
-    for await (const [key, value] of this.#store.iterator(this.#range(0)))
-      yield { n: Number(key.slice(-DIGITS)), value };
+    for await (const [key, stored] of this.#store.iterator(this.#range(0)))
+      yield { n: Number(key.slice(-DIGITS)), value: stored.subarray(TIME_BYTES) };
   }
 
   /** Resolves at the next {@link notify} or removal. */
@@ -116,9 +137,9 @@ export class DurableQueue {
     this.#changed.notify();
   }
 
-  #count(n: number, length: number): void {
-    this.#sizes.set(n, length);
-    this.#bytes += length;
+  #count(n: number, size: number, at: number): void {
+    this.#held.set(n, { at, size });
+    this.#bytes += size;
     this.#next = Math.max(this.#next, n + 1);
   }
 
@@ -129,4 +150,17 @@ export class DurableQueue {
   #range(after: number) {
     return { gt: this.#key(after), lt: `${this.#prefix}:` };
   }
+}
+
+function timed(at: number, value: Uint8Array): Uint8Array {
+  const stored = new Uint8Array(TIME_BYTES + value.length);
+  new DataView(stored.buffer).setFloat64(0, at);
+  stored.set(value, TIME_BYTES);
+  return stored;
+}
+
+/** @throws `STATE_CORRUPT` */
+function timeOf(stored: Uint8Array): number {
+  if (stored.length < TIME_BYTES) throw new SealMQError('STATE_CORRUPT', 'a queue entry is cut off');
+  return new DataView(stored.buffer, stored.byteOffset).getFloat64(0);
 }

@@ -44,6 +44,8 @@ export interface OutboxEntry {
   readonly sealed: Uint8Array;
   /** Seconds. */
   readonly expiresAt?: number;
+  /** When the broker had it, in milliseconds: only while receipts are waited for. */
+  readonly publishedAt?: number;
 }
 
 /** An opened message waits for the application; `failures` counts how often its handler threw. */
@@ -97,6 +99,7 @@ export const outboxCodec = codec<OutboxEntry>('outbox entry', (fields) =>
     devices: fields.required('devices', isArrayOf(isAnyText, 256)),
     sealed: fields.required('sealed', isBytes),
     expiresAt: fields.optional('expiresAt', isCounter),
+    publishedAt: fields.optional('publishedAt', isCounter),
   }),
 );
 

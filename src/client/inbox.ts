@@ -25,7 +25,7 @@ export class Inbox {
   ) {}
 
   static async open(context: Context, limits: InboxLimits): Promise<Inbox> {
-    const open = (name: string, limit: QueueLimits) => DurableQueue.open(context.store, name, limit);
+    const open = (name: string, limit: QueueLimits) => DurableQueue.open(context, name, limit);
     return new Inbox(
       context,
       await open('inbox', limits.inbox),

@@ -49,6 +49,7 @@ export interface LostMessages extends MissingMessages {
 /** What a messenger tells. */
 export interface MessengerEvents
   extends Pick<KeyCacheEvents, 'keyChanged' | 'devicesChanged' | 'rollbackRefused' | 'conflict'> {
+  /** `cause` says why there is none; `paused` means that the inbox is full, and the broker keeps what follows. */
   connection: ConnectionState;
   rejected: Rejection;
   missing: MissingMessages;

@@ -1,6 +1,5 @@
 import { DEFAULT_SUITE, type SuiteName } from '../crypto/suites.js';
 import { SealMQError } from '../errors.js';
-import type { ConnectionState } from '../ports/transport.js';
 import type { KeyRecord } from '../protocol/identity/index.js';
 import { assemble } from './assemble.js';
 import { awaitLink, type DeviceLinking } from './await-link.js';
@@ -14,6 +13,7 @@ import type { Message, Payload } from './message.js';
 import type { MessengerEvents } from './messenger-events.js';
 import type { LinkDeviceOptions, MessengerOptions } from './options.js';
 import { type SendOptions, type Sent, send } from './send.js';
+import { type MessengerStatus, measure } from './status.js';
 
 /** How long `close` waits for what is in flight, in milliseconds. */
 const CLOSE_PATIENCE = 5000;
@@ -29,21 +29,6 @@ export interface RequestOptions extends SendOptions {
 
 /** What a handler of {@link Messenger.respond} answers. */
 export type Answer = Payload | undefined;
-
-/** Figures of a messenger, for people and monitoring. */
-export interface MessengerStatus {
-  readonly connection: ConnectionState['state'];
-  /** How many messages wait: as they came, for a key, for the application, set aside after its handler failed, for the broker. */
-  readonly inbox: number;
-  readonly quarantine: number;
-  readonly opened: number;
-  readonly failed: number;
-  readonly outbox: number;
-  /** Sent messages that the broker has and whose receipts are not all in. */
-  readonly unreceipted: number;
-  /** Directory time minus this machine's, in milliseconds. */
-  readonly clockDelta: number;
-}
 
 /**
  * Sends and receives sealed messages for one address on one device. What it holds lies in its store: messages, keys and
@@ -198,18 +183,9 @@ export class Messenger {
     return exportIdentity(this.#context.provider, this.#account, passphrase);
   }
 
+  /** Depth and age of the queues, connection, key look-ups, clock. */
   status(): MessengerStatus {
-    const { inbox, outbox, sentBox, clock, connection } = this.#parts;
-    return {
-      connection: connection(),
-      inbox: inbox.raw.depth,
-      quarantine: inbox.quarantine.depth,
-      opened: inbox.opened.depth,
-      failed: inbox.failed.depth,
-      outbox: outbox.queue.depth,
-      unreceipted: sentBox.depth,
-      clockDelta: clock.delta,
-    };
+    return measure(this.#parts);
   }
 
   /** Waits up to five seconds for what is in flight, then disconnects; the broker goes on keeping our mail. */

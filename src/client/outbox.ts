@@ -54,7 +54,7 @@ export async function openOutbox(
   tracking: Tracking,
   limits: QueueLimits,
 ): Promise<Outbox> {
-  const queue = await DurableQueue.open(context.store, 'outbox', limits);
+  const queue = await DurableQueue.open(context, 'outbox', limits);
   const waiters = new Map<number, Waiter>();
   const inFlight = new Set<number>();
   const pending = new Set<string>();

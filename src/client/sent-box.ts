@@ -19,6 +19,7 @@ export interface SentEntry {
   readonly outstanding: Set<string>;
   readonly receipted: Set<string>;
   readonly expiresAt: number | undefined;
+  readonly publishedAt: number;
   /** Bytes of the stored entry. */
   readonly size: number;
   /** When the first device had it, in milliseconds. */
@@ -37,6 +38,8 @@ export interface Receipted {
 export interface SentBox {
   readonly depth: number;
   readonly bytes: number;
+  /** When the broker had the entry that waits longest, in milliseconds. */
+  readonly oldest: number | undefined;
   /** The operation that keeps `entry`, to be put into the batch that takes it out of the outbox. */
   keep(entry: OutboxEntry): StoreOperation;
   /** Applies a receipt of `device` of `address`; durable when it resolves. */
@@ -67,7 +70,7 @@ export async function openSentBox(context: Context): Promise<SentBox> {
   let bytes = 0;
 
   const add = (entry: OutboxEntry, size: number) => {
-    const { to, stream, seq, expiresAt, devices } = entry;
+    const { to, stream, seq, expiresAt, publishedAt = 0, devices } = entry;
     const box = boxes.get(to) ?? new Map<string, SentEntry>();
     boxes.set(
       to,
@@ -78,6 +81,7 @@ export async function openSentBox(context: Context): Promise<SentBox> {
         outstanding: new Set(devices),
         receipted: new Set(),
         expiresAt,
+        publishedAt,
         size,
         firstReceipt: undefined,
       }),
@@ -116,7 +120,19 @@ export async function openSentBox(context: Context): Promise<SentBox> {
     get bytes() {
       return bytes;
     },
-    keep(entry) {
+    get oldest() {
+      let oldest: number | undefined;
+      for (const box of boxes.values()) {
+        // Every box is in the order in which the broker had its entries.
+        for (const { publishedAt } of box.values()) {
+          oldest = Math.min(oldest ?? publishedAt, publishedAt);
+          break;
+        }
+      }
+      return oldest;
+    },
+    keep(posted) {
+      const entry = { ...posted, publishedAt: Math.floor(context.now()) };
       const value = outboxCodec.encode(entry);
       add(entry, value.length);
       return { type: 'put', key: storeKey(entry), value };
