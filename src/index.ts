@@ -24,7 +24,24 @@ export { type JsonValue, Message, type Payload } from './client/message.js';
 export { type Answer, Messenger, type RequestOptions } from './client/messenger.js';
 export type { MessengerEvents, MissingMessages, Rejection, RejectionReason } from './client/messenger-events.js';
 export type { LinkOptions, LinkRequest } from './client/offer-link.js';
-export type { LinkDeviceOptions, MessengerLimits, MessengerOptions } from './client/options.js';
+export type {
+  LinkDeviceOptions,
+  MessengerLimits,
+  MessengerOptions,
+} from './client/options.js';
+export type { Admit } from './client/room/admission.js';
+export type {
+  Departure,
+  MemberView,
+  RefusedMember,
+  RoomEvents,
+  RoomFrame,
+  RoomMember,
+  Undecryptable,
+  UndecryptableReason,
+} from './client/room/events.js';
+export type { JoinOptions, Room } from './client/room/room.js';
+export type { FrameOptions } from './client/room/sending.js';
 export type { SendOptions, Sent } from './client/send.js';
 export type { MessengerStatus, QueueName } from './client/status.js';
 export { type ErrorCode, isSealMQError, SealMQError } from './errors.js';

@@ -16,6 +16,7 @@ import { receive } from './receive.js';
 import type { Receptions } from './reception.js';
 import { createRedelivery } from './redelivery.js';
 import { createRequests, type Requests } from './requests.js';
+import { createRooms, type Rooms } from './rooms.js';
 import { createSeen } from './seen.js';
 import { createSendCounters, type SendCounters } from './send-counters.js';
 import { openSentBox, type SentBox } from './sent-box.js';
@@ -40,6 +41,7 @@ export interface Parts {
   readonly announcements: Announcements;
   readonly devices: Devices;
   readonly contacts: Contacts;
+  readonly rooms: Rooms;
   connection(): ConnectionState;
   /** Stops everything in the right order; what is in flight gets `patience` milliseconds. */
   close(patience: number): Promise<void>;
@@ -74,8 +76,10 @@ export async function connectParts(
   const valve = createValve(transport, inbox);
   const delivery = createDelivery(context, inbox);
   const contacts = createContacts(context, { ...sending, retry: opener.retry });
+  const rooms = createRooms(context);
   let closing = 0;
   releases.push(async () => {
+    await rooms.close();
     await outbox.close(closing);
     redelivery.close();
     await announcements.close(closing);
@@ -90,13 +94,14 @@ export async function connectParts(
   let connection: ConnectionState = { state: 'disconnected' };
   const handlers: TransportHandlers = {
     async message(topic, payload) {
+      if (rooms.take(topic, payload)) return;
       valve.admit();
       await receive(context, reception, topic, payload);
     },
     connection(change) {
       connection = change;
       const up = change.state === 'connected';
-      for (const part of [outbox, receipts, redelivery, announcements]) part.connected(up);
+      for (const part of [outbox, receipts, redelivery, announcements, rooms]) part.connected(up);
       if (up) {
         context.keys.forgetFailures();
         onConnected(clock, opener, receipts);
@@ -108,11 +113,12 @@ export async function connectParts(
   const families = Object.keys(receptions) as Family[];
   const filters = families.map((family) => filterOf(context.topicPrefix, account.address, family));
   const opened = transport.open(filters, handlers);
+  void rooms.recover();
   if (settings.connect === 'wait') await opened;
   else opened.catch((error) => events.emit('warning', error));
 
   return {
-    ...{ ...sending, context, clock, inbox, delivery, requests, contacts, announcements },
+    ...{ ...sending, context, clock, inbox, delivery, requests, contacts, announcements, rooms },
     devices: createDevices(context, announcements),
     connection: () => connection,
     async close(patience) {

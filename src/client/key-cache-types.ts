@@ -3,9 +3,9 @@ import type { SealMQError } from '../errors.js';
 import type { Clock } from '../ports/clock.js';
 import type { KeyDirectory } from '../ports/key-directory.js';
 import type { Store } from '../ports/store.js';
-import type { TokenRate } from '../protocol/directory/token-bucket.js';
 import type { DeviceEntry } from '../protocol/identity/device.js';
 import type { KeyRecord } from '../protocol/identity/record.js';
+import type { TokenRate } from '../protocol/token-bucket.js';
 
 /** A record that differs from the last accepted one in something that matters to people. */
 export interface KeyChange {

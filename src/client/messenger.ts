@@ -12,6 +12,7 @@ import { exportIdentity } from './identity-file.js';
 import type { Message, Payload } from './message.js';
 import type { MessengerEvents } from './messenger-events.js';
 import type { LinkDeviceOptions, MessengerOptions } from './options.js';
+import type { JoinOptions, Room } from './room/room.js';
 import { type SendOptions, type Sent, send } from './send.js';
 import { type MessengerStatus, measure } from './status.js';
 
@@ -158,6 +159,19 @@ export class Messenger {
     this.#assertOpen();
     if (name === 'message') return this.#parts.delivery.consume(listener as MessageHandler);
     return this.#context.events.on(name, listener as (event: unknown) => void);
+  }
+
+  /**
+   * Joins a room: frames to everybody in it, under keys that change as members come and go. Resolves when we have announced
+   * ourselves; the others' keys come as they answer.
+   *
+   * @param name - 1 to 64 letters, digits, `.`, `_`, `-`
+   * @throws `STATE_NOT_REGISTERED` before {@link register}, `USAGE_INVALID_ARGUMENT`, `TRANSPORT_REFUSED`, `TRANSPORT_CLOSED`
+   */
+  async joinRoom(name: string, options: JoinOptions): Promise<Room> {
+    this.#assertOpen();
+    await this.#account.assertRegistered(this.#context.keys);
+    return this.#parts.rooms.join(name, options);
   }
 
   /** Replaces this device's keys and publishes them; mail in flight to the old ones still opens. */

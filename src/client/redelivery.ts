@@ -1,7 +1,7 @@
 import { asSealMQError, SealMQError } from '../errors.js';
-import { type TokenBucket, type TokenRate, takeToken } from '../protocol/directory/token-bucket.js';
 import type { Receipt, Refuse, Resend } from '../protocol/envelope/control.js';
 import type { Range } from '../protocol/envelope/sequence.js';
+import { type TokenBucket, type TokenRate, takeToken } from '../protocol/token-bucket.js';
 import { type Context, seconds } from './context.js';
 import { sendControl } from './control.js';
 import { createReminders } from './reminders.js';

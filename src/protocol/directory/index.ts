@@ -1,4 +1,6 @@
 /** What a key directory signs and which records it takes, as pure functions. */
+
+export { type TokenBucket, type TokenOutcome, type TokenRate, takeToken } from '../token-bucket.js';
 export { type ClaimKind, ISSUE_TOLERANCE, judgeClaim } from './claim.js';
 export {
   type Freshness,
@@ -19,5 +21,4 @@ export {
   time,
   verifyStatement,
 } from './statements.js';
-export { type TokenBucket, type TokenOutcome, type TokenRate, takeToken } from './token-bucket.js';
 export { decodeKeyLists, encodeKeyLists, firstKeyList, followKeyLists, MAX_KEY_LISTS } from './trust.js';

@@ -2,8 +2,8 @@ import type { CryptoProvider } from '../../crypto/provider.js';
 import type { Awaitable } from '../../crypto/steps.js';
 import type { Clock } from '../../ports/clock.js';
 import type { Store } from '../../ports/store.js';
-import type { TokenRate } from '../../protocol/directory/token-bucket.js';
 import type { KeyRecord } from '../../protocol/identity/record.js';
+import type { TokenRate } from '../../protocol/token-bucket.js';
 
 /** A record that somebody wants to publish; it is verified and follows the current one. */
 export interface Claim {

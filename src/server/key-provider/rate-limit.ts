@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { type TokenBucket, type TokenRate, takeToken } from '../../protocol/directory/token-bucket.js';
+import { type TokenBucket, type TokenRate, takeToken } from '../../protocol/token-bucket.js';
 
 /** Answers 0 when `client` may send another request, else how many milliseconds it should wait. */
 export type RateLimit = (client: string) => number;

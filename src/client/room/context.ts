@@ -1,0 +1,24 @@
+import type { KeyBounds } from '../../protocol/room/own-key.js';
+import type { PresenceTiming } from '../../protocol/room/peer.js';
+import type { Events } from '../events.js';
+import type { Admission } from './admission.js';
+import type { RoomEvents } from './events.js';
+import type { LiveClock } from './live-clock.js';
+import type { Members } from './members.js';
+import type { RoomPort } from './port.js';
+
+/** What the parts of one room's session share. */
+export interface RoomContext {
+  readonly room: string;
+  readonly port: RoomPort;
+  readonly events: Events<RoomEvents>;
+  readonly members: Members;
+  readonly admission: Admission;
+  /** For presence; everything else goes by `port.now()`. */
+  readonly clock: LiveClock;
+  /** When we joined, in milliseconds. */
+  readonly since: number;
+  readonly invitation: Uint8Array | undefined;
+  readonly timing: PresenceTiming;
+  readonly bounds: KeyBounds;
+}

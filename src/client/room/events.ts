@@ -1,0 +1,63 @@
+import type { FrameRefusal } from '../../protocol/room/key-ring.js';
+
+/** A device in a room. */
+export interface RoomMember {
+  readonly address: string;
+  readonly device: string;
+}
+
+/** A member as we see it. */
+export interface MemberView extends RoomMember {
+  /** Some heartbeats of it are missing. */
+  readonly silent: boolean;
+  /** We have its key, and it has ours. */
+  readonly ready: boolean;
+}
+
+/** Why a member is none any more. */
+export type Departure = 'left' | 'expelled' | 'gone' | 'restarted';
+
+/** Why a frame was not handed to the application. Frames from before our time, and frames seen before, are not told. */
+export type UndecryptableReason =
+  | Exclude<FrameRefusal, 'replayed' | 'unknown-key'>
+  /** Its sender did not give us the key in time. */
+  | 'no-key'
+  /** Nobody that we know: an outsider, or a member whose announcement never came. */
+  | 'unknown-member'
+  /** More frames than we take in at once. */
+  | 'overflow';
+
+/** A frame that was dropped. */
+export interface Undecryptable {
+  readonly device: string;
+  readonly address?: string;
+  readonly reason: UndecryptableReason;
+}
+
+/** Somebody whose word was not taken. */
+export interface RefusedMember {
+  readonly address?: string;
+  readonly device?: string;
+  readonly reason: 'not-admitted' | 'not-verified' | 'malformed' | 'device-taken' | 'room-full';
+}
+
+/** What a room tells. */
+export interface RoomEvents {
+  joined: RoomMember;
+  /** Also about ourselves, when we were expelled. */
+  left: RoomMember & { readonly reason: Departure };
+  /** Some heartbeats are missing; nothing follows from it yet. */
+  silent: RoomMember;
+  /** We send under another key from now on. */
+  rekeyed: { readonly kid: number; readonly reason: 'departure' | 'newcomer' | 'worn' };
+  undecryptable: Undecryptable;
+  refused: RefusedMember;
+}
+
+/** One frame of another member. */
+export interface RoomFrame {
+  readonly from: string;
+  readonly device: string;
+  readonly channel?: string;
+  readonly bytes: Uint8Array;
+}

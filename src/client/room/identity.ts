@@ -1,0 +1,59 @@
+import { run } from '../../crypto/steps.js';
+import { MESSAGE_ID_BYTES } from '../../protocol/envelope/claims.js';
+import { open } from '../../protocol/envelope/open.js';
+import { seal } from '../../protocol/envelope/seal.js';
+import { activeDevices } from '../../protocol/identity/account.js';
+import { ROOM_MESSAGE_TYPE } from '../../protocol/room/room-message.js';
+import { type ReceivedStatement, signRoomStatement, verifyRoomStatement } from '../../protocol/room/room-statement.js';
+import { roomTopic } from '../../protocol/room/room-topics.js';
+import { type Context, seconds } from '../context.js';
+import { senderKey } from '../sender-keys.js';
+import type { RoomMember } from './events.js';
+import type { RoomPort } from './port.js';
+
+/** The port of a room over a messenger's account, key cache and connection. */
+export function roomPort(context: Context, room: string): RoomPort {
+  const { provider, account, transport, topicPrefix } = context;
+  return {
+    provider,
+    self: { address: account.address, device: account.device.id },
+    get record() {
+      return account.record.bytes;
+    },
+    now: () => context.now(),
+    publish: (place, bytes, qos) => transport.publish(roomTopic(topicPrefix, room, place), bytes, { qos }),
+    sign: async (statement) => run(signRoomStatement(provider, account.device.signKey, statement)),
+    verify: (received) => verifySpeaker(context, received),
+    seal: (to, payload) => sealTo(context, to, payload),
+    async open(bytes) {
+      const outcome = await open(provider, bytes, {
+        ...{ address: account.address, family: 'room', keys: account.sealKeys, now: seconds(context) },
+        senderKey: (from, kid) => senderKey(context, from, kid),
+      });
+      if (outcome.kind !== 'opened' || outcome.message.device === undefined) return undefined;
+      const { from: address, device, issuedAt, payload } = outcome.message;
+      return { address, device, issuedAt, payload };
+    },
+  };
+}
+
+/** Never on the word of the announcement: the key must be in the record that the directory, or a contact, vouches for. */
+async function verifySpeaker(context: Context, received: ReceivedStatement): Promise<boolean> {
+  const { address, device } = received.statement;
+  const sender = await senderKey(context, address, received.kid);
+  if ('refused' in sender || sender.device !== device) return false;
+  return run(verifyRoomStatement(context.provider, sender.key, received));
+}
+
+async function sealTo(context: Context, to: RoomMember, payload: Uint8Array): Promise<Uint8Array | undefined> {
+  const { account, provider, keys } = context;
+  const record = keys.cached(to.address) ?? (await keys.record(to.address));
+  const now = seconds(context);
+  const device = record && activeDevices(record, now).find(({ id }) => id === to.device);
+  if (!device) return undefined;
+  const draft = {
+    ...{ from: account.address, audience: to.address, issuedAt: now, id: provider.randomBytes(MESSAGE_ID_BYTES) },
+    ...{ family: 'room' as const, contentType: ROOM_MESSAGE_TYPE, payload },
+  };
+  return seal(provider, draft, { signKey: account.device.signKey, recipients: [device.sealKey] });
+}

@@ -1,0 +1,31 @@
+import type { CryptoProvider } from '../../crypto/provider.js';
+import type { ReceivedStatement, RoomStatement } from '../../protocol/room/room-statement.js';
+import type { RoomPlace } from '../../protocol/room/room-topics.js';
+import type { RoomMember } from './events.js';
+
+/** What was sealed to us, verified. */
+export interface OpenedRoomMessage extends RoomMember {
+  /** Seconds. */
+  readonly issuedAt: number;
+  readonly payload: Uint8Array;
+}
+
+/** What a room's session needs of the world: time, identities, and a way out. */
+export interface RoomPort {
+  readonly provider: CryptoProvider;
+  readonly self: RoomMember;
+  /** Our encoded key record. */
+  readonly record: Uint8Array;
+  /** Milliseconds of directory time. */
+  now(): number;
+  /** Resolves when the broker has it, as far as the quality of service tells. */
+  publish(place: RoomPlace, bytes: Uint8Array, qos: 0 | 1): Promise<void>;
+  /** Signs with our device's key. */
+  sign(statement: RoomStatement): Promise<Uint8Array>;
+  /** Whether the speaker's verified record has the key, under the device that speaks, and the signature is valid. */
+  verify(received: ReceivedStatement): Promise<boolean>;
+  /** Seals to one device, or answers `undefined` when it cannot be written to. */
+  seal(to: RoomMember, payload: Uint8Array): Promise<Uint8Array | undefined>;
+  /** Opens what was sealed to us, or answers `undefined`. */
+  open(bytes: Uint8Array): Promise<OpenedRoomMessage | undefined>;
+}

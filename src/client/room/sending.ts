@@ -1,0 +1,151 @@
+import { type Awaitable, run } from '../../crypto/steps.js';
+import {
+  advance,
+  follow,
+  freshKey,
+  isWorn,
+  keyForNewcomer,
+  type OwnKey,
+  offeredKey,
+  replaceKey,
+  startOwnKey,
+  takeCounter,
+  untilRekey,
+} from '../../protocol/room/own-key.js';
+import { encodeFrame, type FrameKind, frameMetadata } from '../../protocol/room/room-frame.js';
+import type { SenderKey } from '../../protocol/room/sender-key.js';
+import { sealFrame } from '../../protocol/room/sframe.js';
+import type { RoomContext } from './context.js';
+import type { RoomEvents } from './events.js';
+
+/** How long a frame waits until a new key has been handed to the transport for everybody, in milliseconds. */
+const HANDOUT_PATIENCE = 1_000;
+
+const NOTHING = new Uint8Array(0);
+
+/** How one frame is sent. */
+export interface FrameOptions {
+  /** The application's own name for what the frame belongs to; encrypted. 1 to 256 characters. */
+  readonly channel?: string;
+  /** 0 (default): as fast as it goes. 1: the broker acknowledges, and sends it again after a reconnect. */
+  readonly qos?: 0 | 1;
+}
+
+/** Our own side of a room: the key that we send under, and what follows it. */
+export interface Sending {
+  /** Seals and publishes one frame; frames go out in the order of the calls. */
+  send(payload: Uint8Array, options: FrameOptions): Promise<void>;
+  /** Publishes a sign of life. It never changes the key: else one departure would make everybody seal to everybody. */
+  beat(): Promise<void>;
+  /** The key that members are to have. */
+  offered(): SenderKey;
+  /** Somebody joins: what it is given shows nothing of the past. */
+  prepare(): Promise<void>;
+  /** Somebody left who holds our key. */
+  departed(): void;
+  /** A member acknowledged a key, or time has passed. */
+  progress(): void;
+  /** Begins to replace a key that was used for long enough. */
+  renew(): Promise<void>;
+}
+
+/** @param handOut - tells every member the key that is offered now */
+export function createSending(context: RoomContext, first: SenderKey, handOut: () => Promise<void>): Sending {
+  const { port, members, clock, events, room } = context;
+  const { provider } = port;
+  const origin = { room, ...port.self };
+  const metadata: Record<FrameKind, Uint8Array> = {
+    frame: frameMetadata({ ...origin, kind: 'frame' }),
+    heartbeat: frameMetadata({ ...origin, kind: 'heartbeat' }),
+  };
+  let own: OwnKey = startOwnKey(first, port.now());
+  let reason: RoomEvents['rekeyed']['reason'] = 'newcomer';
+  let turn: Promise<unknown> | undefined;
+
+  function progress(): void {
+    if (!own.next) return;
+    const before = own.current.kid;
+    own = advance(own, holdings(), port.now());
+    if (own.current.kid !== before) events.emit('rekeyed', { kid: own.current.kid, reason });
+  }
+
+  function* holdings() {
+    for (const { peer } of members.all()) yield peer.silent ? Number.POSITIVE_INFINITY : peer.has;
+  }
+
+  function seal(kind: FrameKind, plaintext: Uint8Array): Awaitable<Uint8Array> {
+    progress();
+    // Taken before anything can wait: no two frames get the same nonce.
+    const taken = takeCounter(own);
+    own = taken.own;
+    return run(sealFrame(provider, own.current.frameKey, BigInt(taken.ctr), metadata[kind], plaintext));
+  }
+
+  async function rekey(): Promise<void> {
+    await pause(untilRekey(own, port.now()));
+    let replaced: OwnKey | undefined;
+    while (!replaced) replaced = replaceKey(own, await run(freshKey(provider, own)), port.now());
+    own = replaced;
+    events.emit('rekeyed', { kid: own.current.kid, reason: 'departure' });
+    await Promise.race([handOut(), pause(HANDOUT_PATIENCE)]);
+  }
+
+  function publish(frame: Uint8Array, qos: 0 | 1): Promise<void> {
+    return port.publish({ kind: 'frame', device: port.self.device }, frame, qos);
+  }
+
+  async function sendLater(plaintext: Uint8Array, qos: 0 | 1, before: Promise<unknown> | undefined) {
+    await before;
+    if (own.rekeyDue) await rekey();
+    const frame = await seal('frame', plaintext);
+    return { published: publish(frame, qos) };
+  }
+
+  return {
+    send(payload, { channel, qos = 0 }) {
+      const plaintext = encodeFrame(payload, channel);
+      if (!turn && !own.rekeyDue) {
+        const frame = seal('frame', plaintext);
+        if (!(frame instanceof Promise)) return publish(frame, qos);
+        return waitInTurn(frame.then((bytes) => ({ published: publish(bytes, qos) })));
+      }
+      return waitInTurn(sendLater(plaintext, qos, turn));
+    },
+    async beat() {
+      const frame = await seal('heartbeat', NOTHING);
+      clock.sent(frame);
+      await port.publish({ kind: 'heartbeat', device: port.self.device }, frame, 0);
+    },
+    offered: () => offeredKey(own),
+    async prepare() {
+      const key = await run(keyForNewcomer(provider, own));
+      reason = 'newcomer';
+      own = follow(own, key, port.now());
+    },
+    departed() {
+      own = { ...own, rekeyDue: true };
+    },
+    progress,
+    async renew() {
+      if (!isWorn(own, port.now(), context.bounds)) return;
+      const key = await run(freshKey(provider, own));
+      reason = 'worn';
+      own = follow(own, key, port.now());
+      await handOut();
+    },
+  };
+
+  async function waitInTurn(work: Promise<{ readonly published: Promise<void> }>): Promise<void> {
+    const mine = work.catch(() => {});
+    turn = mine;
+    try {
+      await (await work).published;
+    } finally {
+      if (turn === mine) turn = undefined;
+    }
+  }
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return milliseconds <= 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, milliseconds));
+}

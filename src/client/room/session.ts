@@ -1,0 +1,212 @@
+import { run } from '../../crypto/steps.js';
+import { isSealMQError } from '../../errors.js';
+import { latestKid } from '../../protocol/room/key-ring.js';
+import { KEY_BOUNDS, type KeyBounds } from '../../protocol/room/own-key.js';
+import { owesOffer, PRESENCE, type PresenceTiming, presenceOf } from '../../protocol/room/peer.js';
+import type { RoomPlace } from '../../protocol/room/room-topics.js';
+import { leadsTo, newSenderKey, type SenderKey } from '../../protocol/room/sender-key.js';
+import { createEvents, type Events } from '../events.js';
+import { type Admit, createAdmission } from './admission.js';
+import type { RoomContext } from './context.js';
+import type { Departure, MemberView, RoomEvents, RoomFrame } from './events.js';
+import { createLiveClock } from './live-clock.js';
+import { Members } from './members.js';
+import type { RoomPort } from './port.js';
+import { createReceiving, type Receiving } from './receiving.js';
+import { createSending, type FrameOptions, type Sending } from './sending.js';
+import { createStrangers, type Strangers } from './strangers.js';
+import { createTalk, type Talk } from './talk.js';
+import { createTurns } from './turns.js';
+
+/** How often a session looks at the time, in milliseconds. */
+const TICK = 250;
+
+/** How a session is begun. */
+export interface SessionOptions {
+  readonly room: string;
+  readonly port: RoomPort;
+  readonly admit: Admit;
+  readonly timing?: Partial<PresenceTiming>;
+  readonly bounds?: Partial<KeyBounds>;
+  /** Takes the frames of the others. */
+  readonly onFrame: (frame: RoomFrame) => void;
+}
+
+/** One member's life in one room, from joining to leaving. Nothing of it is stored. */
+export class RoomSession {
+  readonly events: Events<RoomEvents>;
+  readonly members: Members;
+  readonly #context: RoomContext;
+  readonly #sending: Sending;
+  readonly #receiving: Receiving;
+  readonly #talk: Talk;
+  readonly #strangers: Strangers;
+  readonly #control = createTurns();
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #beatAt = 0;
+
+  private constructor(context: RoomContext, first: SenderKey, options: SessionOptions) {
+    this.#context = context;
+    this.events = context.events;
+    this.members = context.members;
+    this.#strangers = createStrangers(context);
+    this.#sending = createSending(context, first, () => this.#handOut());
+    this.#receiving = createReceiving(context, {
+      frame: options.onFrame,
+      stranger: (device) => this.#strangers.heard(device),
+      ask: (member) => void this.#quietly(() => this.#talk.tell(member, { want: true })),
+    });
+    this.#talk = createTalk(context, {
+      sending: this.#sending,
+      receiving: this.#receiving,
+      met: (device) => this.#strangers.met(device),
+      departed: (devices, reason) => this.#depart(devices, reason),
+      expelled: () => this.#expelled(),
+    });
+  }
+
+  /** Announces itself in the room; the caller has subscribed to its topics. */
+  static async begin(options: SessionOptions): Promise<RoomSession> {
+    const { room, port, admit } = options;
+    const timing = { ...PRESENCE, ...options.timing };
+    const events = createEvents<RoomEvents>();
+    const context: RoomContext = {
+      ...{ room, port, events, timing },
+      members: new Members(room, events.emit),
+      admission: createAdmission(room, admit, port),
+      clock: createLiveClock(() => port.now(), 3 * timing.heartbeat),
+      since: port.now(),
+      invitation: typeof admit === 'object' && 'creator' in admit ? admit.invitation : undefined,
+      bounds: { ...KEY_BOUNDS, ...options.bounds },
+    };
+    const first = await run(newSenderKey(port.provider, 0));
+    return new RoomSession(context, first, options);
+  }
+
+  /** Says that we are here, and goes on saying so. */
+  async start(): Promise<void> {
+    this.#timer = setInterval(() => this.#tick(), TICK);
+    await this.#talk.announce();
+    this.#beat();
+  }
+
+  /** The connection is back: the others may have missed us. */
+  reconnected(): void {
+    this.#beat();
+  }
+
+  /** The other members as they are now. */
+  view(): readonly MemberView[] {
+    const offered = this.#sending.offered().kid;
+    return [...this.members.all()].map(({ peer, ring }) => ({
+      address: peer.address,
+      device: peer.device,
+      silent: peer.silent,
+      ready: latestKid(ring) !== undefined && leadsTo(peer.has, offered),
+    }));
+  }
+
+  send(payload: Uint8Array, options: FrameOptions): Promise<void> {
+    return this.#sending.send(payload, options);
+  }
+
+  /** What came on a topic of the room. Never waits. */
+  take(place: RoomPlace, bytes: Uint8Array): void {
+    switch (place.kind) {
+      case 'statement':
+        this.#control.take(() => this.#quietly(() => this.#talk.onStatement(bytes)));
+        return;
+      case 'message':
+        if (place.device !== this.#context.port.self.device) return;
+        this.#control.take(() => this.#quietly(() => this.#talk.onMessage(bytes)));
+        return;
+      default:
+        this.#receiving.take(place.kind, place.device, bytes);
+    }
+  }
+
+  /** Tells everybody that `subject` is out; they obey the creator only. */
+  async expel(subject: string): Promise<void> {
+    await this.#talk.say({ kind: 'expel', subject });
+    this.#context.admission.expel(subject, Math.floor(this.#context.port.now() / 1000));
+    const theirs = [...this.members.all()].filter(({ peer }) => peer.address === subject);
+    this.#depart(
+      theirs.map(({ peer }) => peer.device),
+      'expelled',
+    );
+  }
+
+  /** Says farewell and stops. */
+  async end(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#quietly(() => this.#talk.say({ kind: 'leave', since: this.#context.since }));
+  }
+
+  /** Stops without a word, as a crash does. */
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #beat(): void {
+    this.#beatAt = this.#context.port.now();
+    void this.#quietly(() => this.#sending.beat());
+  }
+
+  #tick(): void {
+    const { port, clock, timing } = this.#context;
+    clock.tick();
+    if (port.now() - this.#beatAt >= timing.heartbeat) this.#beat();
+    this.#watch();
+    this.#receiving.tick();
+    this.#sending.progress();
+    void this.#quietly(() => this.#sending.renew());
+    const sought = this.#strangers.due();
+    if (sought.length > 0) void this.#quietly(() => this.#talk.announce(sought));
+  }
+
+  /** Who is silent, who is gone, and who has not acknowledged our key. */
+  #watch(): void {
+    const { port, clock, timing, events } = this.#context;
+    const offered = this.#sending.offered().kid;
+    for (const member of this.members.all()) {
+      const { peer } = member;
+      const presence = presenceOf(peer, clock.now(), timing);
+      if (presence === 'gone') this.#depart([peer.device], 'gone');
+      else if (presence === 'silent' && !peer.silent) {
+        member.peer = { ...peer, silent: true };
+        events.emit('silent', { address: peer.address, device: peer.device });
+      } else if (presence === 'here' && owesOffer(peer, offered, port.now())) {
+        void this.#quietly(() => this.#talk.tell(member));
+      }
+    }
+  }
+
+  #depart(devices: readonly string[], reason: Departure): void {
+    for (const device of devices) {
+      if (this.members.remove(device, reason)) this.#sending.departed();
+    }
+  }
+
+  #expelled(): void {
+    this.stop();
+    this.events.emit('left', { ...this.#context.port.self, reason: 'expelled' });
+  }
+
+  /** Resolves when the key has been handed to the transport for everybody that can be reached. */
+  async #handOut(): Promise<void> {
+    await Promise.all([...this.members.all()].map((member) => this.#quietly(() => this.#talk.tell(member))));
+  }
+
+  /** What fails here heals by itself: the key is offered again, the announcement repeated. */
+  async #quietly(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+    }
+  }
+}
+
+function isPassing(error: unknown): boolean {
+  return isSealMQError(error) && (error.code.startsWith('TRANSPORT_') || error.code.startsWith('DIRECTORY_'));
+}

@@ -1,0 +1,98 @@
+import { SealMQError } from '../errors.js';
+import { assertRoomName, roomFilters, roomPlaceOf } from '../protocol/room/room-topics.js';
+import type { Context } from './context.js';
+import { createFrameQueue } from './room/frame-queue.js';
+import { roomPort } from './room/identity.js';
+import { type JoinOptions, Room } from './room/room.js';
+import { RoomSession } from './room/session.js';
+
+/** The rooms that a messenger is in. */
+export interface Rooms {
+  /** @throws as `Messenger.joinRoom` */
+  join(name: string, options: JoinOptions): Promise<Room>;
+  /** Hands bytes to the room that the topic names; false when the topic is none of a room. */
+  take(topic: string, bytes: Uint8Array): boolean;
+  /** The connection came or went. */
+  connected(up: boolean): void;
+  /** Gives up the topics of rooms that an earlier life of this messenger was in: it never said farewell. */
+  recover(): Promise<void>;
+  /** Leaves all rooms. */
+  close(): Promise<void>;
+}
+
+interface Joined {
+  readonly room: Room;
+  readonly session: RoomSession;
+}
+
+/** Names in the store of rooms that were joined, so that a restarted process can give their topics back. */
+const STORED = 'room/';
+
+export function createRooms(context: Context): Rooms {
+  const { transport, topicPrefix, account, store } = context;
+  const joined = new Map<string, Joined>();
+  const joining = new Set<string>();
+
+  async function release(name: string, filters: readonly string[]): Promise<void> {
+    joined.delete(name);
+    await transport.unsubscribe(filters);
+    await store.batch([{ type: 'del', key: STORED + name }]);
+  }
+
+  async function enter(name: string, options: JoinOptions): Promise<Room> {
+    const filters = roomFilters(topicPrefix, name, account.device.id, { frames: options.frames ?? true });
+    const port = roomPort(context, name);
+    const queue = createFrameQueue();
+    await store.batch([{ type: 'put', key: STORED + name, value: new Uint8Array(0) }]);
+    const session = await RoomSession.begin({
+      ...options,
+      ...{ room: name, port },
+      onFrame(frame) {
+        const { device, from: address } = queue.put(frame) ?? {};
+        if (device !== undefined && address !== undefined) {
+          session.events.emit('undecryptable', { device, address, reason: 'overflow' });
+        }
+      },
+    });
+    const room = new Room(name, { session, queue, port, release: () => release(name, filters) });
+    joined.set(name, { room, session });
+    try {
+      await transport.subscribe(filters);
+      await session.start();
+      return room;
+    } catch (error) {
+      session.stop();
+      await release(name, filters);
+      throw error;
+    }
+  }
+
+  return {
+    async join(name, options) {
+      assertRoomName(name);
+      if (joined.has(name) || joining.has(name)) throw new SealMQError('USAGE_INVALID_ARGUMENT', `in ${name} already`);
+      joining.add(name);
+      return enter(name, options).finally(() => joining.delete(name));
+    },
+    take(topic, bytes) {
+      const found = roomPlaceOf(topicPrefix, topic);
+      if (!found) return false;
+      joined.get(found.room)?.session.take(found.place, bytes);
+      return true;
+    },
+    connected(up) {
+      if (up) for (const { session } of joined.values()) session.reconnected();
+    },
+    async recover() {
+      for await (const [key] of store.iterator({ gte: STORED, lt: 'room0' })) {
+        const name = key.slice(STORED.length);
+        if (joined.has(name) || joining.has(name)) continue;
+        void transport.unsubscribe(roomFilters(topicPrefix, name, account.device.id));
+        await store.batch([{ type: 'del', key }]);
+      }
+    },
+    async close() {
+      await Promise.all([...joined.values()].map(({ room }) => room.leave()));
+    },
+  };
+}

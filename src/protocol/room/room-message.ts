@@ -1,0 +1,60 @@
+import { decodeCbor, encodeCbor } from '../../bytes/cbor.js';
+import { isBytes, isCounter, isMap, present, readFields, toMap } from '../../bytes/fields.js';
+import { SealMQError } from '../../errors.js';
+import { isRoomName } from './room-topics.js';
+import { generationOf, MAX_GENERATION } from './sender-key.js';
+
+/**
+ * What one member tells another, sealed to its device: its sender key, what it holds of the other's, and whether it wants
+ * that. Every field but `room` and `since` may be absent; messages can be lost, doubled and reordered without harm.
+ */
+export interface RoomMessage {
+  readonly room: string;
+  /** When the speaker joined, in milliseconds. */
+  readonly since: number;
+  /** When the one spoken to joined, as far as the speaker knows: `have` is about its keys of that time. */
+  readonly to?: number;
+  /** KID of the latest key of the other that the speaker holds. */
+  readonly have?: number;
+  /** The speaker's sender key. */
+  readonly key?: { readonly kid: number; readonly secret: Uint8Array };
+  /** The speaker asks for the other's key. */
+  readonly want?: boolean;
+  /** The speaker's invitation, for one who has not seen its announcement. */
+  readonly invitation?: Uint8Array;
+}
+
+/** Media type of a room message. */
+export const ROOM_MESSAGE_TYPE = 'application/vnd.sealmq.room+cbor';
+
+const isKid = (value: unknown): value is number => isCounter(value) && generationOf(value) <= MAX_GENERATION;
+const isSecret = (value: unknown): value is Uint8Array =>
+  isBytes(value) && (value.length === 32 || value.length === 64);
+const isTrue = (value: unknown): value is true => value === true;
+
+export function encodeRoomMessage({ key, ...fields }: RoomMessage): Uint8Array {
+  return encodeCbor(toMap({ ...fields, ...(key && { key: toMap({ ...key }) }) }));
+}
+
+/** @throws `DECODE_CBOR`, `DECODE_CLAIMS` */
+export function decodeRoomMessage(bytes: Uint8Array): RoomMessage {
+  const fields = readFields(decodeCbor(bytes), 'DECODE_CLAIMS', 'room message');
+  const key = fields.optional('key', isMap);
+  return present({
+    room: fields.required('room', isRoomName),
+    since: fields.required('since', isCounter),
+    to: fields.optional('to', isCounter),
+    have: fields.optional('have', isKid),
+    key: key && readKey(key),
+    want: fields.optional('want', isTrue),
+    invitation: fields.optional('invitation', isBytes),
+  });
+}
+
+function readKey(value: Parameters<typeof readFields>[0]): NonNullable<RoomMessage['key']> {
+  const fields = readFields(value, 'DECODE_CLAIMS', 'sender key');
+  const kid = fields.required('kid', isKid);
+  const secret = fields.required('secret', isSecret).slice();
+  if (kid % 256 === 0 || secret.length === 64) return { kid, secret };
+  throw new SealMQError('DECODE_CLAIMS', 'malformed sender key: secret');
+}

@@ -1,0 +1,84 @@
+import { concat, utf8 } from '../../bytes/bytes.js';
+import type { CryptoProvider } from '../../crypto/provider.js';
+import { type Steps, step } from '../../crypto/steps.js';
+import { decodeSFrameHeader, encodeSFrameHeader } from './sframe-header.js';
+import type { SFrameSuite } from './sframe-suites.js';
+
+/** What one base key and KID become (RFC 9605 §4.4.2). */
+export interface FrameKey {
+  readonly suite: SFrameSuite;
+  readonly kid: bigint;
+  readonly key: Uint8Array;
+  readonly salt: Uint8Array;
+}
+
+const NO_SALT = new Uint8Array(0);
+const KEY_LABEL = utf8('SFrame 1.0 Secret key ');
+const SALT_LABEL = utf8('SFrame 1.0 Secret salt ');
+const RATCHET_LABEL = utf8('SFrame 1.0 Ratchet');
+
+/** Key and salt for frames under `kid` (RFC 9605 §4.4.2). `baseKey` has at least the entropy of the suite's keys. */
+export function* deriveFrameKey(
+  provider: CryptoProvider,
+  suite: SFrameSuite,
+  baseKey: Uint8Array,
+  kid: bigint,
+): Steps<FrameKey> {
+  const context = new Uint8Array(10);
+  const view = new DataView(context.buffer);
+  view.setBigUint64(0, kid);
+  view.setUint16(8, suite.id);
+  const expand = (label: Uint8Array, length: number) =>
+    step(provider.hkdf(suite.hash, baseKey, NO_SALT, concat(label, context), length));
+  return {
+    ...{ suite, kid },
+    key: yield* expand(KEY_LABEL, suite.keyBytes),
+    salt: yield* expand(SALT_LABEL, suite.nonceBytes),
+  };
+}
+
+/** The base key of the next ratchet step (RFC 9605 §5.1): nobody finds the way back. */
+export function* ratchetBaseKey(provider: CryptoProvider, suite: SFrameSuite, baseKey: Uint8Array): Steps<Uint8Array> {
+  return yield* step(provider.hkdf(suite.hash, baseKey, NO_SALT, RATCHET_LABEL, suite.hashBytes));
+}
+
+/**
+ * Encrypts one frame (RFC 9605 §4.4.3).
+ *
+ * @param ctr - never used before with this key
+ * @param metadata - authenticated, not sent
+ * @returns header, ciphertext and tag
+ */
+export function* sealFrame(
+  provider: CryptoProvider,
+  frameKey: FrameKey,
+  ctr: bigint,
+  metadata: Uint8Array,
+  plaintext: Uint8Array,
+): Steps<Uint8Array> {
+  const header = encodeSFrameHeader({ kid: frameKey.kid, ctr });
+  const aad = concat(header, metadata);
+  return concat(header, yield* step(provider.aesGcmEncrypt(frameKey.key, nonce(frameKey.salt, ctr), aad, plaintext)));
+}
+
+/** The plaintext of a frame (RFC 9605 §4.4.4), or `null` when it does not decrypt. @throws `DECODE_COSE` */
+export function* openFrame(
+  provider: CryptoProvider,
+  frameKey: FrameKey,
+  metadata: Uint8Array,
+  frame: Uint8Array,
+): Steps<Uint8Array | null> {
+  const { ctr, length } = decodeSFrameHeader(frame);
+  const aad = concat(frame.subarray(0, length), metadata);
+  const iv = nonce(frameKey.salt, ctr);
+  return yield* step(provider.aesGcmDecrypt(frameKey.key, iv, aad, frame.subarray(length)));
+}
+
+/** The salt XOR the counter as a big-endian number. */
+function nonce(salt: Uint8Array, ctr: bigint): Uint8Array {
+  const bytes = salt.slice();
+  const view = new DataView(bytes.buffer);
+  const at = bytes.length - 8;
+  view.setBigUint64(at, view.getBigUint64(at) ^ ctr);
+  return bytes;
+}
