@@ -20,15 +20,23 @@ export {
   type KeyChange,
   type OnKeyChange,
 } from './client/key-cache.js';
-export { type JsonValue, Message, type Payload } from './client/message.js';
+export { type JsonValue, Message, type MessageFamily, type Payload } from './client/message.js';
 export { type Answer, Messenger, type RequestOptions } from './client/messenger.js';
-export type { MessengerEvents, MissingMessages, Rejection, RejectionReason } from './client/messenger-events.js';
+export type {
+  ClearedState,
+  LostMessages,
+  MessengerEvents,
+  MissingMessages,
+  Rejection,
+  RejectionReason,
+} from './client/messenger-events.js';
 export type { LinkOptions, LinkRequest } from './client/offer-link.js';
 export type {
   LinkDeviceOptions,
   MessengerLimits,
   MessengerOptions,
 } from './client/options.js';
+export type { SetStateOptions, StateSet } from './client/own-states.js';
 export type { Admit } from './client/room/admission.js';
 export type {
   Departure,
@@ -43,7 +51,9 @@ export type {
 export type { JoinOptions, Room } from './client/room/room.js';
 export type { FrameOptions } from './client/room/sending.js';
 export type { SendOptions, Sent } from './client/send.js';
+export type { StateFilter } from './client/settle-state.js';
 export type { MessengerStatus, QueueName } from './client/status.js';
+export type { WillOptions } from './client/will.js';
 export { type ErrorCode, isSealMQError, SealMQError } from './errors.js';
 export { type Clock, systemClock } from './ports/clock.js';
 export type { DirectoryAnswer, KeyDirectory } from './ports/key-directory.js';

@@ -9,6 +9,7 @@ import { refusedRecipients } from './refused-recipients.js';
 import { refusedRecords } from './refused-records.js';
 import { refusedStructures } from './refused-structure.js';
 import { NOW, type SealedCase, sealedCases } from './sealed.js';
+import { stateTags } from './state-tags.js';
 import { statementVectors } from './statements.js';
 import { tolerated } from './tolerated.js';
 import type { Vectors } from './types.js';
@@ -47,6 +48,7 @@ export function buildVectors(): Vectors {
     successions: successions(records),
     statements: statementVectors(records),
     control,
+    stateTags,
     cbor,
     padding,
     addresses,

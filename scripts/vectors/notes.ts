@@ -74,6 +74,7 @@ const signedHeader: Note = {
     '-65540': { say: 'to' },
     '-65541': { say: 'inReplyTo' },
     '-65542': { say: 'version' },
+    '-65543': { say: 'tagKey' },
   },
 };
 

@@ -112,6 +112,7 @@ function parameters({ resigned }: Forge): Cases {
     ['to-invalid', 'A "to" that is no address.', withHeader([[-65540, 'bob#']])],
     ['in-reply-to-short', 'inReplyTo of 8 bytes.', withHeader([[-65541, new Uint8Array(8)]])],
     ['version-negative', 'A negative version.', withHeader([[-65542, -1]])],
+    ['tag-key-short', 'tagKey of 16 bytes.', withHeader([[-65543, new Uint8Array(16)]])],
     ['content-type-bytes', 'A content type that is neither number nor text.', withHeader([[3, new Uint8Array(1)]])],
     ['content-type-empty', 'An empty content type.', withHeader([[3, '']])],
     ['content-type-129', 'A content type of 129 characters.', withHeader([[3, 'x'.repeat(129)]])],

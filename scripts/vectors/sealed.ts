@@ -20,6 +20,9 @@ export const NOW = 1_800_000_000;
 /** Creation time of every sender's store, in milliseconds. */
 export const STREAM = 1_799_000_000_000;
 
+/** The key of the tags of all states in the vectors. */
+export const TAG_KEY = fixedBytes('tagKey', 32);
+
 /** A registration id: `~` and 52 base32 characters. */
 export const REGISTRATION_ID = `~${'abcdefghijklmnopqrstuvwxyz234567'.repeat(2).slice(0, 52)}`;
 
@@ -147,6 +150,26 @@ const ORDERS: readonly Order[] = [
     },
   },
   {
+    name: 'state',
+    about: 'Family state, in the topic whose tag is the first of stateTags.',
+    signKey: 'alice.sign',
+    to: { 'bob.phone.seal': 'bob' },
+    draft: {
+      ...{ from: 'alice', audience: 'bob', family: 'state', channel: 'presence', version: NOW * 1000, tagKey: TAG_KEY },
+      ...{ contentType: 'application/json', payload: utf8('{"online":true}') },
+    },
+  },
+  {
+    name: 'state-cleared',
+    about: 'The same state, cleared: no content type, no payload.',
+    signKey: 'alice.sign',
+    to: { 'bob.phone.seal': 'bob' },
+    draft: {
+      ...{ from: 'alice', audience: 'bob', family: 'state', channel: 'presence', version: NOW * 1000 + 1 },
+      ...{ tagKey: TAG_KEY, payload: new Uint8Array(0) },
+    },
+  },
+  {
     name: 'control-receipt',
     about:
       'Family control: the phone of bob receipts to the phone of alice, without seq. It is sealed to that one device.',
@@ -261,8 +284,9 @@ function recipientVector(device: string, wrap: WrapTrace): RecipientVector {
 }
 
 /** Claims as JSON can hold them. */
-export function claimsVector({ id, inReplyTo, ...claims }: Claims): ClaimsVector {
-  return { ...claims, id: toHex(id), ...(inReplyTo && { inReplyTo: toHex(inReplyTo) }) };
+export function claimsVector({ id, inReplyTo, tagKey, ...claims }: Claims): ClaimsVector {
+  const bytes = { ...(inReplyTo && { inReplyTo: toHex(inReplyTo) }), ...(tagKey && { tagKey: toHex(tagKey) }) };
+  return { ...claims, id: toHex(id), ...bytes };
 }
 
 /** The byte string at `index` of an encoded array. */

@@ -83,6 +83,7 @@ export interface ClaimsVector {
   readonly to?: string;
   readonly inReplyTo?: Hex;
   readonly version?: number;
+  readonly tagKey?: Hex;
 }
 
 /** Bytes that somebody tries to open, and what must come of it. */
@@ -174,6 +175,13 @@ export interface Vectors {
     readonly tolerated: readonly ControlVector[];
     readonly refused: readonly { readonly about: string; readonly bytes: Hex }[];
   };
+  /** The last level of a state's topic. */
+  readonly stateTags: readonly {
+    readonly key: Hex;
+    readonly device: string;
+    readonly channel: string;
+    readonly tag: string;
+  }[];
   readonly cbor: {
     readonly accepted: readonly { readonly about: string; readonly bytes: Hex }[];
     readonly refused: readonly { readonly about: string; readonly bytes: Hex }[];

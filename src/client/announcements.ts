@@ -80,7 +80,7 @@ export function createAnnouncements(context: Context): Announcements {
 /** Our own address, and everybody that we have written to or heard of; some of them twice. */
 async function* knownPeers({ account, store }: Context): AsyncIterable<string> {
   yield account.address;
-  for (const prefix of ['seq/', 'seen/']) {
+  for (const prefix of ['seq/', 'seen/', 'latest/', 'own-state/']) {
     let last: string | undefined;
     const end = `${prefix.slice(0, -1)}0`;
     for await (const [key] of store.iterator({ gte: prefix, lt: end })) {

@@ -7,10 +7,11 @@ import { createDelivery, type Delivery } from './delivery.js';
 import { createDevices, type Devices } from './devices.js';
 import type { DirectoryClock } from './directory-clock.js';
 import { Inbox } from './inbox.js';
-import { openLatest } from './latest.js';
+import { type Latest, openLatest } from './latest.js';
 import { type Opener, startOpener } from './opener.js';
 import type { Settings } from './options.js';
 import { type Outbox, openOutbox } from './outbox.js';
+import { type OwnStates, openOwnStates } from './own-states.js';
 import { createReceipts, type Receipts } from './receipts.js';
 import { receive } from './receive.js';
 import type { Receptions } from './reception.js';
@@ -22,6 +23,7 @@ import { createSendCounters, type SendCounters } from './send-counters.js';
 import { openSentBox, type SentBox } from './sent-box.js';
 import { settleControl } from './settle-control.js';
 import { settleMessage } from './settle-message.js';
+import { settleState } from './settle-state.js';
 import { settleWill } from './settle-will.js';
 import { createTracking, type Tracking } from './tracking.js';
 import { createValve } from './valve.js';
@@ -42,6 +44,9 @@ export interface Parts {
   readonly devices: Devices;
   readonly contacts: Contacts;
   readonly rooms: Rooms;
+  readonly ownStates: OwnStates;
+  /** Wills and states of others. */
+  readonly latest: Latest;
   connection(): ConnectionState;
   /** Stops everything in the right order; what is in flight gets `patience` milliseconds. */
   close(patience: number): Promise<void>;
@@ -63,6 +68,7 @@ export async function connectParts(
   const inbox = await Inbox.open(context, settings.limits);
   const seen = createSeen(context.store);
   const latest = await openLatest(context, settings.limits.states);
+  const ownStates = await openOwnStates(context);
   const announcements = createAnnouncements(context);
   const receipts = createReceipts(context, seen, settings.timing);
   const requests = createRequests();
@@ -70,6 +76,7 @@ export async function connectParts(
     message: settleMessage(context, { seen, onArrival: receipts.note, onMessage: requests.take }),
     control: settleControl(context, { seen, redelivery, announcements }),
     will: settleWill(latest),
+    state: settleState(context, latest),
   };
   const reception = { inbox, receptions };
   const opener = await startOpener(context, reception, settings.quarantine);
@@ -83,6 +90,7 @@ export async function connectParts(
     await outbox.close(closing);
     redelivery.close();
     await announcements.close(closing);
+    await ownStates.close(closing);
     await receipts.close();
     await transport.close();
     tracking.close();
@@ -102,6 +110,7 @@ export async function connectParts(
       connection = change;
       const up = change.state === 'connected';
       for (const part of [outbox, receipts, redelivery, announcements, rooms]) part.connected(up);
+      ownStates.connected(up, change.sessionPresent === true);
       if (up) {
         context.keys.forgetFailures();
         onConnected(clock, opener, receipts);
@@ -118,7 +127,7 @@ export async function connectParts(
   else opened.catch((error) => events.emit('warning', error));
 
   return {
-    ...{ ...sending, context, clock, inbox, delivery, requests, contacts, announcements, rooms },
+    ...{ ...sending, context, clock, inbox, delivery, requests, contacts, announcements, rooms, ownStates, latest },
     devices: createDevices(context, announcements),
     connection: () => connection,
     async close(patience) {

@@ -11,6 +11,7 @@ import {
 } from '../bytes/fields.js';
 import { MESSAGE_ID_BYTES } from '../protocol/envelope/claims.js';
 import type { Family } from '../protocol/envelope/topics.js';
+import type { Version } from '../protocol/envelope/version.js';
 import type { MessageFamily, MessageFields } from './message.js';
 
 /** The stored form of what waits in the inbox, the quarantine, the hand-over and the outbox. */
@@ -46,6 +47,21 @@ export interface OutboxEntry {
   readonly expiresAt?: number;
   /** When the broker had it, in milliseconds: only while receipts are waited for. */
   readonly publishedAt?: number;
+}
+
+/** The present state of a channel as it was set for one receiver, before it is sealed. */
+export interface OwnStateEntry extends Version {
+  readonly to: string;
+  readonly channel: string;
+  readonly issuedAt: number;
+  readonly expiresAt?: number;
+  /** None where the state was cleared. */
+  readonly payload?: Uint8Array;
+  readonly contentType?: string;
+  /** The version of the receiver's record that it was last published under; none while the broker does not have it. */
+  readonly published?: number;
+  /** Thumbprint of the receiver's identity key when it was set. */
+  readonly identity: Uint8Array;
 }
 
 /** An opened message waits for the application; `failures` counts how often its handler threw. */
@@ -100,6 +116,21 @@ export const outboxCodec = codec<OutboxEntry>('outbox entry', (fields) =>
     sealed: fields.required('sealed', isBytes),
     expiresAt: fields.optional('expiresAt', isCounter),
     publishedAt: fields.optional('publishedAt', isCounter),
+  }),
+);
+
+export const ownStateCodec = codec<OwnStateEntry>('own state', (fields) =>
+  present({
+    to: fields.required('to', isAnyText),
+    channel: fields.required('channel', isAnyText),
+    version: fields.required('version', isCounter),
+    id: fields.required('id', isId),
+    issuedAt: fields.required('issuedAt', isCounter),
+    expiresAt: fields.optional('expiresAt', isCounter),
+    payload: fields.optional('payload', isBytes),
+    contentType: fields.optional('contentType', isAnyText),
+    published: fields.optional('published', isCounter),
+    identity: fields.required('identity', isBytes),
   }),
 );
 

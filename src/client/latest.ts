@@ -68,9 +68,9 @@ export async function openLatest(context: Context, limits: QueueLimits): Promise
       return { type: 'put', key, value };
     },
     async *contents(family, from) {
-      const prefix = `latest/${family}/${from === undefined ? '' : `${from}/`}`;
-      for await (const [, value] of context.store.iterator({ gte: prefix, lt: `${prefix.slice(0, -1)}0` })) {
-        const { content } = decode(value);
+      const prefix = from === undefined ? 'latest' : `latest/${from}`;
+      for await (const [key, value] of context.store.iterator({ gte: `${prefix}/`, lt: `${prefix}0` })) {
+        const { content } = key.split('/')[3] === family ? decode(value) : {};
         if (content) yield openedCodec.decode(content);
       }
     },
@@ -78,11 +78,11 @@ export async function openLatest(context: Context, limits: QueueLimits): Promise
 }
 
 function keyOf({ family, from, device, channel }: Origin): string {
-  return `latest/${family}/${from}/${device}/${channel === undefined ? '' : toBase64url(utf8(channel))}`;
+  return `latest/${from}/${device}/${family}/${channel === undefined ? '' : toBase64url(utf8(channel))}`;
 }
 
 function senderOf(key: string): string {
-  return key.split('/')[2] as string;
+  return key.split('/')[1] as string;
 }
 
 function decode(bytes: Uint8Array) {

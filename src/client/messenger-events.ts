@@ -4,6 +4,7 @@ import type { SkipReason } from '../protocol/envelope/control.js';
 import type { SenderRefusal } from '../protocol/envelope/open.js';
 import type { Range } from '../protocol/envelope/sequence.js';
 import type { KeyCacheEvents } from './key-cache.js';
+import type { Message } from './message.js';
 
 /** Why a received message was not handed to the application. */
 export type RejectionReason =
@@ -17,6 +18,7 @@ export type RejectionReason =
   | 'unnumbered'
   | 'stale-stream'
   | 'rolled-back'
+  | 'state-for-other-devices'
   | 'too-many-channels'
   | 'quarantine-full'
   | 'handler-failed'
@@ -46,6 +48,13 @@ export interface LostMessages extends MissingMessages {
   readonly reason: SkipReason | 'too-many-gaps';
 }
 
+/** A state that its owner has cleared. */
+export interface ClearedState {
+  readonly from: string;
+  readonly device: string;
+  readonly channel: string;
+}
+
 /** What a messenger tells. */
 export interface MessengerEvents
   extends Pick<KeyCacheEvents, 'keyChanged' | 'devicesChanged' | 'rollbackRefused' | 'conflict'> {
@@ -54,6 +63,9 @@ export interface MessengerEvents
   rejected: Rejection;
   missing: MissingMessages;
   lost: LostMessages;
+  /** A state that somebody set for us. It is in `states()`, also after a restart: an event that was missed costs nothing. */
+  state: Message;
+  stateCleared: ClearedState;
   /** A passing fault that the messenger deals with by itself, for logs. */
   warning: SealMQError;
 }

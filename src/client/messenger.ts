@@ -12,8 +12,10 @@ import { exportIdentity } from './identity-file.js';
 import type { Message, Payload } from './message.js';
 import type { MessengerEvents } from './messenger-events.js';
 import type { LinkDeviceOptions, MessengerOptions } from './options.js';
+import type { SetStateOptions, StateSet } from './own-states.js';
 import type { JoinOptions, Room } from './room/room.js';
 import { type SendOptions, type Sent, send } from './send.js';
+import { presentStates, type StateFilter } from './settle-state.js';
 import { type MessengerStatus, measure } from './status.js';
 
 /** How long `close` waits for what is in flight, in milliseconds. */
@@ -133,6 +135,33 @@ export class Messenger {
       if (answer !== undefined && message.family === 'message')
         await this.send(message.from, answer, { inReplyTo: message.id });
     });
+  }
+
+  /**
+   * Sets the state of a channel for `to`: the broker retains it, sealed, so that every device of theirs has it when it comes, now
+   * or later. A newer one takes its place. A device that they add is given it as soon as we learn of it.
+   *
+   * @param channel - the application's own name for what it is the state of, such as `presence`; 1 to 256 characters
+   * @param payload - as for {@link send}
+   * @throws `STATE_NOT_REGISTERED`, `STATE_FULL` beyond 1,000 receivers and channels; otherwise as {@link send}
+   */
+  async setState(channel: string, payload: Payload, options: SetStateOptions): Promise<StateSet> {
+    this.#assertOpen();
+    await this.#account.assertRegistered(this.#context.keys);
+    return this.#parts.ownStates.set(channel, payload, options);
+  }
+
+  /** Takes the state of a channel back. */
+  async clearState(channel: string, { to }: Pick<SetStateOptions, 'to'>): Promise<StateSet> {
+    this.#assertOpen();
+    await this.#account.assertRegistered(this.#context.keys);
+    return this.#parts.ownStates.set(channel, undefined, { to });
+  }
+
+  /** The states that others have set for us and that hold now; `state` and `stateCleared` tell of changes. */
+  async states(filter: StateFilter = {}): Promise<Message[]> {
+    this.#assertOpen();
+    return presentStates(this.#context, this.#parts.latest, filter);
   }
 
   /**

@@ -116,7 +116,8 @@ async function settle(
   const reception = receptions[family];
   // What devices tell each other is sealed to one device and comes to all.
   if (outcome.kind === 'not-for-me' && family === 'control') return drop();
-  if ((outcome.kind !== 'opened' && outcome.kind !== 'expired') || !reception) return drop(rejectionOf(outcome));
+  if ((outcome.kind !== 'opened' && outcome.kind !== 'expired') || !reception)
+    return drop(rejectionOf(outcome, family));
   await reception({
     message: outcome.message,
     expired: outcome.kind === 'expired',
@@ -126,8 +127,10 @@ async function settle(
   });
 }
 
-function rejectionOf(outcome: OpenOutcome): Rejection | undefined {
+function rejectionOf(outcome: OpenOutcome, family: Family): Rejection | undefined {
   if (outcome.kind === 'opened') return undefined;
+  // Retained from before this device was added, until its owner seals it anew.
+  if (outcome.kind === 'not-for-me' && family === 'state') return { reason: 'state-for-other-devices' };
   if (outcome.kind === 'sender-refused') return { reason: outcome.reason, from: outcome.from };
   const from = 'message' in outcome ? outcome.message.from : 'from' in outcome ? outcome.from : undefined;
   return present({ reason: outcome.kind, from, error: 'error' in outcome ? outcome.error : undefined });

@@ -50,8 +50,8 @@ export const claims = (from: string, to: string) => ({
   ...{ seq: 1, stream: 1 },
 });
 
-export async function publish(world: World, topic: string, bytes: Uint8Array): Promise<void> {
-  await (await world.client()).publishAsync(topic, Buffer.from(bytes), { qos: 1 });
+export async function publish(world: World, topic: string, bytes: Uint8Array, { retain = false } = {}): Promise<void> {
+  await (await world.client()).publishAsync(topic, Buffer.from(bytes), { qos: 1, retain });
 }
 
 /** The control messages that come for `address`, as the device with `key` reads them; the signer is taken on trust. */

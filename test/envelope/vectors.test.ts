@@ -139,10 +139,11 @@ describe.each([
     }
     expect(outcome.kind).toBe(sealed.outcome);
     if (!('message' in outcome)) throw new TypeError('no message');
-    const { payload, senderKey, id, inReplyTo, ...claims } = outcome.message;
+    const { payload, senderKey, id, inReplyTo, tagKey, ...claims } = outcome.message;
     expect(toHex(payload)).toBe(sealed.payload);
     expect(toHex(senderKey)).toBe(vector(signKey).thumbprint);
-    expect({ ...claims, id: toHex(id), ...(inReplyTo && { inReplyTo: toHex(inReplyTo) }) }).toEqual(sealed.claims);
+    const bytes = { ...(inReplyTo && { inReplyTo: toHex(inReplyTo) }), ...(tagKey && { tagKey: toHex(tagKey) }) };
+    expect({ ...claims, id: toHex(id), ...bytes }).toEqual(sealed.claims);
   });
 
   it.each(vectors.tolerated)('$name opens: $about', async (opening) => {
@@ -268,11 +269,12 @@ it('says USAGE_SUITE_UNAVAILABLE for RSA where there is none', () => {
 });
 
 function draftOf({ claims, payload, family, padding }: SealedVector): Draft {
-  const { id, inReplyTo, ...others } = claims;
+  const { id, inReplyTo, tagKey, ...others } = claims;
   return {
     ...others,
     ...{ payload: bytesOf(payload), family, padding, id: bytesOf(id) },
     ...(inReplyTo !== undefined && { inReplyTo: bytesOf(inReplyTo) }),
+    ...(tagKey !== undefined && { tagKey: bytesOf(tagKey) }),
   };
 }
 

@@ -77,6 +77,7 @@ function claimSeeds(): Uint8Array[] {
     encodeClaims({ ...common, audience: ['bob', 'carol'], seq: [1, 2], stream: 1, expiresAt: NOW }),
     encodeClaims({ ...common, audience: 'bob', contentType: 'image/png', channel: 'a/b', to: 'carol', version: 3 }),
     encodeClaims({ ...common, audience: 'bob', contentType: 'application/json', inReplyTo: id, seq: 1 }),
+    encodeClaims({ ...common, audience: 'bob', channel: 'a', version: NOW, tagKey: new Uint8Array(32) }),
   ].map(encodeCbor);
 }
 

@@ -35,6 +35,7 @@ FIELDS = {
     },
     "resend": {"device": is_device, "stream": is_number, "ranges": are_ranges},
     "skip": {"stream": is_number, "ranges": are_ranges, "reason": lambda value: value in REASONS},
+    "refuse": {"device": is_device, "stream": is_number, "newest": is_number},
 }
 
 

@@ -17,7 +17,7 @@ MAX_RECIPIENTS_ARRAY = 524_288
 SKEW = 300
 TYP = "application/vnd.sealmq+cose"
 CONTENT_TYPE, IV, CLAIMS, TYP_LABEL, EPHEMERAL = 3, 5, 15, 16, -1
-SEQ, CHANNEL, STREAM, TO, IN_REPLY_TO, VERSION = range(-65537, -65543, -1)
+SEQ, CHANNEL, STREAM, TO, IN_REPLY_TO, VERSION, TAG_KEY = range(-65537, -65544, -1)
 ISS, AUD, EXP, IAT, CTI = 1, 3, 4, 6, 7
 MEDIA_TYPES = {
     0: "text/plain;charset=utf-8",
@@ -162,6 +162,7 @@ def read_claims(header: dict) -> dict:
         ("to", header, TO, is_address),
         ("inReplyTo", header, IN_REPLY_TO, lambda value: is_bytes(value, 16)),
         ("version", header, VERSION, lambda value: is_integer(value, 0)),
+        ("tagKey", header, TAG_KEY, lambda value: is_bytes(value, 32)),
     )
     for name, source, label, is_right in optional:
         if label in source:

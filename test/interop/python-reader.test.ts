@@ -128,6 +128,14 @@ describe.skipIf(!peer('python3-cbor2', pythonAvailable()))(
         ]);
       });
 
+      test('tags of states', () => {
+        check(
+          vectors.stateTags.map(({ tag, ...job }): Case => {
+            return [`${job.device} ${job.channel}`, { op: 'state-tag', ...job }, { kind: 'verified', tag }];
+          }),
+        );
+      });
+
       test('keys and their thumbprints', () => {
         const rsaKeys = Object.keys(vectorsOf<Record<string, string>>('envelope-rsa-keys.json'));
         const sealing = Object.keys(vectors.keys).filter((name) => name.includes('.seal') || rsaKeys.includes(name));

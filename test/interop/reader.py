@@ -13,6 +13,7 @@ from cose import Unverified, is_address, purpose_aad, read_whole_sign1, refusal_
 from keys import PublicKey, private_sealing_key, public_key, signing_key
 from message import open_message
 from records import follow_key_lists, succession, verify_record, verify_statement
+from states import state_tag
 
 
 def key_of(coded: str) -> PublicKey:
@@ -76,8 +77,15 @@ def op_statement(job: dict) -> dict:
 def op_control(job: dict) -> dict:
     """`bytes`, the payload of a control message."""
     control = read_control(bytes.fromhex(job["bytes"]))
-    flat = control["ranges"]
-    return {"kind": "verified", "control": {**control, "ranges": [list(pair) for pair in zip(flat[::2], flat[1::2])]}}
+    flat = control.get("ranges")
+    if flat is not None:
+        control["ranges"] = [list(pair) for pair in zip(flat[::2], flat[1::2])]
+    return {"kind": "verified", "control": control}
+
+
+def op_state_tag(job: dict) -> dict:
+    """`key`, `device` and `channel`: section 5.11."""
+    return {"kind": "verified", "tag": state_tag(bytes.fromhex(job["key"]), job["device"], job["channel"])}
 
 
 def op_key_lists(job: dict) -> dict:
@@ -129,6 +137,7 @@ OPS = {
     "statement": op_statement,
     "key-lists": op_key_lists,
     "control": op_control,
+    "state-tag": op_state_tag,
     "public-key": op_public_key,
     "private-key": op_private_key,
     "cbor": op_cbor,

@@ -86,6 +86,12 @@ export interface Vectors {
       readonly { readonly name: string; readonly control: object; readonly bytes: string }[]
     >
   > & { readonly refused: readonly { readonly about: string; readonly bytes: string }[] };
+  readonly stateTags: readonly {
+    readonly key: string;
+    readonly device: string;
+    readonly channel: string;
+    readonly tag: string;
+  }[];
   readonly cbor: Readonly<
     Record<'accepted' | 'refused', readonly { readonly about: string; readonly bytes: string }[]>
   >;

@@ -15,7 +15,8 @@ export const TAG_KEY_BYTES = 32;
 /** Most receivers, and so most recipients, of one sealed message. */
 export const MAX_RECIPIENTS = 256;
 
-const MAX_CHANNEL_LENGTH = 256;
+/** Longest name of a channel in UTF-16 code units. */
+export const MAX_CHANNEL_LENGTH = 256;
 const MAX_CONTENT_TYPE_LENGTH = 128;
 
 /** What the sender's signature says of a message. Times are in seconds. */
