@@ -71,7 +71,7 @@ export interface TransportHandlers {
 export interface Transport {
   /**
    * Starts connecting and keeps at it, with jittered back-off, until {@link close}. Subscriptions of `filters` (QoS 1) are
-   * in place when it resolves, and are renewed whenever the broker has lost the session.
+   * in place when it resolves, and are renewed with every connection: a broker can lose them and not say so.
    *
    * @throws `TRANSPORT_REFUSED` when the broker denies us, `TRANSPORT_TIMEOUT` when nothing answers in time,
    *   `USAGE_INVALID_ARGUMENT` when there is a `will` and the connection is not the transport's own to make

@@ -10,6 +10,11 @@ import { startProxy } from './proxy.js';
 import { startScript } from './script.js';
 
 const QOS1 = { qos: 1 } as const;
+
+/** The part of aedes' persistence that is touched. */
+interface Forgetful {
+  removeSubscriptions(client: unknown, topics: string[]): Promise<void>;
+}
 const NOT_AUTHORIZED = Object.assign(new Error('no'), { returnCode: 5 as const });
 
 it.each(['tls', 'ws'] as const)('connects over %s', async (kind) => {
@@ -202,6 +207,27 @@ onMosquitto('renews its subscriptions when the broker has lost the session', asy
   await subject.transport.publish('a/b', Uint8Array.of(120), QOS1);
   await subject.until(() => subject.received.length === 1);
   expect(subject.received).toEqual([message('a/b', 'x')]);
+});
+
+it('subscribes with every connection: a broker may have lost a subscription and kept the session', async () => {
+  const { aedes, port } = await during(startAedes());
+  const proxy = await during(startProxy(port));
+  const subject = observe({ broker: url(proxy) });
+  await subject.open('a', 'b');
+  const forgotten = new Promise<void>((resolve) => {
+    aedes.on('clientDisconnect', async (client) => {
+      await (aedes as unknown as { persistence: Forgetful }).persistence.removeSubscriptions(client, ['a']);
+      resolve();
+    });
+  });
+  proxy.hangUpAt(1);
+  proxy.cut();
+  await forgotten;
+  proxy.hangUpAt(0);
+  await subject.until(() => subject.states.at(-1)?.sessionPresent === true);
+  await subject.transport.publish('a', Uint8Array.of(120), QOS1);
+  await subject.until(() => subject.received.length === 1);
+  expect(subject.received).toEqual([message('a', 'x')]);
 });
 
 onMosquitto('subscribes again when the connection broke before the broker had heard of it', async () => {

@@ -7,7 +7,8 @@ import { SealMQError } from '../../errors.js';
  * @throws `TRANSPORT_REFUSED` when the broker denies a filter, `TRANSPORT_CLOSED` when the connection ends before its answer
  */
 export function subscribe(client: MqttClient, filters: readonly string[]): Promise<void> {
-  const requests = Object.fromEntries(filters.map((filter) => [filter, { qos: 1 }]));
+  // MQTT 5 §3.8.3.1, retain handling 1: what is retained comes with a new subscription, not with a renewed one.
+  const requests = Object.fromEntries(filters.map((filter) => [filter, { qos: 1, rh: 1 }]));
   // Without this flag the client leaves out what it believes to be in place.
   const map = Object.assign(requests, { resubscribe: true }) as unknown as ISubscriptionMap;
   return new Promise((resolve, reject) => {

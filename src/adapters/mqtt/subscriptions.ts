@@ -31,7 +31,6 @@ export function createSubscriptions(): Subscriptions {
   const removed = new Set<string>();
   let owns = topicMatcher([]);
   let client: MqttClient | undefined;
-  let renewed = false;
   let closed = false;
   let waiting: (() => void)[] = [];
 
@@ -69,13 +68,11 @@ export function createSubscriptions(): Subscriptions {
       client = next;
       wake();
       tellRemoved(next, sessionPresent, removed);
-      if (renewed && sessionPresent) return;
-      renewed = false;
+      // Each time: a broker can have the session and not its subscriptions, and we would be deaf for good.
       // A later filter that is denied now is no reason to give the connection up.
       const later = added.size > 0 ? subscribe(next, [...added]).catch(() => {}) : undefined;
       await subscribe(next, first);
       await later;
-      renewed = true;
     },
     lost() {
       client = undefined;

@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest';
+import { type Size, simulate } from './simulate.js';
+
+/** Small enough for a hundred runs in a test. */
+export const SIZE: Size = { actors: 20, messages: 60, minutes: 6 };
+
+/** Seeds in one test. */
+const STEP = 10;
+
+/** Tests that run the seeds `first` to `last`. A seed that fails is run again by `SEALMQ_SEED=… npm run soak`. */
+export function testSeeds(first: number, last: number): void {
+  for (let from = first; from <= last; from += STEP) {
+    const to = Math.min(from + STEP - 1, last);
+    test(`seeds ${from} to ${to}: every message is handled once, or reported missing`, {
+      timeout: 300_000,
+    }, async () => {
+      for (let seed = from; seed <= to; seed++) {
+        const { problems } = await simulate(seed, SIZE);
+        expect({ seed, problems }).toEqual({ seed, problems: [] });
+      }
+    });
+  }
+}
