@@ -1,6 +1,13 @@
 import { topicMatcher } from '../adapters/mqtt/topic-filter.js';
 import { SealMQError } from '../errors.js';
-import type { ConnectionState, PublishOptions, Transport, TransportHandlers } from '../ports/transport.js';
+import type {
+  ConnectionState,
+  DisconnectCause,
+  PublishOptions,
+  Transport,
+  TransportHandlers,
+  Will,
+} from '../ports/transport.js';
 import type { BrokerEnd, ClientEnd, Session } from './simulated-session.js';
 import type { Parcel } from './temper.js';
 
@@ -17,7 +24,10 @@ class Link {
   #lastUp = 0;
   #lastDown = 0;
 
-  constructor(readonly session: Session) {}
+  constructor(
+    readonly session: Session,
+    readonly will: Will | undefined,
+  ) {}
 
   up(delay: number, arrive: () => void): void {
     this.#lastUp = this.#after(Math.max(this.#lastUp, performance.now() + delay), arrive);
@@ -107,7 +117,7 @@ export class SimulatedTransport implements Transport, ClientEnd {
   async pause(): Promise<void> {
     if (this.#phase !== 'on') return;
     this.#phase = 'paused';
-    this.#disconnect('on purpose');
+    this.#disconnect('paused', 'on purpose');
   }
 
   resume(): void {
@@ -117,14 +127,16 @@ export class SimulatedTransport implements Transport, ClientEnd {
   async close(): Promise<void> {
     if (this.#phase === 'closed') return;
     this.#phase = 'closed';
-    this.#disconnect('closed');
+    this.#disconnect('closed', 'closed');
     for (const { reject } of this.#waiting.splice(0)) reject(new SealMQError('TRANSPORT_CLOSED', 'closed'));
     this.#report({ state: 'closed' });
   }
 
   cut(reason: string): void {
-    if (!this.#link) return;
-    this.#disconnect(reason);
+    const link = this.#link;
+    if (!link) return;
+    this.#disconnect('network', reason);
+    if (link.will) this.#broker.publish(link.will.topic, link.will.payload, { qos: 1 });
     if (this.#phase === 'on') this.#retry();
   }
 
@@ -136,7 +148,7 @@ export class SimulatedTransport implements Transport, ClientEnd {
   #start(): void {
     this.#phase = 'on';
     this.#report({ state: 'connecting' });
-    this.#attempt = setTimeout(() => this.#connect(), Math.max(1, this.#broker.temper.latency()));
+    this.#attempt = setTimeout(() => void this.#connect(), Math.max(1, this.#broker.temper.latency()));
   }
 
   #tellRemoved({ session }: Link): void {
@@ -149,15 +161,17 @@ export class SimulatedTransport implements Transport, ClientEnd {
     this.#pause = Math.min(2 * this.#pause, LONGEST_PAUSE);
   }
 
-  #connect(): void {
+  async #connect(): Promise<void> {
+    const will = await this.#handlers.will?.();
+    if (this.#phase !== 'on' || this.#link) return;
     const met = this.#broker.connect(this.#name, this);
     if (!met) {
-      this.#report({ state: 'disconnected', reason: 'turned away' });
+      this.#report({ state: 'disconnected', cause: 'refused', reason: 'turned away' });
       this.#retry();
       return;
     }
     const { session, sessionPresent } = met;
-    this.#link = new Link(session);
+    this.#link = new Link(session, will);
     this.#pause = FIRST_PAUSE;
     this.#tellRemoved(this.#link);
     // Each time: a broker may have lost them and not say so.
@@ -167,7 +181,7 @@ export class SimulatedTransport implements Transport, ClientEnd {
     this.wake();
   }
 
-  #disconnect(reason: string): void {
+  #disconnect(cause: DisconnectCause, reason: string): void {
     clearTimeout(this.#attempt);
     const link = this.#link;
     if (!link) return;
@@ -175,7 +189,7 @@ export class SimulatedTransport implements Transport, ClientEnd {
     link.open = false;
     if (link.session.client === this) link.session.client = undefined;
     for (const reject of link.pending) reject(new SealMQError('TRANSPORT_CLOSED', reason));
-    this.#report({ state: 'disconnected', reason });
+    this.#report({ state: 'disconnected', cause, reason });
   }
 
   /** Hands in what waits, one after the other; what is refused waits for the next connection. */

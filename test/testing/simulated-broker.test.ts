@@ -34,3 +34,18 @@ test('what is retained comes with the subscription, until it is taken back', asy
   await late.until(() => late.received.length >= 2);
   expect(late.received).toEqual([message('state/a', 'new'), message('state/d', 'live')]);
 });
+
+test('a will is published when the connection breaks, and not at a farewell', async () => {
+  const broker = new SimulatedBroker();
+  const witness = observeTransport(broker.create('witness'));
+  await witness.open('will/+');
+  const transports = ['breaks', 'leaves'].map((name) => ({ name, transport: broker.create(name) }));
+  for (const { name, transport } of transports) {
+    const handlers = { message: async () => {}, connection: () => {} };
+    await transport.open([], { ...handlers, will: async () => ({ topic: `will/${name}`, payload: utf8('gone') }) });
+  }
+  await transports[1]?.transport.close();
+  broker.interrupt();
+  await witness.until(() => witness.received.length > 0);
+  expect(witness.received).toEqual([message('will/breaks', 'gone')]);
+});
