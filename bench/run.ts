@@ -3,6 +3,7 @@
  * side by side; `--json` prints one object a line, `--write` also writes bench/RESULTS.md.
  */
 import { writeFileSync } from 'node:fs';
+import { delivery, latency } from './delivery.js';
 import { directory } from './directory.js';
 import { envelopeBesidePrimitives, envelopeBesideRivals } from './envelope.js';
 import { machine, type Result } from './measure.js';
@@ -17,6 +18,8 @@ const BENCHMARKS: Readonly<Record<string, { title: string; run: () => Promise<Re
     run: envelopeBesideRivals,
   },
   directory: { title: 'Key directory (ratio: ours to the bare thing, 1 is the limit)', run: directory },
+  delivery: { title: 'End to end in processes of their own (ratio: ours to the other, 1 is the limit)', run: delivery },
+  latency: { title: 'Latency, one way (ratio: time, 1 is the limit)', run: latency },
 };
 
 const args = process.argv.slice(2);

@@ -1,0 +1,135 @@
+/**
+ * End to end, in processes of their own: a sender, the embedded broker, a receiver. What a message costs beside plain MQTT on
+ * the same broker, and beside the bound that the cryptography sets.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { type ContenderName, type Line, makeKeys, type Qos } from './delivery/contenders.js';
+import type { Orders, Role } from './delivery/process.js';
+import { opened, sealed } from './fixture.js';
+import { type Result, sideBySide } from './measure.js';
+
+const SIZES = [
+  [100, '100 B'],
+  [1024, '1 KiB'],
+  [16_384, '16 KiB'],
+] as const;
+
+/** Rounds in turns, the best of which counts; messages of a round, after as many to warm up. */
+const ROUNDS = 3;
+const COUNT = { plain: 6000, 'one-shot': 3000, messenger: 2000 } satisfies Record<ContenderName, number>;
+
+/** For latencies: messages, and milliseconds between them. */
+const PACED = { count: 400, pace: 5 };
+
+interface Process {
+  readonly hello: Record<string, string>;
+  ask<Name extends keyof Orders>(order: Name, ask: Orders[Name]['ask']): Promise<Orders[Name]['answer']>;
+}
+
+async function start(role: Role): Promise<Process> {
+  const child: ChildProcess = fork(new URL('./delivery/process.ts', import.meta.url), [JSON.stringify(role)]);
+  const [hello] = await once(child, 'message');
+  return {
+    hello,
+    async ask(order, ask) {
+      const answer = once(child, 'message');
+      child.send({ order, ask });
+      return (await answer)[0];
+    },
+  };
+}
+
+/** A sender or several, and a receiver. */
+async function connect(contender: ContenderName, line: Line, senders = 1) {
+  const receiver = await start({ kind: 'receive', contender, line });
+  const names = Array.from({ length: senders }, (_, i) => `${contender}-${i}`);
+  const sending = await Promise.all(names.map((name) => start({ kind: 'send', contender, line, name })));
+
+  /** Messages per second, and their latencies in milliseconds. */
+  const run = async (count: number, size: number, pace?: number) => {
+    const each = Math.ceil(count / senders);
+    const done = receiver.ask('await', { count: each * senders });
+    const ask = { count: each, size, ...(pace !== undefined && { pace }) };
+    const starts = await Promise.all(sending.map((sender) => sender.ask('send', ask)));
+    const { last, latencies } = await done;
+    const first = Math.min(...starts.map((answer) => answer.first));
+    return { perSecond: (1000 * each * senders) / (last - first), latencies };
+  };
+  const close = () => Promise.all([receiver, ...sending].map((each) => each.ask('close', {})));
+  return { run, close };
+}
+
+async function throughput(servers: Process, qos: Qos, size: number, names: readonly ContenderName[], senders = 1) {
+  const best: Partial<Record<ContenderName, number>> = {};
+  for (const name of names) {
+    const { mqtt = '', http = '' } = servers.hello;
+    const line = { mqtt, http, qos, keys: await makeKeys() };
+    const { run, close } = await connect(name, line, senders);
+    for (let round = 0; round <= ROUNDS; round++) {
+      const { perSecond } = await run(COUNT[name], size);
+      if (round > 0) best[name] = Math.max(best[name] ?? 0, perSecond);
+    }
+    await close();
+  }
+  return best as Record<ContenderName, number>;
+}
+
+/** Messages per second. */
+export async function delivery(): Promise<Result[]> {
+  const results: Result[] = [];
+  const add = (name: string, value: number, beside: string, other: number) =>
+    results.push({ name, value, unit: 'msgs/s', beside, ratio: value / other });
+  for (const [size, label] of SIZES) {
+    const bound = await cryptoBound(size);
+    const servers = await start({ kind: 'servers' });
+    const none = await throughput(servers, 0, size, ['plain', 'one-shot']);
+    add(`one-shot QoS 0 ${label}`, none['one-shot'], 'plain mqtt', none.plain);
+    const once = await throughput(servers, 1, size, ['plain', 'one-shot', 'messenger']);
+    add(`one-shot QoS 1 ${label}`, once['one-shot'], 'plain mqtt', once.plain);
+    add(`messenger QoS 1 ${label}`, once.messenger, 'plain mqtt', once.plain);
+    add(`messenger QoS 1 ${label}`, once.messenger, 'crypto-bound', bound);
+    await servers.ask('close', {});
+  }
+  const servers = await start({ kind: 'servers' });
+  const many = await throughput(servers, 1, 1024, ['plain', 'messenger'], 4);
+  add('messenger QoS 1 1 KiB, 4 senders', many.messenger, 'plain mqtt', many.plain);
+  await servers.ask('close', {});
+  return results;
+}
+
+/** One way, a message at a time. */
+export async function latency(): Promise<Result[]> {
+  const servers = await start({ kind: 'servers' });
+  const { mqtt = '', http = '' } = servers.hello;
+  const line: Line = { mqtt, http, qos: 1, keys: await makeKeys() };
+  const taken = {} as Record<ContenderName, number[]>;
+  for (const name of ['plain', 'messenger'] as const) {
+    const { run, close } = await connect(name, line);
+    await run(500, 1024);
+    taken[name] = (await run(PACED.count, 1024, PACED.pace)).latencies.sort((a, b) => a - b);
+    await close();
+  }
+  await servers.ask('close', {});
+  return [50, 99].map((percent) => {
+    const [ours, theirs] = [taken.messenger, taken.plain].map(
+      (all) => all[Math.floor((all.length * percent) / 100)] ?? 0,
+    );
+    const value = (ours as number) * 1000;
+    return {
+      name: `latency p${percent} 1 KiB`,
+      value,
+      unit: 'µs',
+      beside: 'plain mqtt',
+      ratio: value / ((theirs as number) * 1000),
+    };
+  });
+}
+
+/** Messages per second of the slower of seal and open on one core. */
+async function cryptoBound(size: number): Promise<number> {
+  const payload = new Uint8Array(size).fill(65);
+  const message = sealed(payload);
+  const times = await sideBySide({ seal: () => sealed(payload), open: () => opened(message) });
+  return 1e6 / Math.max(times.seal, times.open);
+}

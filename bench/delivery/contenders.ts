@@ -1,0 +1,156 @@
+/** Three ways to get bytes from one process to another over one broker: plain MQTT, sealed one by one, and the messenger. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connectAsync, type MqttClient } from 'mqtt';
+import { Messenger } from 'sealmq';
+import { nativeProvider } from 'sealmq/crypto';
+import { openSync, sealSync } from 'sealmq/envelope';
+
+export type Qos = 0 | 1;
+
+/** Where to, and how. */
+export interface Line {
+  readonly mqtt: string;
+  readonly http: string;
+  readonly qos: Qos;
+  /** Private keys of the one-shot contender, as base64. */
+  readonly keys: { readonly sign: string; readonly seal: string };
+}
+
+/** One end of a line. */
+export interface End {
+  close(): Promise<unknown>;
+}
+
+export interface Sender extends End {
+  /** Resolves when all are out: acknowledged at QoS 1. */
+  burst(payloads: Iterable<Uint8Array>): Promise<void>;
+}
+
+/** A way to send and to receive. */
+export interface Contender {
+  receive(line: Line, onMessage: (payload: Uint8Array) => void): Promise<End>;
+  sender(line: Line, name: string): Promise<Sender>;
+}
+
+const TOPIC = 'nes/bob/message';
+
+/** Publishes on their way at a time, as many as the messenger's outbox has. */
+const WINDOW = 256;
+
+const provider = nativeProvider();
+
+async function mqttClient({ mqtt }: Line): Promise<MqttClient> {
+  const client = await connectAsync(mqtt, { protocolVersion: 4 });
+  (client.stream as unknown as { setNoDelay?(on: boolean): void }).setNoDelay?.(true);
+  return client;
+}
+
+/** Publishes what `encode` makes of the payloads, a window at a time. */
+async function publishAll(client: MqttClient, qos: Qos, payloads: Iterable<Uint8Array>): Promise<void> {
+  const inFlight = new Set<Promise<unknown>>();
+  for (const payload of payloads) {
+    const publish = client.publishAsync(TOPIC, payload as Buffer, { qos });
+    inFlight.add(publish);
+    void publish.finally(() => inFlight.delete(publish));
+    if (inFlight.size >= WINDOW) await Promise.race(inFlight);
+  }
+  await Promise.all(inFlight);
+}
+
+async function subscribed(line: Line, onMessage: (payload: Uint8Array) => void): Promise<End> {
+  const client = await mqttClient(line);
+  client.on('message', (_topic, payload) => onMessage(payload));
+  await client.subscribeAsync(TOPIC, { qos: line.qos });
+  return { close: () => client.endAsync() };
+}
+
+const plain: Contender = {
+  receive: subscribed,
+  async sender(line) {
+    const client = await mqttClient(line);
+    return { burst: (payloads) => publishAll(client, line.qos, payloads), close: () => client.endAsync() };
+  },
+};
+
+/** The keys that sender and receiver of the one-shot contender share: made once, by the parent process. */
+export async function makeKeys(): Promise<Line['keys']> {
+  const [sign, seal] = await Promise.all([provider.generateKey('Ed25519'), provider.generateKey('X25519')]);
+  const text = async (key: typeof sign) => Buffer.from(await provider.exportPrivateKey(key)).toString('base64');
+  return { sign: await text(sign), seal: await text(seal) };
+}
+
+async function importKeys({ keys }: Line) {
+  const bytes = (text: string) => new Uint8Array(Buffer.from(text, 'base64'));
+  return {
+    signKey: await provider.importPrivateKey('Ed25519', bytes(keys.sign)),
+    sealKey: await provider.importPrivateKey('X25519', bytes(keys.seal)),
+  };
+}
+
+const oneShot: Contender = {
+  async receive(line, onMessage) {
+    const { signKey, sealKey } = await importKeys(line);
+    const sender = { key: signKey.publicKey };
+    const context = { address: 'bob', keys: [sealKey], senderKey: () => sender };
+    return subscribed(line, (bytes) => {
+      const outcome = openSync(provider, bytes, { ...context, now: Math.floor(Date.now() / 1000) });
+      if (outcome.kind !== 'opened') throw new TypeError(outcome.kind);
+      onMessage(outcome.message.payload);
+    });
+  },
+  async sender(line) {
+    const client = await mqttClient(line);
+    const { signKey, sealKey } = await importKeys(line);
+    const keys = { signKey, recipients: [sealKey.publicKey] };
+    const claims = { from: 'alice', audience: 'bob', contentType: 'application/octet-stream' };
+    function* sealed(payloads: Iterable<Uint8Array>) {
+      for (const payload of payloads) {
+        yield sealSync(provider, { ...claims, payload, issuedAt: Math.floor(Date.now() / 1000) }, keys);
+      }
+    }
+    return { burst: (payloads) => publishAll(client, line.qos, sealed(payloads)), close: () => client.endAsync() };
+  },
+};
+
+async function messengerOf({ mqtt, http }: Line, address: string) {
+  const folder = mkdtempSync(join(tmpdir(), 'sealmq-bench-'));
+  const messenger = await Messenger.open({ address, broker: mqtt, directory: http, store: folder });
+  await messenger.register();
+  const close = async () => {
+    await messenger.close();
+    rmSync(folder, { recursive: true });
+  };
+  return { messenger, close };
+}
+
+/** QoS 1, receipts on, the store on disk. */
+const messenger: Contender = {
+  async receive(line, onMessage) {
+    const { messenger, close } = await messengerOf(line, 'bob');
+    messenger.on('message', async ({ bytes }) => onMessage(bytes));
+    return { close };
+  },
+  async sender(line, name) {
+    const { messenger, close } = await messengerOf(line, name);
+    return {
+      async burst(payloads) {
+        const sends = new Set<Promise<unknown>>();
+        const published: Promise<void>[] = [];
+        for (const payload of payloads) {
+          const send = messenger.send('bob', payload).then((sent) => published.push(sent.published));
+          sends.add(send);
+          void send.finally(() => sends.delete(send));
+          if (sends.size >= WINDOW) await Promise.race(sends);
+        }
+        await Promise.all(sends);
+        await Promise.all(published);
+      },
+      close,
+    };
+  },
+};
+
+export const contenders = { plain, 'one-shot': oneShot, messenger } satisfies Record<string, Contender>;
+export type ContenderName = keyof typeof contenders;
