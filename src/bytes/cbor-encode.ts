@@ -183,9 +183,13 @@ function rank(key: number | string): number {
 }
 
 function compareText(a: string, b: string): number {
+  const length = utf8Length(a);
+  const longer = length - utf8Length(b);
+  if (longer !== 0 || a === b) return longer;
+  // ASCII sorts as its code units do.
+  if (length === a.length && length === b.length) return a < b ? -1 : 1;
   const left = utf8(a);
   const right = utf8(b);
-  if (left.length !== right.length) return left.length - right.length;
   const i = left.findIndex((byte, at) => byte !== right[at]);
   return i < 0 ? 0 : (left[i] as number) - (right[i] as number);
 }

@@ -19,9 +19,22 @@ const DIGITS = 16;
 /** In front of each stored value: when it came, in milliseconds, as a big-endian float64. */
 const TIME_BYTES = 8;
 
+/** How much of what was just appended is held in memory besides, so that it need not be read back. */
+const HELD_BYTES = 4 << 20;
+
+/** What memory knows of an entry. */
+interface Known {
+  readonly at: number;
+  readonly size: number;
+  /** In the store, so that it may be read. */
+  durable: boolean;
+  value?: Uint8Array | undefined;
+}
+
 /**
  * A first-in first-out queue under a prefix of a store. Appending and removing answer store operations for the caller
- * to put into the batch they belong to, so that several queues and counters change together or not at all.
+ * to put into the batch they belong to, so that several queues and counters change together or not at all. Who appends
+ * calls {@link DurableQueue.confirm} when that batch is durable: before, nobody reads the entry.
  */
 export class DurableQueue {
   readonly #store: Store;
@@ -29,7 +42,8 @@ export class DurableQueue {
   readonly #limits: QueueLimits;
   readonly #now: () => number;
   /** In order. */
-  readonly #held = new Map<number, { readonly at: number; size: number }>();
+  readonly #known = new Map<number, Known>();
+  #heldBytes = 0;
   readonly #changed = createSignal();
   #bytes = 0;
   #next = 1;
@@ -49,18 +63,19 @@ export class DurableQueue {
   ): Promise<DurableQueue> {
     const queue = new DurableQueue(store, `${name}/`, limits, now);
     for await (const [key, stored] of store.iterator(queue.#range(0))) {
-      queue.#count(Number(key.slice(-DIGITS)), stored.length - TIME_BYTES, timeOf(stored));
+      const size = stored.length - TIME_BYTES;
+      queue.#add(Number(key.slice(-DIGITS)), { at: timeOf(stored), size, durable: true });
     }
     return queue;
   }
 
   get depth(): number {
-    return this.#held.size;
+    return this.#known.size;
   }
 
   /** When the first entry came, in milliseconds. */
   get oldest(): number | undefined {
-    for (const { at } of this.#held.values()) return at;
+    for (const { at } of this.#known.values()) return at;
     return undefined;
   }
 
@@ -69,34 +84,42 @@ export class DurableQueue {
   }
 
   get full(): boolean {
-    return this.#held.size >= this.#limits.entries || this.#bytes >= this.#limits.bytes;
+    return this.#known.size >= this.#limits.entries || this.#bytes >= this.#limits.bytes;
   }
 
   /** Whether the queue has drained to half of its limits. */
   get roomy(): boolean {
-    return this.#held.size <= this.#limits.entries / 2 && this.#bytes <= this.#limits.bytes / 2;
+    return this.#known.size <= this.#limits.entries / 2 && this.#bytes <= this.#limits.bytes / 2;
   }
 
-  /** Takes the next number for `value`; it is in the queue when the operation is durable. */
+  /** Takes the next number for `value`; it is in the queue when it is confirmed. */
   append(value: Uint8Array): { readonly n: number; readonly operation: StoreOperation } {
     const n = this.#next;
     const at = this.#now();
-    this.#count(n, value.length, at);
+    const isHeld = this.#heldBytes + value.length <= HELD_BYTES;
+    this.#add(n, { at, size: value.length, durable: false, value: isHeld ? value : undefined });
     return { n, operation: { type: 'put', key: this.#key(n), value: timed(at, value) } };
+  }
+
+  /** The entry `n` is durable: from now on it is read, and who waits for {@link changed} wakes. */
+  confirm(n: number): void {
+    const known = this.#known.get(n);
+    if (known) known.durable = true;
+    this.#changed.notify();
   }
 
   /** Replaces the value of an entry. */
   replace(n: number, value: Uint8Array): StoreOperation {
-    const { at, size } = this.#held.get(n) ?? { at: this.#now(), size: 0 };
-    this.#bytes += value.length - size;
-    this.#held.set(n, { at, size: value.length });
+    const { at } = this.#known.get(n) ?? { at: this.#now() };
+    this.#forget(n);
+    this.#add(n, { at, size: value.length, durable: true });
     return { type: 'put', key: this.#key(n), value: timed(at, value) };
   }
 
   /** Takes the entry `n` out. */
   remove(n: number): StoreOperation {
-    this.#bytes -= this.#held.get(n)?.size ?? 0;
-    this.#held.delete(n);
+    this.#forget(n);
+    this.#known.delete(n);
     this.#changed.notify();
     return { type: 'del', key: this.#key(n) };
   }
@@ -104,7 +127,7 @@ export class DurableQueue {
   /** Takes out the oldest entries while the queue is over its limits. */
   removeOldest(): StoreOperation[] {
     const operations: StoreOperation[] = [];
-    for (const n of this.#held.keys()) {
+    for (const n of this.#known.keys()) {
       if (!this.full) break;
       operations.push(this.remove(n));
     }
@@ -113,10 +136,27 @@ export class DurableQueue {
 
   /** Up to `limit` durable entries after the number `after`, in order. */
   async read(after: number, limit: number): Promise<QueueEntry[]> {
+    return this.#readHeld(after, limit) ?? this.#readStored(after, limit);
+  }
+
+  /** What memory holds of the entries after `after`; `undefined` when the first of them lies in the store only. */
+  #readHeld(after: number, limit: number): QueueEntry[] | undefined {
+    const entries: QueueEntry[] = [];
+    for (const [n, { durable, value }] of this.#known) {
+      if (n <= after) continue;
+      if (entries.length === limit || !durable) break;
+      if (!value) return entries.length > 0 ? entries : undefined;
+      // A copy, as from the store: the reader may write into it.
+      entries.push({ n, value: value.slice() });
+    }
+    return entries;
+  }
+
+  async #readStored(after: number, limit: number): Promise<QueueEntry[]> {
     const entries: QueueEntry[] = [];
     for await (const [key, stored] of this.#store.iterator({ ...this.#range(after), limit })) {
       const n = Number(key.slice(-DIGITS));
-      if (this.#held.has(n)) entries.push({ n, value: stored.subarray(TIME_BYTES) });
+      if (this.#known.has(n)) entries.push({ n, value: stored.subarray(TIME_BYTES) });
     }
     return entries;
   }
@@ -127,20 +167,28 @@ export class DurableQueue {
       yield { n: Number(key.slice(-DIGITS)), value: stored.subarray(TIME_BYTES) };
   }
 
-  /** Resolves at the next {@link notify} or removal. */
+  /** Resolves at the next {@link confirm}, {@link notify} or removal. */
   changed(): Promise<void> {
     return this.#changed.wait();
   }
 
-  /** Wakes who waits for {@link changed}: call it when an appended entry is durable. */
+  /** Wakes who waits for {@link changed}. */
   notify(): void {
     this.#changed.notify();
   }
 
-  #count(n: number, size: number, at: number): void {
-    this.#held.set(n, { at, size });
-    this.#bytes += size;
+  #add(n: number, known: Known): void {
+    this.#known.set(n, known);
+    this.#bytes += known.size;
+    this.#heldBytes += known.value?.length ?? 0;
     this.#next = Math.max(this.#next, n + 1);
+  }
+
+  /** Takes the sizes of an entry out of the sums. */
+  #forget(n: number): void {
+    const known = this.#known.get(n);
+    this.#bytes -= known?.size ?? 0;
+    this.#heldBytes -= known?.value?.length ?? 0;
   }
 
   #key(n: number): string {

@@ -45,7 +45,7 @@ export class Inbox {
       this.raw.remove(n);
       throw error;
     }
-    this.raw.notify();
+    this.raw.confirm(n);
   }
 
   /** Whether anything more should be read from the network. */
@@ -64,20 +64,20 @@ export class Inbox {
 
   /** Moves an entry to the opened ones, together with `operations`. */
   hand(taken: StoreOperation, entry: OpenedEntry, operations: readonly StoreOperation[]): void {
-    const { operation } = this.opened.append(openedCodec.encode(entry));
-    this.#commit([taken, operation, ...operations]);
+    const { n, operation } = this.opened.append(openedCodec.encode(entry));
+    this.#commit([taken, operation, ...operations], () => this.opened.confirm(n));
   }
 
   /** Moves an entry to the quarantine. */
   hold(taken: StoreOperation, entry: QuarantineEntry): void {
-    const { operation } = this.quarantine.append(quarantineCodec.encode(entry));
-    this.#commit([taken, operation]);
+    const { n, operation } = this.quarantine.append(quarantineCodec.encode(entry));
+    this.#commit([taken, operation], () => this.quarantine.confirm(n));
   }
 
   /** Moves an opened entry to the failed ones; the oldest of them makes room. */
   setAside(taken: StoreOperation, entry: OpenedEntry): void {
-    const { operation } = this.failed.append(openedCodec.encode(entry));
-    this.#commit([taken, operation, ...this.failed.removeOldest()]);
+    const { n, operation } = this.failed.append(openedCodec.encode(entry));
+    this.#commit([taken, operation, ...this.failed.removeOldest()], () => this.failed.confirm(n));
   }
 
   /** Forgets an entry, together with `operations`. */
@@ -86,10 +86,7 @@ export class Inbox {
   }
 
   /** Writes without waiting: whoever needs to know commits an empty batch behind it, when a round of entries is through. */
-  #commit(operations: readonly StoreOperation[]): void {
-    this.context.commit(operations).then(
-      () => this.opened.notify(),
-      () => {},
-    );
+  #commit(operations: readonly StoreOperation[], then = () => {}): void {
+    this.context.commit(operations).then(then, () => {});
   }
 }

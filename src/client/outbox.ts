@@ -173,8 +173,10 @@ export async function openOutbox(
       acknowledged.catch(() => {});
       const durable = context.commit([...operations, ...added.map(({ operation }) => operation)]).then(
         () => {
-          for (const one of added) expiries.watch(one.n, one.entry.expiresAt);
-          queue.notify();
+          for (const one of added) {
+            expiries.watch(one.n, one.entry.expiresAt);
+            queue.confirm(one.n);
+          }
         },
         (error: unknown) => {
           for (const one of added) {
