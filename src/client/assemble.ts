@@ -68,6 +68,7 @@ async function assembleWith(settings: Settings, releases: Releases, linking: boo
     commit: (operations) => state.store.batch([...operations], { sync: settings.durable === 'fsync' }),
     transport: await openTransport(settings, account, state),
     now: () => clock.now(),
+    settled: () => clock.settled(),
   };
   return connectParts(context, settings, clock, releases);
 }

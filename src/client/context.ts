@@ -34,6 +34,8 @@ export interface Context {
   commit(operations: readonly StoreOperation[]): Promise<void>;
   /** Directory time in milliseconds, as far as it is known. */
   now(): number;
+  /** Resolves when {@link now} can be relied on again after the machine's clock jumped. */
+  settled(): Promise<void>;
 }
 
 /** Whole seconds of {@link Context.now}. */

@@ -3,6 +3,7 @@ import {
   type FieldReader,
   isArrayOf,
   isBytes,
+  isBytesOf,
   isCounter,
   isText,
   present,
@@ -30,6 +31,8 @@ export interface InboxEntry {
 export interface QuarantineEntry extends InboxEntry {
   /** What its signed part names as the sender: not verified. */
   readonly from: string;
+  /** The key id that it names: mail under one key keeps its order. */
+  readonly kid: Uint8Array;
   readonly reason: string;
 }
 
@@ -102,6 +105,7 @@ export const inboxCodec = codec<InboxEntry>('inbox entry', readInbox);
 export const quarantineCodec = codec<QuarantineEntry>('quarantine entry', (fields) => ({
   ...readInbox(fields),
   from: fields.required('from', isAnyText),
+  kid: fields.required('kid', isBytesOf(32)),
   reason: fields.required('reason', isAnyText),
 }));
 

@@ -1,3 +1,4 @@
+import { toBase64url } from '../bytes/base64url.js';
 import { asSealMQError, SealMQError } from '../errors.js';
 import type { Context } from './context.js';
 import type { QueueEntry } from './durable-queue.js';
@@ -13,6 +14,8 @@ export interface QuarantinePatience {
   readonly unknownKeys: number;
   /** How long a directory may be away. */
   readonly directory: number;
+  /** How long mail waits that was issued more than five minutes from now: by a clock that is wrong here, or there. */
+  readonly future: number;
   /** How long mail of somebody whose new identity key is held waits for a decision. */
   readonly decision: number;
 }
@@ -37,7 +40,7 @@ export async function startOpener(
 ): Promise<Opener> {
   const { inbox } = parts;
   const held = await heldSenders(inbox);
-  const state: ReceiveState = { ...parts, isHeld: (from) => held.has(from) };
+  const state: ReceiveState = { ...parts, isHeld: (from, kid) => held.has(lineOf({ from, kid })) };
   let closed = false;
   let pause = patience.retryAfter;
   let due = held.size > 0;
@@ -62,19 +65,19 @@ export async function startOpener(
     if (result === 'settled') return;
     if (inbox.quarantine.full) {
       inbox.drop(take());
-      context.events.emit('rejected', { reason: 'quarantine-full', from: result.waitFor });
+      context.events.emit('rejected', { reason: 'quarantine-full', from: result.from });
       return;
     }
-    inbox.hold(take(), { ...fresh, from: result.waitFor, reason: result.reason });
-    hold(held, result.waitFor, 1);
+    inbox.hold(take(), { ...fresh, ...result });
+    hold(held, result, 1);
   };
 
-  /** A sender whose oldest entry still has to wait keeps its later ones waiting: order per sender. */
+  /** An entry that still has to wait keeps the later ones under the same key waiting: order per device. */
   const openHeld = async (entry: QueueEntry, waiting: Set<string>) => {
     const quarantined = quarantineCodec.decode(entry.value);
-    if (waiting.has(quarantined.from)) return;
+    if (waiting.has(lineOf(quarantined))) return;
     const take = () => {
-      hold(held, quarantined.from, -1);
+      hold(held, quarantined, -1);
       return inbox.quarantine.remove(entry.n);
     };
     const final = isOverdue(quarantined, context.now(), patience);
@@ -86,7 +89,7 @@ export async function startOpener(
       inbox.drop(take());
       context.events.emit('rejected', { reason: 'unknown-sender', from: quarantined.from, error });
     } else {
-      waiting.add(quarantined.from);
+      waiting.add(lineOf(quarantined));
     }
   };
 
@@ -140,21 +143,33 @@ export async function startOpener(
   };
 }
 
-/** How many entries of each sender wait in the quarantine. */
+/** What keeps its order in the quarantine. A stranger may name anybody, but no key that is not theirs stops another's mail. */
+type Line = Pick<QuarantineEntry, 'from' | 'kid'>;
+
+function lineOf({ from, kid }: Line): string {
+  return `${from}/${toBase64url(kid)}`;
+}
+
+/** How many entries of each line wait in the quarantine. */
 async function heldSenders(inbox: Inbox): Promise<Map<string, number>> {
   const held = new Map<string, number>();
-  for await (const { value } of inbox.quarantine.entries()) hold(held, quarantineCodec.decode(value).from, 1);
+  for await (const { value } of inbox.quarantine.entries()) hold(held, quarantineCodec.decode(value), 1);
   return held;
 }
 
-function hold(held: Map<string, number>, from: string, change: 1 | -1): void {
-  const count = (held.get(from) ?? 0) + change;
-  if (count > 0) held.set(from, count);
-  else held.delete(from);
+function hold(held: Map<string, number>, entry: Line, change: 1 | -1): void {
+  const line = lineOf(entry);
+  const count = (held.get(line) ?? 0) + change;
+  if (count > 0) held.set(line, count);
+  else held.delete(line);
 }
 
 function isOverdue({ reason, receivedAt }: QuarantineEntry, now: number, patience: QuarantinePatience): boolean {
-  const limit =
-    reason === 'held' ? patience.decision : patience[reason.startsWith('DIRECTORY_') ? 'directory' : 'unknownKeys'];
-  return now - receivedAt > limit;
+  return now - receivedAt > patience[patienceFor(reason)];
+}
+
+function patienceFor(reason: string): keyof QuarantinePatience {
+  if (reason === 'held') return 'decision';
+  if (reason === 'from-the-future') return 'future';
+  return reason.startsWith('DIRECTORY_') ? 'directory' : 'unknownKeys';
 }

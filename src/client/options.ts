@@ -112,6 +112,7 @@ const PATIENCE: QuarantinePatience = {
   retryAfter: SECOND,
   unknownKeys: 600 * SECOND,
   directory: 30 * DAY,
+  future: 600 * SECOND,
   decision: 30 * DAY,
 };
 

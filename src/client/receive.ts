@@ -1,10 +1,10 @@
 import { present } from '../bytes/fields.js';
 import { isSealMQError, SealMQError } from '../errors.js';
 import type { StoreOperation } from '../ports/store.js';
-import { type OpenOutcome, open, type SenderRefusal } from '../protocol/envelope/open.js';
+import { type OpenOutcome, open } from '../protocol/envelope/open.js';
 import { type Family, placeOf } from '../protocol/envelope/topics.js';
 import { type Context, seconds } from './context.js';
-import type { InboxEntry } from './entries.js';
+import type { InboxEntry, QuarantineEntry } from './entries.js';
 import type { Inbox } from './inbox.js';
 import type { Rejection } from './messenger-events.js';
 import type { Receptions } from './reception.js';
@@ -17,8 +17,8 @@ const FIRST_BYTES = [0xd8, 0x60, 0x84];
 export interface ReceiveState {
   readonly inbox: Inbox;
   readonly receptions: Receptions;
-  /** Whether mail that names this sender waits in the quarantine already, so that what follows must wait behind it. */
-  readonly isHeld: (from: string) => boolean;
+  /** Whether mail that names this sender and key waits in the quarantine already, so that what follows must wait behind it. */
+  readonly isHeld: (from: string, kid: Uint8Array) => boolean;
 }
 
 /**
@@ -45,18 +45,23 @@ export async function receive(
   await inbox.receive(place, bytes);
 }
 
-/** Reasons that pass when the sender's record, or its next version, reaches the directory, or the application decides. */
-function mayPass(reason: SenderRefusal, family: Family): boolean {
-  // Receipts are cumulative and requests are repeated: not worth keeping for weeks.
-  if (reason === 'held') return family !== 'control';
-  return reason === 'unknown-sender' || reason === 'unknown-key';
+/** Reasons that pass when the sender's record, or its next version, reaches the directory. */
+const MAY_APPEAR: readonly string[] = ['unknown-sender', 'unknown-key'];
+
+/** Reasons that pass when the application decides, or a clock is set right; control messages are repeated until then. */
+const MAY_PASS: readonly string[] = ['held', 'from-the-future'];
+
+/** Why the message is to be tried again later. */
+function passingReason(outcome: OpenOutcome, family: Family): string | undefined {
+  const reason = outcome.kind === 'sender-refused' ? outcome.reason : outcome.kind;
+  return MAY_APPEAR.includes(reason) || (family !== 'control' && MAY_PASS.includes(reason)) ? reason : undefined;
 }
 
 /** Takes an entry out of its queue: the operation belongs into the batch that settles it. */
 export type Take = () => StoreOperation;
 
-/** What became of an entry: settled for good, or to be tried again because of a passing fault of `from`'s keys. */
-export type Processed = 'settled' | { readonly waitFor: string; readonly reason: string };
+/** What became of an entry: settled for good, or to be tried again because of a passing fault of the named sender's key. */
+export type Processed = 'settled' | Pick<QuarantineEntry, 'from' | 'kid' | 'reason'>;
 
 /**
  * Open → verify → the family's {@link Receptions | reception}: for messages sequence → what was seen and the opened entry in
@@ -74,7 +79,7 @@ export async function process(
   take: Take,
   { held = false, final = false } = {},
 ): Promise<Processed> {
-  const waiting: { from?: string } = {};
+  let sender: { from: string; kid: Uint8Array } | undefined;
   try {
     const outcome = await open(context.provider, entry.sealed, {
       address: context.account.address,
@@ -83,21 +88,20 @@ export async function process(
       now: seconds(context),
       maxSealedBytes: context.maxSealedBytes,
       senderKey: (from, kid) => {
-        waiting.from = from;
-        if (!held && entry.family !== 'control' && state.isHeld(from))
+        sender = { from, kid };
+        if (!held && entry.family !== 'control' && state.isHeld(from, kid))
           throw new SealMQError('DIRECTORY_UNREACHABLE', 'earlier mail waits for this key');
         return (entry.family === 'control' ? controlSenderKey : senderKey)(context, from, kid);
       },
     });
-    if (outcome.kind === 'sender-refused' && !final && mayPass(outcome.reason, entry.family)) {
-      return { waitFor: outcome.from, reason: outcome.reason };
-    }
+    const passing = final ? undefined : passingReason(outcome, entry.family);
+    if (sender && passing) return { ...sender, reason: passing };
     await settle(context, state, entry, take, outcome);
     return 'settled';
   } catch (error) {
-    if (waiting.from === undefined || !isSealMQError(error) || !error.code.startsWith('DIRECTORY_')) throw error;
+    if (!sender || !isSealMQError(error) || !error.code.startsWith('DIRECTORY_')) throw error;
     context.events.emit('warning', error);
-    return { waitFor: waiting.from, reason: error.code };
+    return { ...sender, reason: error.code };
   }
 }
 

@@ -68,6 +68,8 @@ export async function send(
   const { bytes, contentType } = encodePayload(payload);
   const inReplyTo = options.inReplyTo === undefined ? undefined : fromBase64url(options.inReplyTo);
   const record = await receiverRecord(context, to);
+  // A time to live that is counted from a wrong moment could be over before it begins.
+  if (options.expiresIn !== undefined) await context.settled();
   const posted = await counters.next(to, account.stream, async (seq, counted) => {
     await outbox.room(options.whenFull ?? 'wait');
     const issuedAt = seconds(context);

@@ -23,7 +23,9 @@ async function verdict(world: World, alice: Messenger, bob: Messenger, bytes: Ui
 
 test('garbage, other topics, other receivers, liars: each has its reason, none stops the next message', async () => {
   const world = await createWorld();
-  const [alice, bob, carol] = [await world.join('alice'), await world.join('bob'), await world.join('carol')];
+  const quarantine = { retryAfter: 20, future: 50 };
+  const [alice, carol] = [await world.join('alice'), await world.join('carol')];
+  const bob = await world.join('bob', { quarantine });
   const mallory = await liar(world, 'mallory');
   const forBob = { signKey: mallory.device.signKey, recipients: activeSealKeys(bob.record, now()) };
   const by = (changes: object) => seal(provider, { ...claims('mallory', 'bob'), ...changes }, forBob);
@@ -162,4 +164,16 @@ test('a new identity under a known address is told', async () => {
     return (await Promise.race([changed, new Promise((resolve) => setTimeout(resolve, 50))])) ? true : undefined;
   });
   expect(await changed).toMatchObject({ address: 'bob', vouched: false });
+});
+
+test('a stranger who names somebody else does not hold up their mail', async () => {
+  const world = await createWorld();
+  const [alice, bob] = [await world.join('alice'), await world.join('bob')];
+  const mallory = await liar(world, 'mallory');
+  const keys = { signKey: mallory.device.signKey, recipients: activeSealKeys(bob.record, now()) };
+  await publish(world, 'nes/bob/message', await seal(provider, claims('alice', 'bob'), keys));
+  await until(() => bob.status().quarantine === 1 || undefined);
+  await alice.send('bob', 'the real one');
+  expect((await take(bob, 1))[0]?.text).toBe('the real one');
+  expect(bob.status().quarantine).toBe(1);
 });

@@ -2,7 +2,7 @@ import { toBase64url } from '../../bytes/base64url.js';
 import { equal } from '../../bytes/bytes.js';
 import type { CryptoProvider } from '../../crypto/provider.js';
 import { SealMQError } from '../../errors.js';
-import { type Clock, systemClock } from '../../ports/clock.js';
+import { type Clock, offsetFrom, systemClock } from '../../ports/clock.js';
 import type { DirectoryAnswer, KeyDirectory } from '../../ports/key-directory.js';
 import type { Store } from '../../ports/store.js';
 import { assertAddress } from '../../protocol/address.js';
@@ -70,7 +70,7 @@ export function httpKeyDirectory(options: HttpKeyDirectoryOptions): KeyDirectory
     const after = clock.now();
     const answer = await trust.read(time, body);
     if (!equal(answer.nonce, nonce)) throw badAnswer('the time of another question');
-    delta = Math.round(answer.now - (before + after) / 2);
+    delta = offsetFrom(answer.now, before, after) ?? delta;
     return answer.now;
   }
 

@@ -1,0 +1,154 @@
+import { describe, expect, test } from 'vitest';
+import { createDirectoryClock } from '../../src/client/directory-clock.js';
+import { SealMQError } from '../../src/errors.js';
+import { offsetFrom } from '../../src/ports/clock.js';
+import { createBroker } from '../../src/server/broker/broker.js';
+import { carelessDirectory } from './careless-directory.js';
+import { closing, createWorld, take, until } from './world.js';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const timing = { receiptDelay: 20, gapDelay: 30, republishAfter: 100 };
+
+/** A machine whose clock can be set, and which can sleep, and the right time. */
+function machine() {
+  let [right, wall, monotonic] = [1_800_000_000_000, 1_800_000_000_000, 0];
+  return {
+    clock: { now: () => wall, monotonic: () => monotonic },
+    right: () => right,
+    pass(milliseconds: number) {
+      right += milliseconds;
+      wall += milliseconds;
+      monotonic += milliseconds;
+    },
+    sleep(milliseconds: number) {
+      right += milliseconds;
+      wall += milliseconds;
+    },
+    set(milliseconds: number) {
+      wall += milliseconds;
+    },
+  };
+}
+
+function directoryClock(time: () => Promise<number | undefined>, { clock } = machine()) {
+  const failures: SealMQError[] = [];
+  const subject = createDirectoryClock({ ...carelessDirectory(), time }, clock, (error) => failures.push(error));
+  return { ...{ subject, failures } };
+}
+
+describe('the directory clock', () => {
+  test.each([DAY, -DAY])(
+    'is not moved by setting the machine by %i ms, before and after the directory was asked',
+    async (by) => {
+      const m = machine();
+      const { subject } = directoryClock(async () => m.right(), m);
+      await subject.refresh();
+      m.set(by);
+      expect(subject.now()).toBe(m.right());
+      m.pass(MINUTE);
+      expect(subject.now()).toBe(m.right());
+      await subject.settled();
+      expect([subject.now(), subject.delta]).toEqual([m.right(), -by]);
+    },
+  );
+
+  test('finds the time again after a sleep', async () => {
+    const m = machine();
+    const { subject } = directoryClock(async () => m.right(), m);
+    await subject.refresh();
+    m.sleep(HOUR);
+    await subject.settled();
+    expect([subject.now(), subject.delta]).toEqual([m.right(), 0]);
+  });
+
+  test('asks again when the machine slept, or was set, while it asked', async () => {
+    const m = machine();
+    let asked = 0;
+    const { subject } = directoryClock(async () => {
+      const answer = m.right();
+      if (++asked === 1) m.sleep(DAY);
+      if (asked === 2) m.set(-HOUR);
+      return answer;
+    }, m);
+    await subject.refresh();
+    expect(asked).toBe(3);
+    expect(subject.now()).toBe(m.right());
+  });
+
+  test('without a directory believes a jump ahead, since machines sleep, and not one back', async () => {
+    const m = machine();
+    const { subject, failures } = directoryClock(async () => {
+      throw new SealMQError('DIRECTORY_UNREACHABLE', 'away');
+    }, m);
+    m.sleep(HOUR);
+    await subject.settled();
+    expect(subject.now()).toBe(m.right());
+    m.set(-DAY);
+    await subject.settled();
+    expect(subject.now()).toBe(m.right());
+    expect(failures).toHaveLength(2);
+    subject.close();
+  });
+
+  test('of a directory that has no time is the machine’s', async () => {
+    const m = machine();
+    const { subject } = directoryClock(async () => undefined, m);
+    m.set(DAY);
+    await subject.settled();
+    expect(subject.now()).toBe(m.clock.now());
+  });
+
+  test('takes no offset from an answer that took too long, or came before the question', () => {
+    expect(offsetFrom(1050, 1000, 1100)).toBe(0);
+    expect(offsetFrom(1050, 1000, 900)).toBeUndefined();
+    expect(offsetFrom(1050, 1000, 1000 + HOUR)).toBeUndefined();
+  });
+});
+
+/** The real time, and a machine that can be set. */
+function settable() {
+  let offset = 0;
+  const clock = { now: () => Date.now() + offset, monotonic: () => performance.now() };
+  return {
+    clock,
+    set: (by: number) => {
+      offset += by;
+    },
+  };
+}
+
+test.each([DAY, -DAY])('mail goes on when a machine is set by %i ms, expiring or not, in and out', async (by) => {
+  const world = await createWorld();
+  const { clock, set } = settable();
+  const alice = await world.join('alice', { timing, clock });
+  const bob = await world.join('bob', { timing });
+  await world.broker.close();
+  await until(() => alice.status().connection !== 'connected' || undefined);
+  const waiting = await alice.send('bob', 'sealed before', { expiresIn: 3600 });
+  set(by);
+  const sent = await alice.send('bob', 'sealed after', { expiresIn: 60 });
+  const again = await createBroker({ mqtt: Number(new URL(world.brokerUrl).port) });
+  closing(() => again.close());
+  // The new broker knows no sessions, so that what comes before Bob does is lost there, and comes again out of turn.
+  expect((await take(bob, 2)).map(({ text }) => text).sort()).toEqual(['sealed after', 'sealed before']);
+  await Promise.all([waiting.delivered, sent.delivered]);
+  await (await bob.send('alice', 'an answer', { expiresIn: 60 })).delivered;
+  expect((await take(alice, 1))[0]?.text).toBe('an answer');
+  expect(Math.abs(alice.status().clockDelta + by)).toBeLessThan(MINUTE);
+});
+
+test('mail from the future, by a clock that is wrong here, waits until it is set right', async () => {
+  const world = await createWorld();
+  const { clock, set } = settable();
+  const directory = carelessDirectory();
+  const alice = await world.join('alice', { timing, directory });
+  const bob = await world.join('bob', { timing, directory, clock, quarantine: { retryAfter: 20 } });
+  set(-HOUR);
+  const sent = await alice.send('bob', 'from the future', { receipt: false });
+  await sent.published;
+  await until(() => bob.status().quarantine === 1 || undefined);
+  set(HOUR);
+  expect((await take(bob, 1))[0]?.text).toBe('from the future');
+});
