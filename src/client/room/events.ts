@@ -10,7 +10,7 @@ export interface RoomMember {
 export interface MemberView extends RoomMember {
   /** Some heartbeats of it are missing. */
   readonly silent: boolean;
-  /** We have its key, and it has ours. */
+  /** We have a key of it, and it has told us that it can read what we send now. */
   readonly ready: boolean;
 }
 

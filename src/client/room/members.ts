@@ -12,6 +12,8 @@ export interface Member {
   ring: KeyRing;
   /** KID of the first key that it gave us: earlier frames are not ours to read. */
   firstKid?: number;
+  /** A key that it uses and we lack, and since when (milliseconds). */
+  wanted?: { readonly kid: number; readonly since: number };
   readonly metadata: Readonly<Record<FrameKind, Uint8Array>>;
 }
 

@@ -1,7 +1,7 @@
 import { run } from '../../crypto/steps.js';
 import { isSealMQError } from '../../errors.js';
 import { type FrameOutcome, type KeyRing, openWithRing } from '../../protocol/room/key-ring.js';
-import { ask, hearPeer, mayAsk } from '../../protocol/room/peer.js';
+import { hearPeer } from '../../protocol/room/peer.js';
 import { decodeFrame, type FrameKind } from '../../protocol/room/room-frame.js';
 import type { RoomContext } from './context.js';
 import type { RoomFrame, UndecryptableReason } from './events.js';
@@ -15,8 +15,6 @@ export interface FrameHandlers {
   frame(frame: RoomFrame): void;
   /** A device that is no member was heard. */
   stranger(device: string): void;
-  /** A member uses a key that we do not have. */
-  ask(member: Member): void;
 }
 
 /** The frames of the others: opened one after the other, held while their key may still come. */
@@ -24,6 +22,8 @@ export interface Receiving {
   take(kind: FrameKind, device: string, bytes: Uint8Array): void;
   /** A key of this device has come, or it was met: what it sent is tried again. */
   release(device: string): void;
+  /** The member is gone, or came anew: the key of what waits will not come. */
+  giveUp(device: string): void;
   /** Changes a member's keys, between two frames. */
   change(work: () => Promise<void>): Promise<void>;
   /** Gives up on frames whose key never came. */
@@ -64,9 +64,9 @@ export function createReceiving(context: RoomContext, handlers: FrameHandlers): 
         return;
       case 'unknown-key':
         if (kind === 'frame') hold(device, bytes);
-        if (outcome.kid !== undefined && mayAsk(member.peer, outcome.kid, port.now())) {
-          member.peer = ask(member.peer, outcome.kid, port.now());
-          handlers.ask(member);
+        // The key is most likely under way: it is asked for when it does not come.
+        if (outcome.kid !== undefined && outcome.kid > (member.wanted?.kid ?? -1)) {
+          member.wanted = { kid: outcome.kid, since: member.wanted?.since ?? port.now() };
         }
         return;
       case 'replayed':
@@ -111,6 +111,9 @@ export function createReceiving(context: RoomContext, handlers: FrameHandlers): 
       if (!turns.take(() => takeNow(kind, device, bytes)) && kind === 'frame') drop(device, 'overflow');
     },
     release: (device) => again(held.release(device)),
+    giveUp(device) {
+      for (const _frame of held.release(device)) drop(device, 'no-key');
+    },
     change: (work) => new Promise((resolve, reject) => turns.takeAnyway(() => work().then(resolve, reject))),
     tick() {
       for (const { device } of held.expire(port.now())) {

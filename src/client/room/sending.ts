@@ -39,6 +39,8 @@ export interface Sending {
   beat(): Promise<void>;
   /** The key that members are to have. */
   offered(): SenderKey;
+  /** KID of the key that frames go out under now. */
+  readonly kid: number;
   /** Somebody joins: what it is given shows nothing of the past. */
   prepare(): Promise<void>;
   /** Somebody left who holds our key. */
@@ -117,6 +119,9 @@ export function createSending(context: RoomContext, first: SenderKey, handOut: (
       await port.publish({ kind: 'heartbeat', device: port.self.device }, frame, 0);
     },
     offered: () => offeredKey(own),
+    get kid() {
+      return own.current.kid;
+    },
     async prepare() {
       const key = await run(keyForNewcomer(provider, own));
       reason = 'newcomer';

@@ -2,7 +2,7 @@ import { run } from '../../crypto/steps.js';
 import { isSealMQError } from '../../errors.js';
 import { latestKid } from '../../protocol/room/key-ring.js';
 import { KEY_BOUNDS, type KeyBounds } from '../../protocol/room/own-key.js';
-import { owesOffer, PRESENCE, type PresenceTiming, presenceOf } from '../../protocol/room/peer.js';
+import { ask, mayAsk, owesOffer, PRESENCE, type PresenceTiming, presenceOf } from '../../protocol/room/peer.js';
 import type { RoomPlace } from '../../protocol/room/room-topics.js';
 import { leadsTo, newSenderKey, type SenderKey } from '../../protocol/room/sender-key.js';
 import { createEvents, type Events } from '../events.js';
@@ -10,7 +10,7 @@ import { type Admit, createAdmission } from './admission.js';
 import type { RoomContext } from './context.js';
 import type { Departure, MemberView, RoomEvents, RoomFrame } from './events.js';
 import { createLiveClock } from './live-clock.js';
-import { Members } from './members.js';
+import { type Member, Members } from './members.js';
 import type { RoomPort } from './port.js';
 import { createReceiving, type Receiving } from './receiving.js';
 import { createSending, type FrameOptions, type Sending } from './sending.js';
@@ -20,6 +20,9 @@ import { createTurns } from './turns.js';
 
 /** How often a session looks at the time, in milliseconds. */
 const TICK = 250;
+
+/** How long a key that a frame names may be under way before it is asked for, in milliseconds. */
+const KEY_PATIENCE = 500;
 
 /** How a session is begun. */
 export interface SessionOptions {
@@ -54,8 +57,8 @@ export class RoomSession {
     this.#receiving = createReceiving(context, {
       frame: options.onFrame,
       stranger: (device) => this.#strangers.heard(device),
-      ask: (member) => void this.#quietly(() => this.#talk.tell(member, { want: true })),
     });
+    this.events.on('left', ({ device }) => this.#receiving.giveUp(device));
     this.#talk = createTalk(context, {
       sending: this.#sending,
       receiving: this.#receiving,
@@ -97,12 +100,11 @@ export class RoomSession {
 
   /** The other members as they are now. */
   view(): readonly MemberView[] {
-    const offered = this.#sending.offered().kid;
     return [...this.members.all()].map(({ peer, ring }) => ({
       address: peer.address,
       device: peer.device,
       silent: peer.silent,
-      ready: latestKid(ring) !== undefined && leadsTo(peer.has, offered),
+      ready: latestKid(ring) !== undefined && leadsTo(peer.has, this.#sending.kid),
     }));
   }
 
@@ -175,10 +177,17 @@ export class RoomSession {
       else if (presence === 'silent' && !peer.silent) {
         member.peer = { ...peer, silent: true };
         events.emit('silent', { address: peer.address, device: peer.device });
-      } else if (presence === 'here' && owesOffer(peer, offered, port.now())) {
-        void this.#quietly(() => this.#talk.tell(member));
-      }
+      } else if (presence === 'here') this.#mend(member, offered);
     }
+  }
+
+  /** Asks for a key that did not come, and offers ours again where it was not acknowledged. */
+  #mend(member: Member, offered: number): void {
+    const now = this.#context.port.now();
+    const { peer, wanted } = member;
+    const want = wanted !== undefined && now - wanted.since >= KEY_PATIENCE && mayAsk(peer, wanted.kid, now);
+    if (want) member.peer = ask(peer, wanted.kid, now);
+    if (want || owesOffer(peer, offered, now)) void this.#quietly(() => this.#talk.tell(member, { want }));
   }
 
   #depart(devices: readonly string[], reason: Departure): void {

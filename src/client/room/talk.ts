@@ -145,6 +145,7 @@ export function createTalk(context: RoomContext, parts: TalkParts): Talk {
     await receiving.change(async () => {
       member.firstKid ??= key.kid;
       member.ring = await run(addKey(port.provider, member.ring, key, port.now()));
+      if (member.wanted && key.kid >= member.wanted.kid) delete member.wanted;
     });
     receiving.release(member.peer.device);
   }

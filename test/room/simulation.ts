@@ -1,0 +1,230 @@
+import { createHash } from 'node:crypto';
+import { decodeCbor, encodeCbor } from '../../src/bytes/cbor.js';
+import type { Admit } from '../../src/client/room/admission.js';
+import type { RoomFrame, Undecryptable } from '../../src/client/room/events.js';
+import type { OpenedRoomMessage, RoomPort } from '../../src/client/room/port.js';
+import { RoomSession, type SessionOptions } from '../../src/client/room/session.js';
+import { nativeProvider } from '../../src/crypto/native.js';
+import type { PrivateKey } from '../../src/crypto/provider.js';
+import { atOnce, run } from '../../src/crypto/steps.js';
+import { signRoomStatement, verifyRoomStatement } from '../../src/protocol/room/room-statement.js';
+import type { RoomPlace } from '../../src/protocol/room/room-topics.js';
+import { seededRandom } from '../../src/testing/seeded.js';
+import { type VirtualTime, virtualTime } from '../../src/testing/virtual-time.js';
+
+const provider = nativeProvider();
+const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
+
+/** How the network treats what is published. */
+export interface Weather {
+  /** Probability that a control message is lost, doubled, or held back for up to two seconds: each. */
+  readonly trouble: number;
+}
+
+interface Delivery {
+  readonly at: number;
+  readonly n: number;
+  readonly to: Simulated;
+  readonly place: RoomPlace;
+  readonly bytes: Uint8Array;
+}
+
+/** One device in the simulation. */
+export interface Simulated {
+  readonly name: string;
+  readonly device: string;
+  /** When it joined: the same device can come again. */
+  readonly since: number;
+  readonly session: RoomSession;
+  readonly frames: string[];
+  readonly undecryptable: Undecryptable[];
+  /** Whether it is still in the room: neither left nor crashed. */
+  alive: boolean;
+  /** Whether the broker still brings it what is published: an evesdropper goes on listening. */
+  listening: boolean;
+  leave(): Promise<void>;
+  crash(): void;
+}
+
+/** What was published. */
+export interface Published {
+  readonly place: RoomPlace;
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * One room over a broker in memory, in virtual time. Statements are signed with Ed25519 and frames encrypted as ever; only
+ * the sealed message is replaced by its content, since it is tested elsewhere and would take nine tenths of the time.
+ */
+export class Simulation {
+  readonly time: VirtualTime = virtualTime();
+  readonly random;
+  readonly all: Simulated[] = [];
+  readonly published: Published[] = [];
+  /** Frames that were sent to members who had acknowledged a key: `sender body` and who must have it. */
+  readonly expected: { readonly line: string; readonly from: Simulated; readonly to: readonly Simulated[] }[] = [];
+  weather: Weather = { trouble: 0 };
+  stalled = false;
+  /** Keeps what is published; off for long runs. */
+  recording = false;
+  readonly counts = { statement: 0, message: 0, heartbeat: 0, frame: 0 };
+  #keys = new Map<string, PrivateKey>();
+  #verified = new Map<string, boolean>();
+  #pending: Delivery[] = [];
+  #n = 0;
+
+  constructor(seed: number) {
+    this.random = seededRandom(seed);
+    setInterval(() => this.#deliver(), 20);
+  }
+
+  end(): void {
+    for (const { session } of this.all) session.stop();
+    this.time.end();
+  }
+
+  /** A device joins under `name`; the same name again is a restarted device. */
+  async join(name: string, options: Partial<SessionOptions> & { readonly admit: Admit }): Promise<Simulated> {
+    const device = deviceOf(name);
+    const port = this.#port(name, device);
+    const frames: string[] = [];
+    const undecryptable: Undecryptable[] = [];
+    const since = port.now();
+    const session = await RoomSession.begin({
+      ...{ room: 'storm', port },
+      onFrame: ({ from, bytes }: RoomFrame) => void frames.push(`${from} ${new TextDecoder().decode(bytes)}`),
+      ...options,
+    });
+    session.events.on('undecryptable', (event) => undecryptable.push(event));
+    const simulated: Simulated = {
+      ...{ name, device, since, session, frames, undecryptable, alive: true, listening: true },
+      async leave() {
+        this.alive = false;
+        await session.end();
+        this.listening = false;
+      },
+      crash() {
+        this.alive = false;
+        this.listening = false;
+        session.stop();
+      },
+    };
+    this.all.push(simulated);
+    await session.start();
+    return simulated;
+  }
+
+  get alive(): Simulated[] {
+    return this.all.filter(({ alive }) => alive);
+  }
+
+  /** Sends a frame, and notes who must have it: the members that the sender knows to hold its key. */
+  send(from: Simulated, body: string): Promise<void> {
+    const ready = from.session.view().filter((member) => member.ready);
+    const isKnown = ({ device, since }: Simulated) =>
+      ready.some((member) => member.device === device) && from.session.members.get(device)?.peer.since === since;
+    const to = this.alive.filter((other) => isKnown(other));
+    this.expected.push({ line: `${from.name} ${body}`, from, to });
+    return from.session.send(new TextEncoder().encode(body), { qos: 1 });
+  }
+
+  /** Puts bytes on a topic, for all: what an adversary at the broker can do. */
+  inject({ place, bytes }: Published): void {
+    for (const to of this.all) this.#schedule(to, place, bytes, 0);
+  }
+
+  /** Whether everybody knows everybody else that is there, and nobody else, and all have each other's keys. */
+  converged(): boolean {
+    const names = this.alive.map(({ device }) => device).sort();
+    return this.alive.every(({ session, device }) => {
+      const view = session.view();
+      const known = view.map((member) => member.device).sort();
+      return view.every(({ ready }) => ready) && known.join() === names.filter((name) => name !== device).join();
+    });
+  }
+
+  /** Frames that neither arrived nor were reported. */
+  silentlyMissing(): string[] {
+    const missing = new Map<string, string[]>();
+    for (const { line, from, to } of this.expected) {
+      for (const receiver of to) {
+        if (!receiver.alive || receiver.frames.includes(line)) continue;
+        const pair = `${from.device} ${receiver.device}`;
+        missing.set(pair, [...(missing.get(pair) ?? []), `${line} → ${receiver.name}`]);
+      }
+    }
+    return [...missing].flatMap(([pair, lines]) => {
+      const [sender, receiver] = pair.split(' ');
+      const reports = this.alive.find(({ device }) => device === receiver)?.undecryptable ?? [];
+      return lines.slice(reports.filter(({ device }) => device === sender).length);
+    });
+  }
+
+  #port(name: string, device: string): RoomPort {
+    const signKey = this.#keyOf(device);
+    const now = () => Date.now();
+    return {
+      ...{ provider, self: { address: name, device }, record: new Uint8Array(0), now },
+      publish: async (place, bytes, qos) => this.#publish(place, bytes, qos),
+      sign: async (statement) => run(signRoomStatement(provider, signKey, statement)),
+      verify: async (received) => {
+        const { statement, sign1 } = received;
+        const id = Buffer.concat([sign1.payload ?? new Uint8Array(0), sign1.signature]).toString('base64');
+        const key = this.#keyOf(statement.device).publicKey;
+        const honest = deviceOf(statement.address) === statement.device;
+        const known = this.#verified.get(id) ?? (honest && atOnce(run(verifyRoomStatement(provider, key, received))));
+        this.#verified.set(id, known);
+        return known;
+      },
+      seal: async (to, payload) => encodeCbor([to.device, name, device, Math.floor(now() / 1000), payload]),
+      open: async (bytes) => {
+        const [to, address, from, issuedAt, payload] = decodeCbor(bytes) as unknown as [
+          string,
+          string,
+          string,
+          number,
+          Uint8Array,
+        ];
+        return to === device ? ({ address, device: from, issuedAt, payload } satisfies OpenedRoomMessage) : undefined;
+      },
+    };
+  }
+
+  #keyOf(device: string): PrivateKey {
+    const known = this.#keys.get(device) ?? (atOnce(provider.generateKey('Ed25519')) as PrivateKey);
+    this.#keys.set(device, known);
+    return known;
+  }
+
+  #publish(place: RoomPlace, bytes: Uint8Array, _qos: 0 | 1): void {
+    if (this.recording) this.published.push({ place, bytes });
+    this.counts[place.kind]++;
+    const isControl = place.kind === 'statement' || place.kind === 'message';
+    for (const to of this.all) {
+      if (!to.listening || (place.kind === 'message' && place.device !== to.device)) continue;
+      const { trouble } = this.weather;
+      if (isControl && this.random.chance(trouble)) continue;
+      const late = isControl && this.random.chance(trouble) ? this.random.next(2000) : 0;
+      this.#schedule(to, place, bytes, late);
+      if (isControl && this.random.chance(trouble)) this.#schedule(to, place, bytes, this.random.next(2000));
+    }
+  }
+
+  #schedule(to: Simulated, place: RoomPlace, bytes: Uint8Array, late: number): void {
+    this.#pending.push({ at: this.time.elapsed + late, n: this.#n++, to, place, bytes });
+  }
+
+  #deliver(): void {
+    if (this.stalled) return;
+    const now = this.time.elapsed;
+    const due = this.#pending.filter(({ at }) => at <= now).sort((a, b) => a.at - b.at || a.n - b.n);
+    if (due.length === 0) return;
+    this.#pending = this.#pending.filter(({ at }) => at > now);
+    for (const { to, place, bytes } of due) if (to.listening) to.session.take(place, bytes);
+  }
+}
+
+/** 16 characters that stand for a name. */
+export function deviceOf(name: string): string {
+  return Array.from(createHash('sha256').update(name).digest().subarray(0, 16), (byte) => BASE32[byte & 31]).join('');
+}
