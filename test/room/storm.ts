@@ -28,14 +28,13 @@ export async function storm(seed: number, milliseconds = 8_000): Promise<string[
         if (free.length > 0) void simulation.join(random.pick(free), { admit: names, timing: TIMING });
       } else if (dice < 35) void one?.leave();
       else if (dice < 40) one?.crash();
-      else if (one) void simulation.send(one, `frame ${sent++}`);
+      else if (one) simulation.send(one, `frame ${sent++}`).catch(() => {});
     }
     const converged = await time.passUntil(() => simulation.converged(), SETTLING);
     // Frames that wait for a key are opened or given up within ten seconds.
     await time.pass(12_000);
     const problems = simulation.silentlyMissing().map((line) => `silently missing: ${line}`);
     if (!converged) problems.unshift('not converged');
-    console.log(simulation.counts, sent, simulation.alive.length, simulation.all.length, time.elapsed);
     if (sent === 0 || simulation.all.length < 16) problems.push('not much of a storm');
     return problems;
   } finally {

@@ -47,6 +47,8 @@ export interface Sending {
   departed(): void;
   /** A member acknowledged a key, or time has passed. */
   progress(): void;
+  /** Resolves when no frame waits for a key any more. */
+  settled(): Promise<void>;
   /** Begins to replace a key that was used for long enough. */
   renew(): Promise<void>;
 }
@@ -131,6 +133,9 @@ export function createSending(context: RoomContext, first: SenderKey, handOut: (
       own = { ...own, rekeyDue: true };
     },
     progress,
+    async settled() {
+      while (turn) await turn;
+    },
     async renew() {
       if (!isWorn(own, port.now(), context.bounds)) return;
       const key = await run(freshKey(provider, own));

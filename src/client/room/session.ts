@@ -140,6 +140,7 @@ export class RoomSession {
 
   /** Says farewell and stops. */
   async end(): Promise<void> {
+    await this.#sending.settled();
     clearInterval(this.#timer);
     await this.#quietly(() => this.#talk.say({ kind: 'leave', since: this.#context.since }));
   }
@@ -168,7 +169,7 @@ export class RoomSession {
 
   /** Who is silent, who is gone, and who has not acknowledged our key. */
   #watch(): void {
-    const { port, clock, timing, events } = this.#context;
+    const { clock, timing, events } = this.#context;
     const offered = this.#sending.offered().kid;
     for (const member of this.members.all()) {
       const { peer } = member;
