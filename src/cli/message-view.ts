@@ -15,6 +15,7 @@ export function messageView(message: Message): Record<string, unknown> {
     contentType: message.contentType ?? null,
     sentAt: message.sentAt.toISOString(),
     device: message.device,
+    ...(message.family === 'will' && { family: 'will' }),
   };
 }
 
@@ -22,7 +23,8 @@ export function messageView(message: Message): Record<string, unknown> {
 export function messageLine(message: Message): string {
   const text = textOf(message);
   const shown = text === null ? `(${message.bytes.length} bytes, ${message.contentType ?? 'of no type'})` : text;
-  return printable(`${message.from}: ${shown.replace(/\r?\n$/, '').replaceAll('\n', '\n  ')}`);
+  const from = message.family === 'will' ? `${message.from} (will)` : message.from;
+  return printable(`${from}: ${shown.replace(/\r?\n$/, '').replaceAll('\n', '\n  ')}`);
 }
 
 function textOf(message: Message): string | null {

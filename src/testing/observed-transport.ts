@@ -1,5 +1,5 @@
 import { utf8 } from '../bytes/bytes.js';
-import type { ConnectionState, Transport } from '../ports/transport.js';
+import type { ConnectionState, Transport, Will } from '../ports/transport.js';
 
 /** One message as it was handed in. */
 export interface Received {
@@ -20,8 +20,12 @@ export interface Observed {
   open(...filters: string[]): Promise<void>;
 }
 
-/** Watches a transport from before it is opened. */
-export function observeTransport(transport: Transport, handling: Handling = async () => {}): Observed {
+/** Watches a transport from before it is opened. `will` is what it has when it asks for one. */
+export function observeTransport(
+  transport: Transport,
+  handling: Handling = async () => {},
+  will?: () => Promise<Will | undefined>,
+): Observed {
   const received: Received[] = [];
   const states: ConnectionState[] = [];
   const waiting = new Set<() => void>();
@@ -54,6 +58,7 @@ export function observeTransport(transport: Transport, handling: Handling = asyn
           states.push(state);
           look();
         },
+        ...(will && { will }),
       }),
   };
 }

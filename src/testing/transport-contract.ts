@@ -1,6 +1,6 @@
 import { utf8 } from '../bytes/bytes.js';
 import { isSealMQError } from '../errors.js';
-import type { Transport } from '../ports/transport.js';
+import type { Transport, Will } from '../ports/transport.js';
 import {
   gate,
   type Handling,
@@ -22,8 +22,8 @@ export interface TransportBench {
   release(): Promise<void>;
 }
 
-/** Builds a transport on the test's bench; `handling` is what its message handler does after it took note. */
-type Observe = (session: string, handling?: Handling) => Observed;
+/** Builds a transport on the test's bench; `handling` is what its message handler does after it took note, `will` its will. */
+type Observe = (session: string, handling?: Handling, will?: () => Promise<Will | undefined>) => Observed;
 
 /**
  * The contract of the port {@link Transport} as tests. Run it against an implementation of your own:
@@ -42,8 +42,8 @@ export function transportContract(name: string, start: () => Promise<TransportBe
     it(title, async () => {
       const bench = await start();
       const transports: Transport[] = [];
-      const observe: Observe = (session, handling) => {
-        const observed = observeTransport(bench.create(session), handling);
+      const observe: Observe = (session, handling, will) => {
+        const observed = observeTransport(bench.create(session), handling, will);
         transports.push(observed.transport);
         return observed;
       };
@@ -59,6 +59,7 @@ export function transportContract(name: string, start: () => Promise<TransportBe
     acknowledgement(clause, deepEqual);
     sessions(clause, deepEqual);
     furtherFilters(clause, deepEqual);
+    wills(clause, deepEqual);
     lifeCycle(clause, deepEqual);
   });
 }
@@ -267,6 +268,45 @@ function furtherFilters(clause: Clause, deepEqual: DeepEqual): void {
     await subject.transport.close();
     deepEqual(isSealMQError(await waiting, 'TRANSPORT_CLOSED'), true);
   });
+}
+
+function wills(clause: Clause, deepEqual: DeepEqual): void {
+  clause('hands in what was retained before it subscribed, the newest of each topic', async (observe) => {
+    const [sender, receiver] = [observe('sender'), observe('receiver')];
+    await sender.open('nobody');
+    const retained = { qos: 1, retain: true } as const;
+    for (const body of ['old', 'new']) await sender.transport.publish('a/1', utf8(body), retained);
+    await sender.transport.publish('a/2', utf8('other'), retained);
+    await sender.transport.publish('a/3', utf8('gone'), QOS1);
+    await receiver.open('a/+');
+    await receiver.until(() => receiver.received.length === 2);
+    const inOrder = [...receiver.received].sort((one, other) => (one.topic < other.topic ? -1 : 1));
+    deepEqual(inOrder, [message('a/1', 'new'), message('a/2', 'other')]);
+  });
+
+  clause(
+    'has a will of its own for each connection, published when it breaks and not after a farewell',
+    async (observe, bench) => {
+      let asked = 0;
+      const mortal = observe('mortal', undefined, async () => ({ topic: 'a', payload: utf8(`will ${++asked}`) }));
+      const witness = observe('witness');
+      await witness.open('a');
+      // A transport over a connection that is not its own refuses.
+      const refusal = await mortal.open('nobody').catch((error: unknown) => error);
+      if (isSealMQError(refusal, 'USAGE_INVALID_ARGUMENT')) return;
+      const will = asked;
+      bench.interrupt();
+      const connected = (): number => states(mortal).filter((state) => state === 'connected').length;
+      await mortal.until(() => connected() === 2);
+      await witness.until(() => witness.received.length === 1);
+      deepEqual(witness.received, [message('a', `will ${will}`)]);
+      deepEqual(asked > will, true);
+      await mortal.transport.pause();
+      await witness.transport.publish('a', utf8('after a farewell'), QOS1);
+      await witness.until(() => witness.received.length === 2);
+      deepEqual(witness.received[1], message('a', 'after a farewell'));
+    },
+  );
 }
 
 function lifeCycle(clause: Clause, deepEqual: DeepEqual): void {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { mqttTransport } from '../../src/adapters/mqtt/mqtt-transport.js';
 import { memoryStore } from '../../src/adapters/store/memory-store.js';
 import type { Messenger } from '../../src/client/messenger.js';
 import type { PublicKey } from '../../src/cose/key.js';
@@ -163,6 +164,24 @@ test('a numbering that is older than what the receiver knows is refused, and a n
   expect((await take(carol, 2)).map(({ text }) => text)).toEqual(['hello', 'hello again']);
   expect(second.status().unreceipted).toBe(0);
   await take(bob, 1);
+});
+
+test('a receipt that was lost comes again when the broker has forgotten the session', async () => {
+  const world = await createWorld();
+  const patient = { ...timing, republishAfter: 600_000 };
+  const store = lasting();
+  const broker = lossy(world, (topic) => topic === 'nes/alice/control');
+  const bob = await world.join('bob', { timing, store, broker });
+  const alice = await world.join('alice', { timing: patient });
+  const sent = await alice.send('bob', 'hello');
+  await take(bob, 1);
+  await bob.close();
+  expect(sent.deliveredTo).toEqual([]);
+  // Another client id is another session: the broker knows nothing of Bob.
+  const again = mqttTransport({ broker: world.brokerUrl, clientId: 'another-session-of-bob' });
+  const back = await world.open('bob', { timing, store, broker: again });
+  await sent.delivered;
+  expect(sent.deliveredTo).toEqual([back.deviceId]);
 });
 
 test('a duplicate is receipted again', async () => {

@@ -1,11 +1,13 @@
 import { describe, expect, it, test } from 'vitest';
+import { staticDirectory } from '../../src/adapters/directory/static-directory.js';
 import { memoryStore } from '../../src/adapters/store/memory-store.js';
 import type { Messenger } from '../../src/client/messenger.js';
 import type { MessengerOptions } from '../../src/client/options.js';
 import { run } from '../../src/crypto/steps.js';
+import type { KeyDirectory } from '../../src/ports/key-directory.js';
 import { seal } from '../../src/protocol/envelope/seal.js';
 import { stateTag } from '../../src/protocol/envelope/state-tag.js';
-import { type Account, activeSealKeys } from '../../src/protocol/identity/index.js';
+import { type Account, activeSealKeys, createAccount } from '../../src/protocol/identity/index.js';
 import { onMosquitto, startMosquitto } from '../mqtt/brokers.js';
 import { liar, now, provider, publish } from './liar.js';
 import { closing, createWorld, next, until, type World } from './world.js';
@@ -187,6 +189,42 @@ test('an owner who is there seals the state anew when she hears of the new devic
   const given = next(tablet, 'state');
   await tablet.register();
   expect((await given).json()).toEqual({ at: 'home' });
+});
+
+test('a state is not sealed to a new identity by itself', async () => {
+  const world = await createWorld();
+  const directory = await staticDirectory({ provider, maxAge: 1 });
+  const records = new Map<string, Uint8Array>();
+  const lying: KeyDirectory = {
+    ...directory,
+    lookup: async (address, hash) => {
+      const other = records.get(address);
+      return other ? { kind: 'record', record: other, maxAge: 1 } : directory.lookup(address, hash);
+    },
+  };
+  await world.join('bob', { directory });
+  const store = lasting();
+  const alice = await world.join('alice', { directory: lying, store });
+  await (await alice.setState('presence', 'for the real one', { to: 'bob' })).published;
+  await alice.close();
+
+  const impostor = await run(createAccount(provider, { address: 'bob', now: now() }));
+  records.set('bob', impostor.record.bytes);
+  const keyCache = { staleWhileRevalidate: 0, cooldown: 0 };
+  const options = { directory: lying, store, keyCache, onKeyChange: 'accept' as const };
+  const misled = await world.open('alice', { ...options, connect: 'background' });
+  const changed = next(misled, 'keyChanged');
+  await until(async () => {
+    await misled.send('bob', 'to whom?');
+    return Promise.race([changed, new Promise<undefined>((resolve) => setTimeout(resolve, 50))]);
+  });
+  await misled.close();
+
+  // This broker knows nothing, so all states are due; only what is set again is for the new identity.
+  const other = await createWorld();
+  const again = await world.open('alice', { ...options, broker: other.brokerUrl });
+  await (await again.setState('channel', 'for whoever that is', { to: 'bob' })).published;
+  expect(await retained(other)).toHaveLength(1);
 });
 
 test('a state that has expired holds no longer', async () => {

@@ -41,6 +41,8 @@ const HOUR = 60 * MINUTE;
 const CHATTY = 4;
 const PEERS = 4;
 
+const QUEUES = ['inbox', 'quarantine', 'opened', 'failed', 'outbox', 'unreceipted'] as const;
+
 /** Nobody is let in. */
 const DOWN: Temper = { ...HONEST, connecting: () => undefined };
 /** A broker as it should be, on a network. */
@@ -176,9 +178,10 @@ function checkEnd(ledger: Ledger, actors: readonly Actor[]): void {
   for (const message of ledger.unhandled())
     if (!ledger.isLost(message)) ledger.problems.push(`${message.text} never came`);
   for (const { address, messenger } of actors) {
-    const { connection, ...depths } = messenger?.status() ?? { connection: 'closed' };
-    const left = Object.entries(depths).filter(([, depth]) => depth !== 0);
+    const status = messenger?.status();
+    const connection = status?.connection ?? 'closed';
+    const left = QUEUES.filter((name) => status?.[name] !== 0);
     if (connection !== 'connected' || left.length > 0)
-      ledger.problems.push(`${address} is left ${connection} with ${JSON.stringify(left)}`);
+      ledger.problems.push(`${address} is left ${connection} with something in ${left}`);
   }
 }
