@@ -43,6 +43,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   'memory-level': ['server/broker'],
   ws: ['server/broker'],
   commander: ['cli'],
+  qr: ['cli'],
 };
 
 const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' })

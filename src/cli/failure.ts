@@ -3,7 +3,7 @@ import { type ErrorCode, isSealMQError } from '../errors.js';
 import { printable } from './printable.js';
 
 /** What only a command line can run into. */
-export type FailureCode = 'TIMEOUT' | 'INTERRUPTED' | 'OUTPUT_CLOSED';
+export type FailureCode = 'TIMEOUT' | 'INTERRUPTED' | 'OUTPUT_CLOSED' | 'DIGITS_DIFFER';
 
 /** The failures of the program itself, beside the library's `SealMQError`. */
 export class CommandFailure extends Error {
@@ -28,6 +28,7 @@ const EXIT_CODES: readonly (readonly [prefix: string, exitCode: number])[] = [
   ['STATE_', 5],
   ['VERIFY_', 6],
   ['DECODE_', 6],
+  ['DIGITS_DIFFER', 6],
   ['TIMEOUT', 7],
   ['INTERRUPTED', 130],
   // Like other filters: who closes the pipe has read what it wanted.
@@ -37,11 +38,12 @@ const EXIT_CODES: readonly (readonly [prefix: string, exitCode: number])[] = [
 /** What to do about it on the command line, where the library's text speaks to programmers. */
 const HINTS: Partial<Readonly<Record<ErrorCode, string>>> = {
   STATE_NOT_REGISTERED: 'run `sealmq register` first, or add --register',
+  STATE_NOT_LINKED: 'run `sealmq device link` again',
   STATE_LOCKED: '`sealmq listen` or `sealmq chat` perhaps',
   STATE_WRONG_PASSPHRASE: 'SEALMQ_PASSPHRASE or --passphrase-file; for an identity file SEALMQ_EXPORT_PASSPHRASE',
   DIRECTORY_UNREACHABLE: 'is --directory right, and running?',
   TRANSPORT_TIMEOUT: 'is --broker right, and running?',
-  USAGE_NO_IDENTITY_KEY: 'use the device where the account was made, or import the identity there',
+  USAGE_NO_IDENTITY_KEY: 'use the device where the account was made; another one is linked by `sealmq device link`',
 };
 
 /** The exit code for what a command threw. */

@@ -10,6 +10,8 @@ export interface Output {
   json(value: unknown): Promise<void>;
   /** A note beside the results, on standard error. */
   note(text: string): void;
+  /** Lines that a terminal is to act upon, on standard error. */
+  picture(lines: readonly string[]): void;
   /** A note that only `--verbose` shows. */
   detail(text: string): void;
   verbose: boolean;
@@ -28,6 +30,7 @@ export function createOutput(out: Writable, err: Writable): Output {
     line,
     json: (value) => line(jsonLine(value)),
     note: (text) => void err.write(`${printable(text)}\n`),
+    picture: (lines) => void err.write(`${lines.join('\n')}\n`),
     detail(text) {
       if (output.verbose) output.note(text);
     },

@@ -2,18 +2,31 @@ import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { addChat } from './commands/chat.js';
 import { addConfig } from './commands/config.js';
+import { addDevice } from './commands/device.js';
 import { addGenerate } from './commands/generate.js';
 import { addKeys } from './commands/keys.js';
 import { addListen } from './commands/listen.js';
 import { addRegister } from './commands/register.js';
 import { addSend } from './commands/send.js';
 import { addServe } from './commands/serve.js';
+import { addStatus } from './commands/status.js';
 import { describe, exitCodeOf } from './failure.js';
 import { addExamples } from './options.js';
 import type { Program } from './session.js';
 
 /** In the order of the help. */
-const COMMANDS = [addServe, addGenerate, addRegister, addSend, addListen, addChat, addKeys, addConfig];
+const COMMANDS = [
+  addServe,
+  addGenerate,
+  addRegister,
+  addSend,
+  addListen,
+  addChat,
+  addStatus,
+  addDevice,
+  addKeys,
+  addConfig,
+];
 
 const EXIT_CODES = `
 Exit codes:

@@ -86,23 +86,32 @@ export async function withMessenger<T>(
   work: (messenger: Messenger) => Promise<T>,
 ): Promise<T> {
   const { Messenger } = await import('../client/messenger.js');
-  const { address, store, passphrase } = place;
-  const [broker = '', directory = ''] = [settings.get('broker'), settings.get('directory')];
-  const credentials = { username: settings.get('username'), password: await brokerPassword(settings) };
-  const opening = Messenger.open({
-    ...{ broker, directory },
-    ...present({ address, store, passphrase, ...credentials, directoryKey: settings.get('directory-key') }),
-    ...options,
-  });
-  const waiting = `no answer yet from ${hostOf(broker)} or ${hostOf(directory)}, waiting`;
-  const impatience = setTimeout(() => program.output.note(waiting), SILENCE);
-  const messenger = await unlessInterrupted(program, opening).finally(() => clearTimeout(impatience));
+  const opening = Messenger.open({ ...(await connectionOf(settings, place)), ...options });
+  const messenger = await patiently(program, settings, opening);
   tellTrouble(program, messenger);
   try {
     return await work(messenger);
   } finally {
     await messenger.close();
   }
+}
+
+/** What every messenger of `place` is opened with. */
+export async function connectionOf(settings: Settings, { address, store, passphrase }: Place) {
+  const [broker = '', directory = ''] = [settings.get('broker'), settings.get('directory')];
+  const credentials = { username: settings.get('username'), password: await brokerPassword(settings) };
+  return {
+    ...{ address, store, broker, directory },
+    ...present({ passphrase, ...credentials, directoryKey: settings.get('directory-key') }),
+  };
+}
+
+/** What `opening` resolves to; says so when that takes long. @throws `INTERRUPTED` */
+export function patiently<T>(program: Program, settings: Settings, opening: Promise<T>): Promise<T> {
+  const hosts = [settings.get('broker'), settings.get('directory')].map((url = '') => hostOf(url));
+  const waiting = `no answer yet from ${hosts.join(' or ')}, waiting`;
+  const impatience = setTimeout(() => program.output.note(waiting), SILENCE);
+  return unlessInterrupted(program, opening).finally(() => clearTimeout(impatience));
 }
 
 /** What `promise` resolves to. @throws `INTERRUPTED` when a signal comes first */
@@ -122,6 +131,10 @@ function tellTrouble({ output }: Program, messenger: Messenger): void {
     if (dropped.length > 0) return output.note(`warning: ${address} no longer speaks ${dropped.join(', ')}`);
     const by = vouched ? 'vouched for by the old one' : 'NOT vouched for by the old one';
     output.note(`warning: ${address} has another identity key, ${by}${held ? '; held' : ''}`);
+  });
+  messenger.on('devicesChanged', ({ address, added, removed }) => {
+    for (const { id, name } of added) output.detail(`${address} has a new device ${id}${name ? ` "${name}"` : ''}`);
+    for (const { id, name } of removed) output.detail(`${address} gave up the device ${id}${name ? ` "${name}"` : ''}`);
   });
   messenger.on('rollbackRefused', ({ address }) =>
     output.note(`warning: the directory offered an old key of ${address}`),

@@ -1,6 +1,7 @@
 import { asSealMQError, isSealMQError } from '../errors.js';
 import type { Context } from './context.js';
 import { tellEveryDevice } from './control.js';
+import { createSignal } from './signal.js';
 
 /** Tells those who know us of a new version of our record, and learns of theirs. */
 export interface Announcements {
@@ -8,6 +9,8 @@ export interface Announcements {
   changed(): void;
   /** A device of `from` has sent the record of its account. */
   learn(from: string, bytes: Uint8Array): Promise<void>;
+  /** Resolves when everybody has been told of the present record, as far as the broker has the notices. */
+  settled(): Promise<void>;
   connected(up: boolean): void;
   /** Waits at most `patience` milliseconds for notices that are under way; what is left goes out the next time. */
   close(patience: number): Promise<void>;
@@ -22,6 +25,7 @@ const AT_ONCE = 16;
  */
 export function createAnnouncements(context: Context): Announcements {
   const { account, keys, events } = context;
+  const told = createSignal();
   let up = false;
   let closed = false;
   let working: Promise<void> | undefined;
@@ -33,7 +37,9 @@ export function createAnnouncements(context: Context): Announcements {
         if (!up || closed) return;
         await Promise.all(peers.map((peer) => tell(peer, bytes)));
       }
-      if (up && !closed) await account.announced(version);
+      if (!up || closed) return;
+      await account.announced(version);
+      told.notify();
     }
   };
   /** A peer whose record is not to be had is not waited for: it asks the directory for ours in its own time. */
@@ -60,6 +66,9 @@ export function createAnnouncements(context: Context): Announcements {
       await account.learn(record);
       // Each device tells those that it knows: the one that changed the record may never have met them.
       start();
+    },
+    async settled() {
+      while (account.unannounced) await told.wait();
     },
     connected(state) {
       up = state;

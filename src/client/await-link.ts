@@ -3,6 +3,7 @@ import { SealMQError } from '../errors.js';
 import {
   acceptWelcome,
   answerOffer,
+  expiryOf,
   linkText,
   readLinkStatement,
   startLink,
@@ -25,7 +26,7 @@ export interface DeviceLinking<Linked> {
    * @throws `USAGE_LINK_EXPIRED`; `USAGE_CLOSED` after {@link cancel}
    */
   readonly linked: Promise<Linked>;
-  /** Gives up. The next attempt has the same keys, so an entry that was made for them holds. */
+  /** Gives up, unless it is linked by now. The next attempt has the same keys, so an entry that was made for them holds. */
   cancel(): Promise<void>;
 }
 
@@ -46,7 +47,9 @@ export async function awaitLink<Linked>(
   const start = await run(startLink(provider, account.device, account.record, details));
   const [digits, linked] = [pending<string>(), pending<Linked>()];
 
+  let over = false;
   const end = async (error: SealMQError) => {
+    if (over) return;
     stop();
     digits.reject(error);
     linked.reject(error);
@@ -60,15 +63,16 @@ export async function awaitLink<Linked>(
     },
   });
   const stopListening = links.listen(listener);
-  const remaining = start.link.expiresAt * 1000 - context.now();
+  const remaining = expiryOf(start.link) * 1000 - context.now();
   const timer = setTimeout(() => void end(new SealMQError('USAGE_LINK_EXPIRED', 'the link has expired')), remaining);
   const stop = () => {
+    over = true;
     clearTimeout(timer);
     stopListening();
   };
   return {
     link: linkText(start.link),
-    expiresAt: new Date(start.link.expiresAt * 1000),
+    expiresAt: new Date(expiryOf(start.link) * 1000),
     digits: digits.promise,
     linked: linked.promise,
     cancel: () => end(new SealMQError('USAGE_CLOSED', 'linking was given up')),

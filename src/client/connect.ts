@@ -109,6 +109,8 @@ export async function connectParts(
     connection(change) {
       connection = change;
       const up = change.state === 'connected';
+      // While we are away a revocation may be announced, and its notice waits at the broker or is not handled yet.
+      context.keys.suspect();
       for (const part of [outbox, receipts, redelivery, announcements, rooms]) part.connected(up);
       ownStates.connected(up, change.sessionPresent === true);
       if (up) {
@@ -121,6 +123,7 @@ export async function connectParts(
   };
   const families = Object.keys(receptions) as Family[];
   const filters = families.map((family) => filterOf(context.topicPrefix, account.address, family));
+  context.keys.suspect();
   const opened = transport.open(filters, handlers);
   void rooms.recover();
   if (settings.connect === 'wait') await opened;

@@ -24,6 +24,8 @@ export interface Devices {
    *   than ours, or does not prove its keys; `TRANSPORT_TIMEOUT` when it does not answer
    */
   link(link: string, options?: LinkOptions): Promise<LinkRequest>;
+  /** Resolves when the broker has the news of our present record for everybody who knows us. */
+  announced(): Promise<void>;
   /** For a lost or stolen device: from now on nothing of it verifies. @throws as {@link Devices.retire} */
   revoke(id: string): Promise<void>;
 }
@@ -33,6 +35,7 @@ export function createDevices(context: Context, announcements: Announcements): D
   const { account, keys } = context;
   return {
     list: () => account.record.devices,
+    announced: () => announcements.settled(),
     link: (link, options) => requestLink(context, announcements, link, options),
     async retire(id) {
       await account.change(retireDevice(id, seconds(context)), keys, seconds(context));

@@ -94,6 +94,8 @@ export interface KeyCacheOptions {
 export interface LookupOptions {
   /** Ask the directory even though the record is fresh; failures are thrown rather than bridged with what is known. */
   readonly refresh?: boolean;
+  /** The record is to be sealed to: the directory is asked where {@link KeyCache.suspect} was called since it last confirmed it. */
+  readonly toSeal?: boolean;
   /**
    * The key id (32 bytes) that a received message names. When the known record lacks it, the directory is asked once,
    * within the limits on look-ups that strangers can cause.
@@ -127,7 +129,10 @@ export interface KeyCache {
   record(address: string, options?: LookupOptions): Promise<KeyRecord | undefined>;
 
   /** The record in memory if it may be used right now, else `undefined`: ask {@link record}. Never waits; a stale one is refreshed behind. */
-  cached(address: string): KeyRecord | undefined;
+  cached(address: string, options?: Pick<LookupOptions, 'toSeal'>): KeyRecord | undefined;
+
+  /** News of records may have been missed: before anything is sealed to a known record again, the directory confirms it. */
+  suspect(): void;
 
   /** Publishes a record of one's own and remembers it. @throws as `KeyDirectory.publish` */
   publish(record: KeyRecord): Promise<void>;

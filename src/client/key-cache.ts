@@ -65,6 +65,7 @@ export function createKeyCache(options: KeyCacheOptions): KeyCache {
   });
   const counts = { hits: 0, misses: 0 };
   let messageBucket: TokenBucket | undefined;
+  let suspectedAt = Number.NEGATIVE_INFINITY;
   let closed = false;
 
   function standing({ checkedAt, freshUntil, dispute }: KnownRecord): Standing {
@@ -76,14 +77,16 @@ export function createKeyCache(options: KeyCacheOptions): KeyCache {
   }
 
   /** The record when it may be used without waiting; a stale one is refreshed behind. */
-  function atHand(address: string, known: KnownRecord | undefined): KeyRecord | undefined {
+  function atHand(address: string, known: KnownRecord | undefined, toSeal = false): KeyRecord | undefined {
     const state = known && standing(known);
-    if (state !== 'fresh' && state !== 'stale') return undefined;
+    if ((state !== 'fresh' && state !== 'stale') || (toSeal && isSuspect(known))) return undefined;
     // A failure behind the scenes was counted and told; the record goes on being used.
     if (state === 'stale' && !lookups.recentFailure(address)) lookups.refresh(address).catch(() => {});
     counts.hits++;
     return known?.record;
   }
+
+  const isSuspect = (known: KnownRecord | undefined) => known !== undefined && known.checkedAt < suspectedAt;
 
   /** Asks the directory, unless that has just failed. */
   async function ask(address: string): Promise<KeyRecord | undefined> {
@@ -94,15 +97,19 @@ export function createKeyCache(options: KeyCacheOptions): KeyCache {
   }
 
   /** For somebody who writes to `address`: waits for the directory, and bridges its absence with what is known. */
-  async function forUse(address: string, known: KnownRecord | undefined): Promise<KeyRecord | undefined> {
-    const ready = atHand(address, known);
+  async function forUse(
+    address: string,
+    known: KnownRecord | undefined,
+    toSeal = false,
+  ): Promise<KeyRecord | undefined> {
+    const ready = atHand(address, known, toSeal);
     if (ready || lookups.isAbsent(address)) return ready;
     try {
       return await ask(address);
     } catch (error) {
       // The look-up that failed may have found a dispute.
       const latest = records.peek(address) ?? known;
-      if (latest && isSealMQError(error) && standing(latest) === 'fallback') return latest.record;
+      if (latest && isSealMQError(error) && standing(latest) !== 'unusable') return latest.record;
       throw latest?.dispute ? disputeError(latest.dispute, address) : error;
     }
   }
@@ -130,13 +137,16 @@ export function createKeyCache(options: KeyCacheOptions): KeyCache {
   }
 
   return {
-    async record(address, { refresh = false, forKid } = {}) {
+    async record(address, { refresh = false, forKid, toSeal } = {}) {
       assertUsable(address);
       if (refresh) return lookups.refresh(address);
       const known = await records.load(address);
-      return forKid ? forMessage(address, known, forKid) : forUse(address, known);
+      return forKid ? forMessage(address, known, forKid) : forUse(address, known, toSeal);
     },
-    cached: (address) => (closed ? undefined : atHand(address, records.peek(address))),
+    cached: (address, { toSeal } = {}) => (closed ? undefined : atHand(address, records.peek(address), toSeal)),
+    suspect() {
+      suspectedAt = now();
+    },
     async publish(record) {
       assertUsable(record.address);
       await directory.publish(record.address, record.bytes);

@@ -4,6 +4,7 @@ import {
   addDevice,
   checkReveal,
   type DeviceEntry,
+  expiryOf,
   hasEntry,
   type OfferedLink,
   offerLink,
@@ -52,7 +53,7 @@ export async function requestLink(
 ): Promise<LinkRequest> {
   const { account, provider, keys } = context;
   const offered = await run(offerLink(provider, account.identityKey, account.record, { text, now: seconds(context) }));
-  const { device, expiresAt } = offered.link;
+  const { device } = offered.link;
   // What could not be entered later is refused before anybody compares digits.
   if (!hasEntry(account.record, device)) addDevice(device)(account.record.devices);
   const digits = await exchange(context, offered, timeout);
@@ -61,7 +62,7 @@ export async function requestLink(
     digits,
     async confirm() {
       const now = seconds(context);
-      if (expiresAt <= now) throw new SealMQError('USAGE_LINK_EXPIRED', 'the link has expired');
+      if (expiryOf(offered.link) <= now) throw new SealMQError('USAGE_LINK_EXPIRED', 'the link has expired');
       if (!hasEntry(account.record, device)) await account.change(addDevice(device), keys, now);
       announcements.changed();
       const welcome = await run(welcomeDevice(provider, account.identityKey, offered, { record: account.record }));

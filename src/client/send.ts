@@ -129,7 +129,8 @@ export async function receiverRecord(context: Context, to: string): Promise<KeyR
   if (context.contacts.isBlocked(assertAddress(to))) {
     throw new SealMQError('USAGE_CONTACT_BLOCKED', `${to} is blocked: unblock first`);
   }
-  const record = context.keys.cached(to) ?? (await context.keys.record(to));
+  const toSeal = { toSeal: true };
+  const record = context.keys.cached(to, toSeal) ?? (await context.keys.record(to, toSeal));
   if (!record) throw new SealMQError('DIRECTORY_NOT_FOUND', `nobody is registered as ${to}`);
   const now = seconds(context);
   if (record.expiresAt <= now) throw new SealMQError('DIRECTORY_RECORD_EXPIRED', `the key record of ${to} has expired`);

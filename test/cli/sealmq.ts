@@ -8,6 +8,9 @@ import { createInterface } from 'node:readline';
 import { afterEach } from 'vitest';
 import { PROGRAM } from './built.js';
 
+/** Standard input that stays open. */
+export const open = Symbol('open');
+
 const closers: (() => Promise<unknown>)[] = [];
 
 afterEach(async () => {
@@ -26,6 +29,10 @@ export interface Running {
   readonly child: ChildProcess;
   /** The next line of standard output. Fails when there is none any more. */
   line(): Promise<string>;
+  /** Writes a line to standard input. */
+  type(line: string): void;
+  /** All that standard error holds. */
+  notes(): string;
   /** Resolves when standard error holds `text`. */
   note(text: string): Promise<void>;
   readonly finished: Promise<Finished>;
@@ -34,8 +41,8 @@ export interface Running {
 /** A shell, so to say: a home folder, an environment, and programs that are ended after the test. */
 export interface Shell {
   readonly home: string;
-  /** Starts `sealmq …args` and leaves it running. */
-  start(args: readonly string[], input?: string | Uint8Array): Running;
+  /** Starts `sealmq …args` and leaves it running. With the input `open`, lines come by {@link Running.type}. */
+  start(args: readonly string[], input?: string | Uint8Array | typeof open): Running;
   /** Runs `sealmq …args` to its end. */
   run(args: readonly string[], input?: string | Uint8Array): Promise<Finished>;
   /** Another shell with more, or other, variables. */
@@ -89,7 +96,7 @@ function shellIn(home: string, env: Readonly<Record<string, string>>): Shell {
   const start: Shell['start'] = (args, input) => {
     const child = spawn(process.execPath, [PROGRAM, ...args], { env, stdio: 'pipe' });
     child.stdin.on('error', () => {});
-    child.stdin.end(input);
+    if (input !== open) child.stdin.end(input);
     closers.push(async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;
       child.kill('SIGKILL');
@@ -123,6 +130,8 @@ function watch(child: ReturnType<typeof spawn> & ChildProcess, args: readonly st
       if (done) throw new Error(`sealmq ${args.join(' ')} said no more; ${seen.stderr}`);
       return value;
     },
+    type: (line) => void child.stdin?.write(`${line}\n`),
+    notes: () => seen.stderr,
     async note(text) {
       while (!seen.stderr.includes(text)) await once(stderr, 'data');
     },

@@ -15,6 +15,7 @@ test('the two minutes of the README', async () => {
   expect(code).toBe(0);
   expect(JSON.parse(stdout)).toEqual({
     from: 'alice',
+    copyTo: null,
     text: 'Hello Bob!',
     id: alice.stdout.trim(),
     seq: 1,

@@ -1,6 +1,6 @@
 import { fromBase64url, toBase64url } from '../../bytes/base64url.js';
 import { type CborMap, decodeCbor, encodeCbor } from '../../bytes/cbor.js';
-import { isBytes, isBytesOf, isCounter, isMap, present, readFields, toMap } from '../../bytes/fields.js';
+import { isBytes, isBytesOf, isMap, present, readFields, toMap } from '../../bytes/fields.js';
 import type { PublicKey } from '../../cose/key.js';
 import { decodeSign1 } from '../../cose/sign1.js';
 import type { CryptoProvider, PrivateKey } from '../../crypto/provider.js';
@@ -19,18 +19,18 @@ export const LINK_LIFETIME = 600;
 /** Largest link in bytes, before base64url. */
 const MAX_LINK_BYTES = 4096;
 
-/** Bytes of the secret, of a nonce and of a hash. */
+/** Bytes of the secret and of a nonce. */
 const SECRET_BYTES = 32;
 
-/** What a link says. Times in seconds. */
+/** What a link says: as little as there must be, since it is shown as a QR code. */
 export interface LinkContent {
   readonly address: string;
-  /** 32 random bytes: only who has seen the link can answer it. */
+  /**
+   * 32 bytes that nobody can guess, so that only who has seen the link can answer it: SHA-256 of the random nonce that the new
+   * device reveals then, to which it is committed thereby.
+   */
   readonly secret: Uint8Array;
-  /** SHA-256 of the nonce that the new device reveals once it was answered. */
-  readonly commitment: Uint8Array;
-  readonly expiresAt: number;
-  /** The entry that the device asks for, with its proof. */
+  /** The entry that the device asks for, with its proof. The link is as old as its `notBefore`. */
   readonly device: DeviceEntry;
 }
 
@@ -41,6 +41,11 @@ export interface DeviceLink extends LinkContent {
 }
 
 const isSecret = isBytesOf(SECRET_BYTES);
+
+/** Until when a link may be answered, in seconds. */
+export function expiryOf({ device }: LinkContent): number {
+  return device.notBefore + LINK_LIFETIME;
+}
 
 /** A link that says `content`. */
 export function makeLink(content: LinkContent): DeviceLink {
@@ -74,8 +79,6 @@ function readLink(bytes: Uint8Array): DeviceLink {
     bytes,
     address: fields.required('address', isAddress),
     secret: fields.required('secret', isSecret),
-    commitment: fields.required('commitment', isSecret),
-    expiresAt: fields.required('expiresAt', isCounter),
     device: readDevice(fields.required('device', isMap)),
   };
 }

@@ -6,7 +6,7 @@ import { SealMQError } from '../../errors.js';
 import { type DeviceEntry, type DeviceKeys, enterDevice, isCurrent, verifyProof } from './device.js';
 import {
   type DeviceLink,
-  LINK_LIFETIME,
+  expiryOf,
   type LinkStatement,
   linkDigits,
   makeLink,
@@ -22,7 +22,7 @@ import { type KeyRecord, verifyRecord } from './record.js';
  * both show the digits; after a person has compared them the record is published, and the new device is welcomed.
  */
 
-/** Length of secrets and nonces in bytes. */
+/** Length of a nonce in bytes. */
 const NONCE_BYTES = 32;
 
 /** A new device that shows a link. A value: the functions answer a new one. */
@@ -30,7 +30,7 @@ export interface WaitingDevice {
   readonly link: DeviceLink;
   /** SHA-256 of the link. */
   readonly hash: Uint8Array;
-  /** What the link commits to. */
+  /** What the link's secret is the hash of. */
   readonly nonce: Uint8Array;
   /** Thumbprint of the identity key that the device has proved its keys for. */
   readonly identity: Uint8Array;
@@ -50,9 +50,8 @@ export function* startLink(
 ): Steps<WaitingDevice> {
   const details = { notBefore: now, ...(name !== undefined && { name }) };
   const device = yield* enterDevice(provider, keys, { address, identity }, details);
-  const [secret, nonce] = [provider.randomBytes(NONCE_BYTES).slice(), provider.randomBytes(NONCE_BYTES).slice()];
-  const commitment = yield* step(provider.sha256(nonce));
-  const link = makeLink({ address, secret, commitment, expiresAt: now + LINK_LIFETIME, device });
+  const nonce = provider.randomBytes(NONCE_BYTES).slice();
+  const link = makeLink({ address, secret: yield* step(provider.sha256(nonce)), device });
   return { link, hash: yield* step(provider.sha256(link.bytes)), nonce, identity };
 }
 
@@ -144,7 +143,7 @@ export function* offerLink(
   if (link.address !== record.address) {
     throw new SealMQError('USAGE_INVALID_ARGUMENT', `the link is for ${link.address}, not for ${record.address}`);
   }
-  if (link.expiresAt <= now) throw new SealMQError('USAGE_LINK_EXPIRED', 'the link has expired: let it show a new one');
+  if (expiryOf(link) <= now) throw new SealMQError('USAGE_LINK_EXPIRED', 'the link has expired: let it show a new one');
   if (!(yield* verifyProof(provider, device, record))) throw new SealMQError('VERIFY_SIGNATURE');
   const hash = yield* step(provider.sha256(link.bytes));
   const nonce = provider.randomBytes(NONCE_BYTES).slice();
@@ -160,7 +159,7 @@ export function* checkReveal(provider: CryptoProvider, offered: OfferedLink, byt
   const valid = yield* verifyLinkStatement(provider, link.device.signKey, hash, bytes);
   if (!valid || statement.step !== 'reveal') throw new SealMQError('VERIFY_SIGNATURE');
   const { nonce: revealNonce } = statement;
-  if (!equal(yield* step(provider.sha256(revealNonce)), link.commitment)) throw new SealMQError('VERIFY_SIGNATURE');
+  if (!equal(yield* step(provider.sha256(revealNonce)), link.secret)) throw new SealMQError('VERIFY_SIGNATURE');
   return yield* linkDigits(provider, { hash, identity, offerNonce, revealNonce });
 }
 

@@ -32,6 +32,7 @@ export {
 } from './device.js';
 export {
   type DeviceLink,
+  expiryOf,
   LINK_LIFETIME,
   LINK_PREFIX,
   type LinkStatement,
