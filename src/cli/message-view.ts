@@ -24,13 +24,8 @@ export function messageView(message: Message): Record<string, unknown> {
 export function messageLine(message: Message): string {
   const text = textOf(message);
   const shown = text === null ? `(${message.bytes.length} bytes, ${message.contentType ?? 'of no type'})` : text;
-<<<<<<< HEAD
-  const from = message.family === 'will' ? `${message.from} (will)` : message.from;
-  return printable(`${from}: ${shown.replace(/\r?\n$/, '').replaceAll('\n', '\n  ')}`);
-=======
-  const who = message.copy ? `${message.from} (to ${message.to})` : message.from;
-  return printable(`${who}: ${shown.replace(/\r?\n$/, '').replaceAll('\n', '\n  ')}`);
->>>>>>> 1fb919f (Link, add, list and revoke devices on the command line; print the status; end listening when all is here)
+  const note = message.copy ? ` (to ${message.to})` : message.family === 'will' ? ' (will)' : '';
+  return printable(`${message.from}${note}: ${shown.replace(/\r?\n$/, '').replaceAll('\n', '\n  ')}`);
 }
 
 function textOf(message: Message): string | null {

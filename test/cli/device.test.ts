@@ -101,5 +101,8 @@ test('status prints the figures of the queues', async () => {
   expect(code).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({ address: 'alice', version: 1, connection: 'connected' });
   const away = await shell.with({ SEALMQ_BROKER: 'mqtt://127.0.0.1:1' }).run(['status', ...ALICE, '--timeout', '1']);
-  expect(away).toMatchObject({ code: 0, stdout: expect.stringMatching(/^connection: (disconnected|reconnecting|connecting)$/m) });
+  expect(away).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^connection: (disconnected|reconnecting|connecting)$/m),
+  });
 });
