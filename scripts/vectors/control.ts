@@ -38,6 +38,8 @@ const CONTROLS: readonly (readonly [name: string, about: string, control: Contro
   ['skip-gone', '7 and 8 are not kept any longer.', skip('gone', [[7, 8]])],
   ['refuse', 'Do not go on with this numbering; a later one is known.', refusal(STREAM + 5)],
   ['refuse-used-twice', 'Do not go on with it: a number of it came with two messages.', refusal(STREAM)],
+  ['withdraw', 'Wills of one channel are over.', { kind: 'withdraw', channel: 'presence', version: STREAM }],
+  ['withdraw-no-channel', 'Wills without a channel are over.', { kind: 'withdraw', version: STREAM }],
   ['ranges-64', 'As many ranges as there may be.', skip('gone', pairs(64))],
   [
     'ranges-adjacent',
@@ -110,6 +112,8 @@ function refused(): [about: string, content: CborValue][] {
     ['ranges that overlap', changed('ranges', [5, 6, 6, 7])],
     ['65 ranges', changed('ranges', pairs(65).flat())],
     ['no reason', reasonless],
+    ['no version', toMap({ kind: 'withdraw', channel: 'presence' })],
+    ['an empty channel', toMap({ kind: 'withdraw', channel: '', version: STREAM })],
     ['no newest', toMap({ kind: 'refuse', device: DEVICE, stream: STREAM })],
     ['an unknown reason', patched(reasonless, new Map([['reason', 'lost']]))],
   ];

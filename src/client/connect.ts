@@ -69,12 +69,13 @@ export async function connectParts(
   const seen = createSeen(context.store);
   const latest = await openLatest(context, settings.limits.states);
   const ownStates = await openOwnStates(context);
+  const will = settings.will && createWill(context, settings.will);
   const announcements = createAnnouncements(context);
   const receipts = createReceipts(context, seen, settings.timing);
   const requests = createRequests();
   const receptions: Receptions = {
     message: settleMessage(context, { seen, onArrival: receipts.note, onMessage: requests.take }),
-    control: settleControl(context, { seen, redelivery, announcements }),
+    control: settleControl(context, { seen, redelivery, announcements, latest }),
     will: settleWill(latest),
     state: settleState(context, latest),
   };
@@ -91,6 +92,7 @@ export async function connectParts(
     redelivery.close();
     await announcements.close(closing);
     await ownStates.close(closing);
+    await will?.close(closing);
     await receipts.close();
     await transport.close();
     tracking.close();
@@ -113,13 +115,14 @@ export async function connectParts(
       context.keys.suspect();
       for (const part of [outbox, receipts, redelivery, announcements, rooms]) part.connected(up);
       ownStates.connected(up, change.sessionPresent === true);
+      will?.connected(up);
       if (up) {
         context.keys.forgetFailures();
         onConnected(clock, opener, receipts);
       }
       events.emit('connection', change);
     },
-    ...(settings.will && { will: createWill(context, settings.will) }),
+    ...(will && { will: will.seal }),
   };
   const families = Object.keys(receptions) as Family[];
   const filters = families.map((family) => filterOf(context.topicPrefix, account.address, family));

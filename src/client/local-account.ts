@@ -192,6 +192,11 @@ export class LocalAccount {
     this.#record = record;
   }
 
+  /** Whether others can find our key, as far as we know. */
+  get registered(): boolean {
+    return this.#saved.registered;
+  }
+
   /** Whether those who know us are yet to be told of our record. */
   get unannounced(): boolean {
     return this.#saved.registered && this.#record.version > (this.#saved.announced ?? 0);

@@ -1,7 +1,9 @@
 import type { SealMQError } from '../errors.js';
+import { MESSAGE_ID_BYTES } from '../protocol/envelope/claims.js';
 import { type Control, decodeControl } from '../protocol/envelope/control.js';
 import type { Announcements } from './announcements.js';
 import type { Context } from './context.js';
+import type { Latest } from './latest.js';
 import type { Reception } from './reception.js';
 import type { Redelivery } from './redelivery.js';
 import type { Seen } from './seen.js';
@@ -15,10 +17,21 @@ type ControlHandlers = {
   ) => Promise<void>;
 };
 
+/** The parts that act on control messages. */
+export interface ControlReception {
+  readonly seen: Seen;
+  readonly redelivery: Redelivery;
+  readonly announcements: Announcements;
+  readonly latest: Latest;
+}
+
+/** Stands for the will itself where only its version is known: no will has this id. */
+const NO_ID = new Uint8Array(MESSAGE_ID_BYTES);
+
 /** Family `control`: what devices say of messages is acted on, then forgotten. */
 export function settleControl(
   context: Context,
-  { seen, redelivery, announcements }: { seen: Seen; redelivery: Redelivery; announcements: Announcements },
+  { seen, redelivery, announcements, latest }: ControlReception,
 ): Reception {
   const handlers: ControlHandlers = {
     receipt: redelivery.receipt,
@@ -29,6 +42,11 @@ export function settleControl(
       for (const range of await seen.skip(numbering, ranges)) {
         context.events.emit('lost', { ...numbering, range, reason });
       }
+    },
+    async withdraw(from, device, { channel, version }) {
+      const origin = { family: 'will' as const, from, device, channel };
+      const withdrawn = { version, id: NO_ID };
+      if (latest.judge(origin, withdrawn) === 'new') await context.commit([latest.keep(origin, withdrawn)]);
     },
     record: (from, _device, { record }) => announcements.learn(from, record),
     async link(from, device, { statement }) {

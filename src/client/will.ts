@@ -9,6 +9,7 @@ import { topicOf } from '../protocol/envelope/topics.js';
 import { nextVersion } from '../protocol/envelope/version.js';
 import { activeDevices } from '../protocol/identity/account.js';
 import { type Context, seconds } from './context.js';
+import { tellEveryDevice } from './control.js';
 import { encodePayload, type Payload } from './message.js';
 import { receiverRecord } from './send.js';
 
@@ -32,14 +33,23 @@ const MAX_WILL_BYTES = 0xffff;
 
 const VERSION_KEY = 'will-version';
 
+/** The wills of a messenger's connections. */
+export interface OwnWill {
+  /** The will of the next connection; a `warning` and none when it cannot be sealed: mail is not to wait for it. */
+  seal(): Promise<Will | undefined>;
+  /** The connection came or went. Wills of earlier ones are withdrawn, since a broker may have kept them. */
+  connected(up: boolean): void;
+  /** Withdraws the will of this connection, within `patience` milliseconds: the farewell follows. */
+  close(patience: number): Promise<void>;
+}
+
 /**
- * Answers the will of each connection: sealed when it is asked for, to the devices that the receiver has then, under a version
- * of its own that is durable before the will leaves. When it cannot be sealed there is a `warning`, and no will: mail is not to
- * wait for it.
+ * Seals a will for each connection when it is asked for, to the devices that the receiver has then, under a version of its own
+ * that is durable before the will leaves.
  *
  * @throws `USAGE_INVALID_ADDRESS`, `USAGE_INVALID_ARGUMENT`, `USAGE_PAYLOAD_TOO_LARGE`
  */
-export function createWill(context: Context, options: WillOptions): () => Promise<Will | undefined> {
+export function createWill(context: Context, options: WillOptions): OwnWill {
   const { to, payload, channel, expiresIn } = options;
   assertAddress(to);
   const { bytes, contentType } = encodePayload(payload);
@@ -47,10 +57,17 @@ export function createWill(context: Context, options: WillOptions): () => Promis
     throw new SealMQError('USAGE_PAYLOAD_TOO_LARGE', `a will has at most ${MAX_WILL_PAYLOAD} bytes`);
   }
 
+  /** The version of the last will that was sealed, and of the last of a connection that is over: at first, of an earlier process. */
+  let last = 0;
+  let over: number | undefined;
+  let up = false;
+
   const sealWill = async (): Promise<Will> => {
     const { account, provider, padding, topicPrefix } = context;
     const record = await receiverRecord(context, to);
-    const version = await reserveVersion(context);
+    const { before, version } = await reserveVersion(context);
+    over ??= before;
+    last = version;
     const issuedAt = seconds(context);
     const expiresAt = expiresIn === undefined ? undefined : issuedAt + Math.ceil(expiresIn);
     const draft = present({
@@ -70,19 +87,41 @@ export function createWill(context: Context, options: WillOptions): () => Promis
     });
   };
 
-  return () =>
-    sealWill().catch((cause) => {
-      context.events.emit('warning', asSealMQError(cause, 'STATE_UNAVAILABLE', 'connecting without a will'));
-      return undefined;
-    });
+  const warn = (what: string) => (cause: unknown) => {
+    context.events.emit('warning', asSealMQError(cause, 'STATE_UNAVAILABLE', what));
+    return undefined;
+  };
+  const withdraw = async (version: number) => {
+    // Before we are registered nobody has taken a will of ours, or could take our word.
+    if (up && version > 0 && context.account.registered)
+      await tellEveryDevice(context, to, present({ kind: 'withdraw' as const, channel, version }));
+  };
+
+  return {
+    seal: () => sealWill().catch(warn('connecting without a will')),
+    connected(state) {
+      up = state;
+      if (!up) return;
+      withdraw(over ?? 0).catch(warn('old wills are not withdrawn'));
+      over = last;
+    },
+    async close(patience) {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const late = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, patience);
+      });
+      await Promise.race([withdraw(last).catch(warn('the will is not withdrawn')), late]);
+      clearTimeout(timer);
+    },
+  };
 }
 
 /** Greater than all before, and durable when it resolves: a version is never given to two wills. */
-async function reserveVersion(context: Context): Promise<number> {
+async function reserveVersion(context: Context): Promise<{ before: number; version: number }> {
   const stored = await context.store.get(VERSION_KEY);
-  const last = stored ? decodeCbor(stored) : 0;
-  if (!isCounter(last)) throw new SealMQError('STATE_CORRUPT', "the will's version is not a number");
-  const version = nextVersion(last, context.now());
+  const before = stored ? decodeCbor(stored) : 0;
+  if (!isCounter(before)) throw new SealMQError('STATE_CORRUPT', "the will's version is not a number");
+  const version = nextVersion(before, context.now());
   await context.commit([{ type: 'put', key: VERSION_KEY, value: encodeCbor(version) }]);
-  return version;
+  return { before, version };
 }

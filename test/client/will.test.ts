@@ -3,6 +3,7 @@ import { describe, expect, it, test } from 'vitest';
 import { mqttTransport } from '../../src/adapters/mqtt/mqtt-transport.js';
 import type { Messenger } from '../../src/client/messenger.js';
 import type { MessengerOptions } from '../../src/client/options.js';
+import type { Transport, Will } from '../../src/ports/transport.js';
 import { onMosquitto, startMosquitto } from '../mqtt/brokers.js';
 import { type Proxy as Network, startProxy } from '../mqtt/proxy.js';
 import { publish } from './liar.js';
@@ -85,6 +86,39 @@ test('a will is taken once, and an older one not after a newer', async () => {
   await publish(world, 'nes/bob/will', await first.bytes);
   expect(await old).toEqual({ reason: 'rolled-back', from: 'alice' });
   expect(bob.status()).toMatchObject({ inbox: 0, opened: 0 });
+});
+
+test('a will that the broker kept back is worth nothing after a farewell, or when its sender is back', async () => {
+  const world = await createWorld();
+  const { proxy, url } = await behindProxy(portOf(world.brokerUrl));
+  const bob = await world.join('bob');
+  const kept: Uint8Array[] = [];
+  // A transport that tells the wills, as a broker sees them.
+  const inner = mqttTransport({ broker: url, clientId: 'alice-and-a-spy' });
+  const broker: Transport = {
+    ...inner,
+    open: (filters, handlers) =>
+      inner.open(filters, {
+        ...handlers,
+        will: async () => {
+          const sealed = (await handlers.will?.()) as Will;
+          kept.push(sealed.payload);
+          return { ...sealed, topic: 'nowhere' };
+        },
+      }),
+  };
+  const alice = await world.join('alice', { broker, will });
+  const withdrawn = await world.overhear('nes/bob/control');
+  await cut(alice, proxy);
+  await withdrawn.bytes;
+  const late = next(bob, 'rejected');
+  await publish(world, 'nes/bob/will', kept[0] as Uint8Array);
+  expect(await late).toEqual({ reason: 'rolled-back', from: 'alice' });
+
+  await alice.close();
+  const afterFarewell = next(bob, 'rejected');
+  await publish(world, 'nes/bob/will', kept.at(-1) as Uint8Array);
+  expect(await afterFarewell).toEqual({ reason: 'rolled-back', from: 'alice' });
 });
 
 test('nobody can pass a message off as a will, or a will as a message', async () => {

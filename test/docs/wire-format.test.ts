@@ -116,7 +116,13 @@ describe('the CDDL of the document', () => {
   );
 
   const controlInText = [
-    ...['an empty device', 'a device of 65 characters', 'half a range', 'a range that ends before it begins'],
+    ...[
+      'an empty device',
+      'an empty channel',
+      'a device of 65 characters',
+      'half a range',
+      'a range that ends before it begins',
+    ],
     ...['ranges not in order', 'ranges that overlap'],
   ];
 
@@ -237,7 +243,7 @@ describe('the tables of the document', () => {
       if (typeof value !== 'object' || value === null) return [];
       return Object.entries(value).flatMap(([name, inner]) => [name, ...fieldsOf(inner)]);
     };
-    const inControl = ['kind', 'device', 'stream', 'from', 'upTo', 'ranges', 'reason', 'newest'];
+    const inControl = ['kind', 'device', 'stream', 'from', 'upTo', 'ranges', 'reason', 'newest', 'channel', 'version'];
     const fields = [...fieldsOf(lists), 'keys', ...fieldsOf(Object.values(keys))];
     const unnamed = fields.filter((name) => !inControl.includes(name) && !new RegExp(`\\b${name}\\b`).test(section));
     expect([...new Set(unnamed)]).toEqual([]);

@@ -89,6 +89,7 @@ function controlSeeds(): Uint8Array[] {
   const controls: Control[] = [
     { kind: 'receipt', device: device.id, stream: NOW, from: 1, upTo: 1204, ranges: [] },
     { kind: 'receipt', device: device.id, stream: NOW, from: 1, upTo: 2, ranges },
+    { kind: 'withdraw', channel: 'a/b', version: NOW },
     { kind: 'refuse', device: device.id, stream: 1, newest: NOW },
     { kind: 'resend', device: device.id, stream: NOW, ranges },
     { kind: 'skip', stream: NOW, ranges, reason: 'expired' },

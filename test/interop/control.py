@@ -14,6 +14,10 @@ def is_device(value: object) -> bool:
     return is_text(value, 1, 64)
 
 
+def is_channel(value: object) -> bool:
+    return is_text(value, 1, 256)
+
+
 def are_ranges(value: object) -> bool:
     """Pairs in one flat array, each from its first to its last number, in order and apart."""
     if type(value) is not list or len(value) % 2 or len(value) > 2 * MAX_RANGES:
@@ -36,7 +40,10 @@ FIELDS = {
     "resend": {"device": is_device, "stream": is_number, "ranges": are_ranges},
     "skip": {"stream": is_number, "ranges": are_ranges, "reason": lambda value: value in REASONS},
     "refuse": {"device": is_device, "stream": is_number, "newest": is_number},
+    "withdraw": {"channel": is_channel, "version": is_number},
 }
+
+OPTIONAL = ("channel",)
 
 
 def read_control(payload: bytes) -> dict:
@@ -45,5 +52,5 @@ def read_control(payload: bytes) -> dict:
     kind = content.get("kind")
     need(is_text(kind) and kind in FIELDS, "an unknown kind")
     for name, is_right in FIELDS[kind].items():
-        need(name in content and is_right(content[name]), name)
-    return {name: content[name] for name in ("kind", *FIELDS[kind])}
+        need(is_right(content[name]) if name in content else name in OPTIONAL, name)
+    return {name: content[name] for name in ("kind", *FIELDS[kind]) if name in content}

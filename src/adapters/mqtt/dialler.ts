@@ -64,8 +64,8 @@ async function renew(options: DialOptions, signal: AbortSignal): Promise<Credent
   }
 }
 
-/** The will of the next connection. Mail must flow without one, too. */
+/** The will of the next connection. Mail must flow without one, too, so it has half the time that the attempt has. */
 async function willFor(handlers: LinkHandlers, options: DialOptions, signal: AbortSignal): Promise<Will | undefined> {
   if (!handlers.will) return undefined;
-  return within(handlers.will(), options.connectTimeout, signal).catch(() => undefined);
+  return within(handlers.will(), options.connectTimeout / 2, signal).catch(() => undefined);
 }

@@ -1,6 +1,16 @@
 import { type CborValue, decodeCbor, encodeCbor } from '../../bytes/cbor.js';
-import { type FieldReader, isArrayOf, isBytes, isCounter, isText, readFields, toMap } from '../../bytes/fields.js';
+import {
+  type FieldReader,
+  isArrayOf,
+  isBytes,
+  isCounter,
+  isText,
+  present,
+  readFields,
+  toMap,
+} from '../../bytes/fields.js';
 import { SealMQError } from '../../errors.js';
+import { MAX_CHANNEL_LENGTH } from './claims.js';
 import type { Range, SequenceState } from './sequence.js';
 
 /** Most ranges in one control message; the rest follows in the next. */
@@ -65,8 +75,18 @@ export interface LinkControl {
   readonly statement: Uint8Array;
 }
 
+/**
+ * "The connections for which my device handed over wills of this channel, up to `version`, are over, and I am well." A broker
+ * that kept one of those wills, to publish it when it likes, has kept it for nothing.
+ */
+export interface Withdraw {
+  readonly kind: 'withdraw';
+  readonly channel?: string;
+  readonly version: number;
+}
+
 /** What travels in family `control` between two devices. */
-export type Control = Receipt | Resend | Skip | Refuse | RecordNotice | LinkControl;
+export type Control = Receipt | Resend | Skip | Refuse | RecordNotice | LinkControl | Withdraw;
 
 /** Media type of a control message. */
 export const CONTROL_TYPE = 'application/vnd.sealmq.control+cbor';
@@ -106,6 +126,12 @@ const READERS: { readonly [Kind in Control['kind']]: (fields: FieldReader) => Ex
     newest: fields.required('newest', isCounter),
   }),
   record: (fields) => ({ kind: 'record', record: fields.required('record', isBytes) }),
+  withdraw: (fields) =>
+    present({
+      kind: 'withdraw' as const,
+      channel: fields.optional('channel', isText(MAX_CHANNEL_LENGTH)),
+      version: fields.required('version', isCounter),
+    }),
   link: (fields) => ({ kind: 'link', statement: fields.required('statement', isBytes) }),
 };
 
