@@ -32,6 +32,7 @@ const PRELUDE: Readonly<Record<string, Matches>> = {
   tstr: (value) => typeof value === 'string',
   bstr: (value) => value instanceof Uint8Array,
   nil: (value) => value === null,
+  true: (value) => value === true,
 };
 
 /** The rules of `source` by name. @throws SyntaxError */

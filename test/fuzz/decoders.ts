@@ -14,6 +14,10 @@ import { type OpenOutcome, openSync } from '../../src/protocol/envelope/index.js
 import { parseSealed } from '../../src/protocol/envelope/profile.js';
 import { LINK_PREFIX, linkText, parseLink, readLinkStatement } from '../../src/protocol/identity/device-link.js';
 import { verifyRecord } from '../../src/protocol/identity/index.js';
+import { decodeFrame, encodeFrame } from '../../src/protocol/room/room-frame.js';
+import { decodeRoomMessage, encodeRoomMessage } from '../../src/protocol/room/room-message.js';
+import { readRoomStatement } from '../../src/protocol/room/room-statement.js';
+import { decodeSFrameHeader, encodeSFrameHeader } from '../../src/protocol/room/sframe-header.js';
 import { now, receiver } from './receiver.js';
 import { recordOver, sealedOver, signedOver } from './signed-inputs.js';
 
@@ -47,6 +51,22 @@ export const decoders: Readonly<Record<string, Decoder>> = {
   },
   control: (input) =>
     same(encodeControl(decodeControl(encodeControl(decodeControl(input)))), encodeControl(decodeControl(input))),
+  'room-message'(input) {
+    const message = encodeRoomMessage(decodeRoomMessage(input));
+    return same(encodeRoomMessage(decodeRoomMessage(message)), message);
+  },
+  'room-statement'(input) {
+    readRoomStatement(input);
+    return 'read';
+  },
+  'room-frame'(input) {
+    const { payload, channel } = decodeFrame(input);
+    return same(encodeFrame(payload, channel), input);
+  },
+  'frame-header'(input) {
+    const { length, ...header } = decodeSFrameHeader(input);
+    return same(encodeSFrameHeader(header), input.subarray(0, length));
+  },
   sealed: (input) => same(encodeEncrypt(parseSealed(input).message), input),
   record: (input) => same(now(verifyRecord(native, input)).bytes, input),
   'record-noble': (input) => same(now(verifyRecord(noble, input)).bytes, input),

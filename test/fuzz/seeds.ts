@@ -1,3 +1,4 @@
+import { roomVectors } from '../../scripts/vectors/room.js';
 import { toBase64url } from '../../src/bytes/base64url.js';
 import { type CborMap, decodeCbor, encodeCbor } from '../../src/bytes/cbor.js';
 import { encodePublicKey } from '../../src/cose/key.js';
@@ -23,9 +24,12 @@ import { headerSeeds, signedOver } from './signed-inputs.js';
 
 const native = nativeProvider();
 
+const bytesOf = (hex: string) => new Uint8Array(Buffer.from(hex, 'hex'));
+
 /** Valid inputs of each decoder, to begin the mutations with. */
 export function seeds(): Readonly<Record<string, readonly Uint8Array[]>> {
   const records = recordSeeds();
+  const rooms = roomVectors();
   const sealed = sealedSeeds();
   const claims = claimSeeds();
   const sign1s = records.flatMap((bytes) => [bytes, ...proofsIn(bytes)]);
@@ -38,6 +42,10 @@ export function seeds(): Readonly<Record<string, readonly Uint8Array[]>> {
     cbor: [...records, ...sealed, ...claims, ...publicKeys],
     sign1: sign1s,
     encrypt: sealed,
+    'room-message': rooms.messages.map(({ message }) => bytesOf(message)),
+    'room-statement': rooms.statements.map(({ statement }) => bytesOf(statement)),
+    'room-frame': rooms.frames.flatMap(({ plaintext }) => (plaintext === '' ? [] : [bytesOf(plaintext)])),
+    'frame-header': rooms.frames.map(({ frame }) => bytesOf(frame)),
     'public-key': [...publicKeys, encodePublicKey(rsaKey().publicKey)],
     'private-key': privateKeys,
     claims,

@@ -11,7 +11,7 @@ const SETTLING = 120_000;
  * @param milliseconds - how long it lasts
  * @returns what is wrong afterwards; empty when the room converged and no frame is silently missing
  */
-export async function storm(seed: number, milliseconds = 8_000): Promise<string[]> {
+export async function storm(seed: number, milliseconds = 6_000): Promise<string[]> {
   const simulation = new Simulation(seed);
   const { random, time } = simulation;
   const names = Array.from({ length: MEMBERS }, (_, i) => `member${i}`);

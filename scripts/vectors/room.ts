@@ -1,0 +1,73 @@
+import { toHex, utf8 } from '../../src/bytes/bytes.js';
+import { nativeProvider } from '../../src/crypto/native.js';
+import { atOnce, run } from '../../src/crypto/steps.js';
+import { encodeFrame, frameMetadata } from '../../src/protocol/room/room-frame.js';
+import { encodeRoomMessage, type RoomMessage } from '../../src/protocol/room/room-message.js';
+import { type RoomStatement, signRoomStatement } from '../../src/protocol/room/room-statement.js';
+import { kidOf, ratchetSenderKey, type SenderKey, senderKeyOf } from '../../src/protocol/room/sender-key.js';
+import { sealFrame } from '../../src/protocol/room/sframe.js';
+import { fixedBytes } from './fixed-provider.js';
+import { keys } from './keys.js';
+
+const native = nativeProvider();
+const NOW = 1_900_000_000;
+const SINCE = NOW * 1000;
+const ORIGIN = { room: 'room-1', address: 'alice', device: 'alicephonealicep' };
+const spoken = (name: string) => ({ ...ORIGIN, issuedAt: NOW, nonce: fixedBytes(`room/${name}`, 16) });
+
+const invite: RoomStatement = { kind: 'invite', ...spoken('invite'), subject: 'bob', expiresAt: NOW + 86_400 };
+const STATEMENTS: Readonly<Record<string, RoomStatement>> = {
+  join: { kind: 'join', ...spoken('join'), since: SINCE, record: fixedBytes('room/record', 32) },
+  'join that seeks, invited': {
+    ...{ kind: 'join', ...spoken('join 2'), since: SINCE, record: fixedBytes('room/record', 32) },
+    ...{ invitation: signed(invite), seeks: ['bobphonebobphone'] },
+  },
+  leave: { kind: 'leave', ...spoken('leave'), since: SINCE },
+  expel: { kind: 'expel', ...spoken('expel'), subject: 'bob' },
+  invite,
+};
+
+const first = atOnce(run(senderKeyOf(native, kidOf(1, 0), fixedBytes('room/secret', 32))));
+const second = atOnce(run(ratchetSenderKey(native, first)));
+
+const to = { room: 'room-1', since: SINCE };
+const MESSAGES: Readonly<Record<string, RoomMessage>> = {
+  'a first key': { ...to, to: SINCE + 5, key: { kid: first.kid, secret: first.secret }, want: true },
+  'a ratcheted key, and what is held': {
+    ...{ ...to, to: SINCE + 5, have: 768, key: { kid: second.kid, secret: second.secret } },
+    invitation: signed(invite),
+  },
+  'an acknowledgement': { ...to, to: SINCE + 5, have: 0 },
+};
+
+const FRAMES = [
+  { key: first, ctr: 0, kind: 'frame', payload: utf8('Hello, room.'), channel: undefined },
+  { key: first, ctr: 300, kind: 'frame', payload: utf8('21.5'), channel: 'telemetry/temperature' },
+  { key: second, ctr: 1, kind: 'heartbeat', payload: undefined, channel: undefined },
+] as const;
+
+/** Statements, messages and frames of a room, all by Alice's phone. */
+export function roomVectors() {
+  return {
+    source: 'made by scripts/make-vectors.ts; the keys are those of envelope.json',
+    origin: ORIGIN,
+    signKey: 'alice.sign',
+    senderKeys: [first, second].map(keyVector),
+    frames: FRAMES.map(({ key, ctr, kind, payload, channel }) => {
+      const metadata = frameMetadata({ ...ORIGIN, kind });
+      const plaintext = payload ? encodeFrame(payload, channel) : new Uint8Array(0);
+      const frame = atOnce(run(sealFrame(native, key.frameKey, BigInt(ctr), metadata, plaintext)));
+      return { kid: key.kid, ctr, kind, metadata: toHex(metadata), plaintext: toHex(plaintext), frame: toHex(frame) };
+    }),
+    messages: Object.entries(MESSAGES).map(([name, one]) => ({ name, message: toHex(encodeRoomMessage(one)) })),
+    statements: Object.entries(STATEMENTS).map(([name, one]) => ({ name, statement: toHex(signed(one)) })),
+  };
+}
+
+function signed(statement: RoomStatement): Uint8Array {
+  return atOnce(run(signRoomStatement(native, keys['alice.sign'] as NonNullable<(typeof keys)[string]>, statement)));
+}
+
+function keyVector({ kid, secret, frameKey }: SenderKey) {
+  return { kid, secret: toHex(secret), key: toHex(frameKey.key), salt: toHex(frameKey.salt) };
+}
