@@ -8,6 +8,8 @@ export default defineConfig({
     crypto: 'src/crypto/index.ts',
     cose: 'src/cose/index.ts',
     server: 'src/server/index.ts',
+    workers: 'src/adapters/workers/index.ts',
+    'envelope-worker': 'src/adapters/workers/envelope-worker.ts',
     testing: 'src/testing/index.ts',
     cli: 'src/cli/main.ts',
   },

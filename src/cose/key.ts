@@ -121,7 +121,8 @@ export function encodePrivateKey(key: PublicKey, secrets: PrivateParameters): Ui
  * @throws {@link SealMQError} `DECODE_CBOR`, `DECODE_KEY`
  */
 export function decodePrivateKey(bytes: Uint8Array): { publicKey: PublicKey; secrets: PrivateParameters } {
-  const map = decodeCbor(bytes);
+  // A copy: the caller may wipe what it handed in.
+  const map = decodeCbor(bytes.slice());
   if (!isMap(map)) throw badKey('not a map');
   const secrets: Partial<Record<keyof PrivateParameters, Uint8Array>> = {};
   const open = new Map(map);
