@@ -17,6 +17,7 @@ import type { LocalAccount } from './local-account.js';
 import type { MessengerEvents } from './messenger-events.js';
 import { openAccount, openLinkingAccount } from './open-account.js';
 import { type MessengerOptions, type Settings, withDefaults } from './options.js';
+import { createPatience } from './patience.js';
 import { openState, type State } from './state.js';
 
 /**
@@ -31,7 +32,8 @@ export async function assemble(options: MessengerOptions, linking = false): Prom
   try {
     return await assembleWith(settings, releases, linking);
   } catch (error) {
-    for (const release of releases.reverse()) await Promise.resolve(release()).catch(() => {});
+    const patience = createPatience(0);
+    for (const release of releases.reverse()) await Promise.resolve(release(patience)).catch(() => {});
     throw error;
   }
 }
@@ -55,7 +57,7 @@ async function assembleWith(settings: Settings, releases: Releases, linking: boo
     onIdentityChange: contacts.meetIdentity,
     onEvent: (name, event) => events.emit(name, event as never),
   });
-  releases.push(() => keys.close());
+  releases.push((patience) => patience.wait(keys.close()));
 
   const opening = { settings, state, provider, clock };
   const account = await (linking ? openLinkingAccount(opening, keys) : openAccount(opening));

@@ -12,6 +12,7 @@ import { type Opener, startOpener } from './opener.js';
 import type { Settings } from './options.js';
 import { type Outbox, openOutbox } from './outbox.js';
 import { type OwnStates, openOwnStates } from './own-states.js';
+import { createPatience, type Patience } from './patience.js';
 import { createReceipts, type Receipts } from './receipts.js';
 import { receive } from './receive.js';
 import type { Receptions } from './reception.js';
@@ -48,12 +49,12 @@ export interface Parts {
   /** Wills and states of others. */
   readonly latest: Latest;
   connection(): ConnectionState;
-  /** Stops everything in the right order; what is in flight gets `patience` milliseconds. */
-  close(patience: number): Promise<void>;
+  /** Stops everything in the right order; what is in flight gets so many milliseconds. */
+  close(milliseconds: number): Promise<void>;
 }
 
 /** What must be released again, in reverse order, however far opening came. */
-export type Releases = (() => Promise<unknown> | unknown)[];
+export type Releases = ((patience: Patience) => Promise<unknown> | unknown)[];
 
 /** The queues and their workers, joined to the connection. */
 export async function connectParts(
@@ -85,20 +86,20 @@ export async function connectParts(
   const delivery = createDelivery(context, inbox);
   const contacts = createContacts(context, { ...sending, retry: opener.retry });
   const rooms = createRooms(context);
-  let closing = 0;
-  releases.push(async () => {
-    await rooms.close();
-    await outbox.close(closing);
+  releases.push(async (patience) => {
+    await patience.wait(rooms.close());
+    await outbox.close(patience.left());
     redelivery.close();
-    await announcements.close(closing);
-    await ownStates.close(closing);
-    await will?.close(closing);
-    await receipts.close();
+    await announcements.close(patience.left());
+    await ownStates.close(patience.left());
+    await will?.close(patience.left());
+    await patience.wait(receipts.close());
     await transport.close();
     tracking.close();
     requests.close();
-    await opener.close();
-    await delivery.close();
+    await patience.wait(opener.close());
+    // A handler that does not come to its end keeps its message, not us: it comes again.
+    await patience.wait(delivery.close());
   });
 
   let connection: ConnectionState = { state: 'disconnected' };
@@ -136,9 +137,9 @@ export async function connectParts(
     ...{ ...sending, context, clock, inbox, delivery, requests, contacts, announcements, rooms, ownStates, latest },
     devices: createDevices(context, announcements),
     connection: () => connection,
-    async close(patience) {
-      closing = patience;
-      for (const release of releases.reverse()) await release();
+    async close(milliseconds) {
+      const patience = createPatience(milliseconds);
+      for (const release of releases.reverse()) await release(patience);
     },
   };
 }

@@ -231,9 +231,14 @@ export class Messenger {
     return measure(this.#parts);
   }
 
-  /** Waits up to five seconds for what is in flight, then disconnects; the broker goes on keeping our mail. */
-  close(): Promise<void> {
-    this.#closing ??= this.#parts.close(CLOSE_PATIENCE);
+  /**
+   * Waits for what is in flight and for the message handler, then disconnects; the broker goes on keeping our mail. What is not
+   * acknowledged by then goes out the next time, and a message whose handler is not done comes again.
+   *
+   * @param patience - how long to wait at most, in milliseconds; default 5,000. The farewell to the broker may take two seconds more
+   */
+  close({ patience = CLOSE_PATIENCE }: { patience?: number } = {}): Promise<void> {
+    this.#closing ??= this.#parts.close(patience);
     return this.#closing;
   }
 
