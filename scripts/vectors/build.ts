@@ -1,6 +1,7 @@
 import { control } from './control.js';
 import { forgeFrom } from './forge.js';
 import { keyVectors } from './keys.js';
+import { linkVectors } from './links.js';
 import { addresses, cbor, padding } from './plain.js';
 import { recordCases, recordVectors, successions } from './records.js';
 import { refusedContents } from './refused-content.js';
@@ -47,6 +48,7 @@ export function buildVectors(): Vectors {
     refusedRecords: refusedRecords(records),
     successions: successions(records),
     statements: statementVectors(records),
+    links: linkVectors(records),
     control,
     stateTags,
     cbor,

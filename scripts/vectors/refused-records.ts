@@ -103,6 +103,14 @@ function oddKeys(good: KeyRecord, carol: KeyRecord): Cases {
   });
   const signsAndSeals = patched(contentOf(carol), new Map([['devices', [deviceMap(one)]]]));
   return [
+    [
+      'id-twice',
+      'One id for two devices.',
+      withDevices(
+        ...devices,
+        deviceMap(entryOf('alicephonealicep', ['mallory.sign', 'mallory.seal'], ALICE, { notBefore: NOW })),
+      ),
+    ],
     ['key-twice', 'One device key pair under two device ids.', added('alice.sign', 'alice.seal')],
     ['sealing-key-twice', 'One sealing key under two device ids.', added('mallory.sign', 'alice.seal')],
     ['identity-key-of-a-device', 'The identity key as signing key.', added('alice.identity', 'mallory.seal')],

@@ -147,6 +147,25 @@ export interface ControlVector {
   readonly bytes: Hex;
 }
 
+/** A device link and what the two devices say about it. */
+export interface LinkVector {
+  readonly name: string;
+  readonly about: string;
+  readonly identityKey: string;
+  readonly signKey: string;
+  readonly text: string;
+  readonly bytes: Hex;
+  readonly hash: Hex;
+  readonly offerNonce: Hex;
+  readonly revealNonce: Hex;
+  readonly offer: Hex;
+  readonly offerSigStructure: Hex;
+  readonly reveal: Hex;
+  /** With the record alice-2, which does not have the device: an example of the form. */
+  readonly welcome: Hex;
+  readonly digits: string;
+}
+
 /** The file. */
 export interface Vectors {
   readonly profile: 'sealmq/1';
@@ -168,6 +187,7 @@ export interface Vectors {
     readonly dropped?: readonly string[];
   }[];
   readonly statements: readonly StatementVector[];
+  readonly links: readonly LinkVector[];
   readonly control: {
     /** Read and written alike. */
     readonly accepted: readonly ControlVector[];

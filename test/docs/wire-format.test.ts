@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { embedVectors } from '../../scripts/vectors/document.js';
 import type { Vectors } from '../../scripts/vectors/types.js';
-import { type CborValue, decodeCbor } from '../../src/bytes/cbor.js';
+import { toHex } from '../../src/bytes/bytes.js';
+import { type CborValue, decodeCbor, encodeCbor } from '../../src/bytes/cbor.js';
+import { toMap } from '../../src/bytes/fields.js';
 import { readPublicKey } from '../../src/cose/key.js';
 import { Algorithm, Claim, Curve, Header, KeyType, MessageTag } from '../../src/cose/labels.js';
 import { nativeProvider } from '../../src/crypto/native.js';
@@ -128,6 +130,21 @@ describe('the CDDL of the document', () => {
 
   it.each(vectors.control.refused)('takes $about in a control message for what the text does', ({ about, bytes }) => {
     expect(matches('control', bytes)).toBe(controlInText.includes(about));
+  });
+
+  it.each(vectors.links)('fits the device link $name', ({ bytes, offer, offerSigStructure, reveal, welcome }) => {
+    expect(matches('link', bytes)).toBe(true);
+    for (const statement of [offer, reveal, welcome]) {
+      expect(matches('link-statement', statement)).toBe(true);
+      const control = encodeCbor(toMap({ kind: 'link', statement: bytesOf(statement) }));
+      expect(matches('control', toHex(control))).toBe(true);
+    }
+    expect(matches('sig-structure', offerSigStructure)).toBe(true);
+  });
+
+  it('fits a notice of a record', () => {
+    const record = bytesOf(vectors.records[0]?.record ?? '');
+    expect(matches('control', toHex(encodeCbor(toMap({ kind: 'record', record }))))).toBe(true);
   });
 
   const contents: Record<string, string> = { time: 'time-reading' };

@@ -1,11 +1,17 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import type { Vectors } from '../../scripts/vectors/types.js';
 import { toBase64url } from '../../src/bytes/base64url.js';
+import { toHex } from '../../src/bytes/bytes.js';
+import { step } from '../../src/crypto/steps.js';
 import {
   LINK_PREFIX,
   linkText,
   makeLink,
   parseLink,
+  readLinkStatement,
   signLinkStatement,
+  verifyLinkStatement,
 } from '../../src/protocol/identity/device-link.js';
 import {
   acceptWelcome,
@@ -18,6 +24,7 @@ import {
   offerLink,
   revokeDevice,
   startLink,
+  verifyRecord,
   welcomeDevice,
 } from '../../src/protocol/identity/index.js';
 import { native } from '../envelope/parties.js';
@@ -157,4 +164,23 @@ test('a device id belongs to one device for good', () => {
     expect.objectContaining({ code: 'DECODE_RECORD' }),
   );
   expect(() => resigned(owner, { devices: [...owner.record.devices, { ...entry, revokedAt: NOW }] })).not.toThrow();
+});
+
+test('the vector is read as it was written', () => {
+  const file = readFileSync(new URL('../vectors/envelope.json', import.meta.url), 'utf8');
+  const [vector] = (JSON.parse(file) as Vectors).links;
+  if (!vector) throw new TypeError('no vector');
+  const link = parseLink(vector.text);
+  expect(toHex(link.bytes)).toBe(vector.bytes);
+  const hash = now(step(native.sha256(link.bytes)));
+  expect(toHex(hash)).toBe(vector.hash);
+  const [offer, reveal] = [vector.offer, vector.reveal].map((bytes) => Uint8Array.from(Buffer.from(bytes, 'hex')));
+  const { identityKey, identity } = now(
+    verifyRecord(native, (readLinkStatement(offer as Uint8Array) as { record: Uint8Array }).record),
+  );
+  expect(now(verifyLinkStatement(native, identityKey, hash, offer as Uint8Array))).toBe(true);
+  const nonce = Uint8Array.from(Buffer.from(vector.offerNonce, 'hex'));
+  expect(
+    now(checkReveal(native, { link, hash, identity, nonce, offer: offer as Uint8Array }, reveal as Uint8Array)),
+  ).toBe(vector.digits);
 });

@@ -81,6 +81,8 @@ def check_form(content: dict) -> None:
         need(type(names) is list and len(names) <= 32 and all(is_text(each, 1, 64) for each in names), name)
     devices = content.get("devices")
     need(type(devices) is list and 1 <= len(devices) <= 64, "devices")
+    current = [entry.get("id") for entry in devices if type(entry) is dict and not {"notAfter", "revokedAt"} & set(entry)]
+    need(len(set(map(str, current))) == len(current), "one id for two devices")
     if "identityChange" in content:
         read_whole_sign1(content["identityChange"])
 
