@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { delivery, latency } from './delivery.js';
 import { directory } from './directory.js';
 import { envelopeBesidePrimitives, envelopeBesideRivals } from './envelope.js';
+import { footprint } from './footprint.js';
 import { machine, type Result } from './measure.js';
 import { workers } from './workers.js';
 
@@ -18,6 +19,7 @@ const BENCHMARKS: Readonly<Record<string, { title: string; run: () => Promise<Re
     title: 'Sealing beside other libraries (ratio: theirs to ours, above 1 we win)',
     run: envelopeBesideRivals,
   },
+  footprint: { title: 'Memory and disk', run: footprint },
   workers: { title: 'In bulk on all cores (ratio: messages per second, to one core)', run: workers },
   directory: { title: 'Key directory (ratio: ours to the bare thing, 1 is the limit)', run: directory },
   delivery: { title: 'End to end in processes of their own (ratio: ours to the other, 1 is the limit)', run: delivery },
