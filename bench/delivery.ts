@@ -17,7 +17,7 @@ const SIZES = [
 
 /** Rounds in turns, the best of which counts; messages of a round, after as many to warm up. */
 const ROUNDS = 3;
-const COUNT = { plain: 6000, 'one-shot': 3000, messenger: 2000 } satisfies Record<ContenderName, number>;
+const COUNT = { plain: 6000, 'one-shot': 3000, messenger: 2000, room: 6000 } satisfies Record<ContenderName, number>;
 
 /** For latencies: messages, and milliseconds between them. */
 const PACED = { count: 400, pace: 5 };
@@ -83,9 +83,11 @@ export async function delivery(): Promise<Result[]> {
   for (const [size, label] of SIZES) {
     const bound = await cryptoBound(size);
     const servers = await start({ kind: 'servers' });
-    const none = await throughput(servers, 0, size, ['plain', 'one-shot']);
+    const none = await throughput(servers, 0, size, ['plain', 'one-shot', 'room']);
+    add(`room QoS 0 ${label}`, none.room, 'plain mqtt', none.plain);
     add(`one-shot QoS 0 ${label}`, none['one-shot'], 'plain mqtt', none.plain);
-    const once = await throughput(servers, 1, size, ['plain', 'one-shot', 'messenger']);
+    const once = await throughput(servers, 1, size, ['plain', 'one-shot', 'messenger', 'room']);
+    add(`room QoS 1 ${label}`, once.room, 'plain mqtt', once.plain);
     add(`one-shot QoS 1 ${label}`, once['one-shot'], 'plain mqtt', once.plain);
     add(`messenger QoS 1 ${label}`, once.messenger, 'plain mqtt', once.plain);
     add(`messenger QoS 1 ${label}`, once.messenger, 'crypto-bound', bound);

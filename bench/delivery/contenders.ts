@@ -1,4 +1,4 @@
-/** Three ways to get bytes from one process to another over one broker: plain MQTT, sealed one by one, and the messenger. */
+/** Ways to get bytes from one process to another over one broker: plain MQTT, sealed one by one, the messenger, and a room. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -152,5 +152,35 @@ const messenger: Contender = {
   },
 };
 
-export const contenders = { plain, 'one-shot': oneShot, messenger } satisfies Record<string, Contender>;
+/** Frames, of a sender that does not receive any. */
+const room: Contender = {
+  async receive(line, onMessage) {
+    const { messenger, close } = await messengerOf(line, 'bob');
+    const joined = await messenger.joinRoom('bench', { admit: () => true });
+    void (async () => {
+      for await (const { bytes } of joined.frames()) onMessage(bytes);
+    })();
+    return { close };
+  },
+  async sender({ qos, ...line }, name) {
+    const { messenger, close } = await messengerOf({ ...line, qos }, name);
+    const joined = await messenger.joinRoom('bench', { admit: () => true, frames: false });
+    while (!joined.members.some(({ ready }) => ready)) await new Promise((resolve) => setTimeout(resolve, 10));
+    return {
+      async burst(payloads) {
+        const inFlight = new Set<Promise<unknown>>();
+        for (const payload of payloads) {
+          const send = joined.send(payload, { qos });
+          inFlight.add(send);
+          void send.finally(() => inFlight.delete(send));
+          if (inFlight.size >= WINDOW) await Promise.race(inFlight);
+        }
+        await Promise.all(inFlight);
+      },
+      close,
+    };
+  },
+};
+
+export const contenders = { plain, 'one-shot': oneShot, messenger, room } satisfies Record<string, Contender>;
 export type ContenderName = keyof typeof contenders;
