@@ -62,6 +62,11 @@ export interface MessengerEvents
   connection: ConnectionState;
   rejected: Rejection;
   missing: MissingMessages;
+  /**
+   * The first message that this device could open of a sender's numbering, and what lies below it: the past of a device that
+   * joined later. It is neither asked for nor waited for; what the network merely brings late is accepted all the same.
+   */
+  earlier: MissingMessages;
   lost: LostMessages;
   /** A state that somebody set for us. It is in `states()`, also after a restart: an event that was missed costs nothing. */
   state: Message;

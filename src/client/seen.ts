@@ -19,6 +19,8 @@ export type Sighting =
       readonly operations: readonly StoreOperation[];
       readonly missing?: Range;
       readonly lost?: Range;
+      /** On the first message of a numbering: what lies below it. */
+      readonly earlier?: Range;
     }
   | { readonly kind: 'duplicate' }
   /** The number came before, with another message: the sender's store is an old copy. */
@@ -70,7 +72,8 @@ export function createSeen(store: Store): Seen {
       // The state in memory is ahead of the store until the batch is durable; a crash in between loses both alike.
       remember(states, key, outcome.state);
       const operations = [{ type: 'put' as const, key, value: encodeState(outcome.state) }, ids.note(key, seq, id)];
-      return { ...outcome, operations };
+      const isLater = state === undefined && seq > 1;
+      return { ...outcome, operations, ...(isLater && { earlier: [1, seq - 1] as const }) };
     },
 
     state: (numbering) => stateAt(keysOf(numbering).key),

@@ -24,7 +24,8 @@ export function settleMessage(context: Context, { seen, onMessage, onArrival }: 
     const sighting = await seen.accept(numbering, seq, message.id);
     onArrival(numbering, sighting.kind === 'sequence-reused');
     if (sighting.kind !== 'new') return drop({ reason: sighting.kind, from });
-    const { missing, lost, operations } = sighting;
+    const { missing, lost, earlier, operations } = sighting;
+    if (earlier) context.events.emit('earlier', { ...numbering, range: earlier });
     if (missing) context.events.emit('missing', { ...numbering, range: missing });
     if (lost) context.events.emit('lost', { ...numbering, range: lost, reason: 'too-many-gaps' });
     // It has come, so nobody needs to ask for it.

@@ -1,6 +1,11 @@
 import { expect, test } from 'vitest';
 import { Messenger } from '../../src/client/messenger.js';
-import { parseLink } from '../../src/protocol/identity/device-link.js';
+import { run } from '../../src/crypto/steps.js';
+import { type Control, encodeControl } from '../../src/protocol/envelope/control.js';
+import { seal } from '../../src/protocol/envelope/seal.js';
+import { linkText, parseLink } from '../../src/protocol/identity/device-link.js';
+import { activeSealKeys, generateDeviceKeys, startLink } from '../../src/protocol/identity/index.js';
+import { claims, now, provider, publish } from './liar.js';
 import { lasting, linkTo, showLink } from './linking.js';
 import { createWorld, next, take } from './world.js';
 
@@ -65,6 +70,44 @@ test('a third device is known to the second, and the second tells its own friend
   for (const change of told) expect(await change).toMatchObject({ address: 'bob', added: [{ id: tablet.deviceId }] });
   await alice.send('bob', 'to the tablet too');
   expect((await take(tablet, 1))[0]?.text).toBe('to the tablet too');
+});
+
+test('a device that joined later says where it begins, and reports nothing of the past as missing', async () => {
+  const world = await createWorld();
+  const [alice, laptop] = [await world.join('alice'), await world.join('bob')];
+  await alice.send('bob', 'one');
+  await alice.send('bob', 'two');
+  await take(laptop, 2);
+  const told = next(alice, 'devicesChanged');
+  const phone = await linkTo(world, laptop);
+  const reported: unknown[] = [];
+  for (const name of ['missing', 'lost', 'rejected'] as const) phone.on(name, (event: unknown) => reported.push(event));
+  await told;
+  const begins = next(phone, 'earlier');
+  await alice.send('bob', 'three');
+  await alice.send('bob', 'four');
+  expect((await take(phone, 2)).map(({ text }) => text)).toEqual(['three', 'four']);
+  expect(await begins).toMatchObject({ from: 'alice', device: alice.deviceId, range: [1, 2] });
+  expect(reported).toEqual([]);
+});
+
+test('before it is linked, a device is heard on its link only', async () => {
+  const world = await createWorld();
+  const laptop = await world.join('bob');
+  const guest = await run(generateDeviceKeys(provider, 'X25519-Ed25519'));
+  const waiting = await run(startLink(provider, guest, laptop.record, { now: now() }));
+  const request = laptop.devices.link(linkText(waiting.link), { timeout: 2000 });
+  request.catch(() => {});
+  const bySaying = async (control: Control) => {
+    const rejected = next(laptop, 'rejected', ({ from }) => from === 'bob');
+    const draft = { ...claims('bob', 'bob'), family: 'control' as const, payload: encodeControl(control) };
+    const keys = { signKey: guest.signKey, recipients: activeSealKeys(laptop.record, now()) };
+    await publish(world, 'nes/bob/control', await seal(provider, draft, keys));
+    return (await rejected).reason;
+  };
+  const refuse: Control = { kind: 'refuse', device: laptop.deviceId, stream: 1, newest: 2 };
+  expect(await bySaying(refuse)).toBe('unknown-key');
+  await expect(request).rejects.toMatchObject({ code: 'TRANSPORT_TIMEOUT' });
 });
 
 test('a link is answered once', async () => {
