@@ -94,6 +94,8 @@ export async function openOwnStates(context: Context): Promise<OwnStates> {
       const value = payload === undefined ? undefined : encodePayload(payload);
       assertState(context, channel, value?.bytes);
       const { identity } = await receiverRecord(context, to);
+      // A time to live that is counted from a wrong moment could be over before it begins.
+      if (expiresIn !== undefined) await context.settled();
       const key = `own-state/${to}/${toBase64url(utf8(channel))}`;
       if (!versions.has(key) && versions.size >= MAX_STATES) {
         throw new SealMQError('STATE_FULL', `a device sets at most ${MAX_STATES} states`);

@@ -65,6 +65,7 @@ export function createWill(context: Context, options: WillOptions): OwnWill {
   const sealWill = async (): Promise<Will> => {
     const { account, provider, padding, topicPrefix } = context;
     const record = await receiverRecord(context, to);
+    if (expiresIn !== undefined) await context.settled();
     const { before, version } = await reserveVersion(context);
     over ??= before;
     last = version;
