@@ -26,7 +26,9 @@ export async function tellEveryDevice(context: Context, to: string, control: Con
   if (devices.length > 0) await publishControl(context, to, devices, control);
 }
 
-async function devicesOf({ account, keys, now }: Context, to: string): Promise<readonly DeviceEntry[]> {
+/** Whoever is blocked is told nothing, not even that we are here. */
+async function devicesOf({ account, contacts, keys, now }: Context, to: string): Promise<readonly DeviceEntry[]> {
+  if (contacts.isBlocked(to)) return [];
   const record = to === account.address ? account.record : (keys.cached(to) ?? (await keys.record(to)));
   return record ? activeDevices(record, seconds({ now })) : [];
 }

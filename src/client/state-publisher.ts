@@ -80,7 +80,8 @@ export function createStatePublisher(context: Context, parts: StatePublisherPart
         await publish(key);
         pause = RETRY_AFTER;
       } catch (error) {
-        if (isSealMQError(error, 'TRANSPORT_REFUSED')) fail(key, error);
+        if (isSealMQError(error, 'TRANSPORT_REFUSED') || isSealMQError(error, 'USAGE_CONTACT_BLOCKED'))
+          fail(key, error);
         else {
           due.add(key);
           throw error;

@@ -121,7 +121,9 @@ describe('somebody who is blocked', () => {
   async function acquainted() {
     const world = await createWorld();
     const store = lasting();
-    const [alice, mallory] = [await world.join('alice', { timing, store }), await world.join('mallory', { timing })];
+    const alice = await world.join('alice', { timing, store });
+    // Nobody tells her of Alice's new keys, so that she has to ask.
+    const mallory = await world.join('mallory', { timing, keyCache: { cooldown: 0 } });
     await (await mallory.send('alice', 'hello')).delivered;
     await take(alice, 1);
     return { world, store, alice, mallory };
@@ -141,6 +143,9 @@ describe('somebody who is blocked', () => {
 
     const again = await world.open('alice', { timing, store });
     expect(again.contacts.list()).toEqual([{ address: 'mallory', verified: false, blocked: true }]);
+    // A new record is told to everybody else who ever wrote.
+    await again.rotateKeys();
+    await again.devices.announced();
     // Mallory's device repeats it; by the second time whatever is said on connecting has been said.
     for (let i = 0; i < 2; i++) await next(again, 'rejected');
     expect(heard).toEqual([]);
