@@ -90,10 +90,10 @@ export async function membership(): Promise<Result[]> {
     const names = Array.from({ length: members }, (_, i) => `member${i}`);
     const { time, counts } = simulation;
     for (const name of names.slice(1)) await simulation.join(name, { admit: names });
-    await time.passUntil(() => simulation.converged(), 60_000);
+    await simulation.settle(60_000);
     const [messages, statements, start] = [counts.message, counts.statement, process.hrtime.bigint()];
     await simulation.join(names[0] as string, { admit: names });
-    await time.passUntil(() => simulation.converged(), 60_000);
+    await simulation.settle(60_000);
     const ms = Number(process.hrtime.bigint() - start) / 1e6;
     const add = (name: string, value: number, unit: string) =>
       results.push({ name: `${name}, ${members} members`, value, unit });

@@ -29,7 +29,7 @@ async function roomOf(...names: string[]): Promise<Record<string, Simulated>> {
   simulation.recording = true;
   const members: Record<string, Simulated> = {};
   for (const name of names) members[name] = await simulation.join(name, { admit });
-  expect(await simulation.time.passUntil(() => simulation.converged(), 10_000)).toBe(true);
+  expect(await simulation.settle(10_000)).toBe(true);
   return members;
 }
 

@@ -134,6 +134,15 @@ export class Simulation {
     for (const to of this.all) this.#schedule(to, place, bytes, 0);
   }
 
+  /** Lets time pass until the room has converged, at most `milliseconds`; looked at four times a second. */
+  async settle(milliseconds: number): Promise<boolean> {
+    for (const end = this.time.elapsed + milliseconds; this.time.elapsed < end; ) {
+      if (this.converged()) return true;
+      await this.time.pass(250);
+    }
+    return this.converged();
+  }
+
   /** Whether everybody knows everybody else that is there, and nobody else, and all have each other's keys. */
   converged(): boolean {
     const names = this.alive.map(({ device }) => device).sort();

@@ -30,7 +30,7 @@ export async function storm(seed: number, milliseconds = 6_000): Promise<string[
       else if (dice < 40) one?.crash();
       else if (one) simulation.send(one, `frame ${sent++}`).catch(() => {});
     }
-    const converged = await time.passUntil(() => simulation.converged(), SETTLING);
+    const converged = await simulation.settle(SETTLING);
     // Frames that wait for a key are opened or given up within ten seconds.
     await time.pass(12_000);
     const problems = simulation.silentlyMissing().map((line) => `silently missing: ${line}`);
@@ -59,7 +59,7 @@ export async function stall(members: number): Promise<string[]> {
       session.events.on('rekeyed', ({ reason }) => reason !== 'newcomer' && events.push(`rekeyed: ${reason}`));
       await time.pass(20);
     }
-    if (!(await time.passUntil(() => simulation.converged(), SETTLING))) events.push('not converged');
+    if (!(await simulation.settle(SETTLING))) events.push('not converged');
     await time.pass(5_000);
     const before = counts.message + counts.statement;
     simulation.stalled = true;
