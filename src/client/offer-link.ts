@@ -8,6 +8,7 @@ import {
   hasEntry,
   type OfferedLink,
   offerLink,
+  type RecordEdit,
   welcomeDevice,
 } from '../protocol/identity/index.js';
 import type { Announcements } from './announcements.js';
@@ -63,7 +64,9 @@ export async function requestLink(
     async confirm() {
       const now = seconds(context);
       if (expiryOf(offered.link) <= now) throw new SealMQError('USAGE_LINK_EXPIRED', 'the link has expired');
-      if (!hasEntry(account.record, device)) await account.change(addDevice(device), keys, now);
+      // The directory may have it although this process died before it was told so.
+      const enter: RecordEdit = (devices) => (hasEntry({ devices }, device) ? devices : addDevice(device)(devices));
+      if (!hasEntry(account.record, device)) await account.change(enter, keys, now);
       announcements.changed();
       const welcome = await run(welcomeDevice(provider, account.identityKey, offered, { record: account.record }));
       await publishControl(context, account.address, [device], { kind: 'link', statement: welcome });

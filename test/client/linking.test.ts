@@ -1,6 +1,10 @@
 import { expect, test } from 'vitest';
+import { httpKeyDirectory } from '../../src/adapters/http/http-key-directory.js';
+import { memoryStore } from '../../src/adapters/store/memory-store.js';
 import { Messenger } from '../../src/client/messenger.js';
 import { run } from '../../src/crypto/steps.js';
+import { SealMQError } from '../../src/errors.js';
+import type { KeyDirectory } from '../../src/ports/key-directory.js';
 import { type Control, encodeControl } from '../../src/protocol/envelope/control.js';
 import { seal } from '../../src/protocol/envelope/seal.js';
 import { linkText, parseLink } from '../../src/protocol/identity/device-link.js';
@@ -150,6 +154,31 @@ test('a welcome that was lost: the device shows another link, and its entry stay
     store,
   });
   await expect(linkedAgain).rejects.toMatchObject({ code: 'USAGE_INVALID_ARGUMENT' });
+});
+
+test('the record was published, and its answer lost: another link finishes what was begun', async () => {
+  const world = await createWorld();
+  const real = httpKeyDirectory({ url: world.directory.url, provider, store: memoryStore() });
+  let deaf = false;
+  const directory: KeyDirectory = {
+    ...real,
+    async publish(address, record) {
+      await real.publish(address, record);
+      if (deaf) throw new SealMQError('DIRECTORY_UNREACHABLE', 'the answer was lost');
+    },
+  };
+  const laptop = await world.join('bob', { directory });
+  const store = lasting();
+  const first = await showLink(world, 'bob', { store });
+  const request = await laptop.devices.link(first.link);
+  deaf = true;
+  await expect(request.confirm()).rejects.toMatchObject({ code: 'DIRECTORY_UNREACHABLE' });
+  deaf = false;
+  await first.cancel();
+  const second = await showLink(world, 'bob', { store });
+  await (await laptop.devices.link(second.link)).confirm();
+  expect((await second.linked).deviceId).toBe(request.device.id);
+  expect(laptop.devices.list()).toHaveLength(2);
 });
 
 test('a link for somebody else, to nobody, or cut off', async () => {

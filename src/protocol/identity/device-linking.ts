@@ -174,11 +174,11 @@ export function welcomeDevice(
   return signLinkStatement(provider, identityKey, hash, statement);
 }
 
-/** Whether `record` has `device` as an active entry: the same id with the same keys. */
-export function hasEntry(record: KeyRecord, device: DeviceEntry): boolean {
+/** Whether `devices` has `device` as an entry in use: the same id with the same keys. */
+export function hasEntry({ devices }: Pick<KeyRecord, 'devices'>, device: DeviceEntry): boolean {
   const isSame = (a: DeviceEntry['signKey'], b: DeviceEntry['signKey']) =>
     equal(encodePublicKey(a), encodePublicKey(b));
-  return record.devices.some(
+  return devices.some(
     (entry) =>
       entry.id === device.id &&
       isCurrent(entry) &&
