@@ -9,5 +9,6 @@ export * from './seeded.js';
 export { SimulatedBroker } from './simulated-broker.js';
 export * from './store-contract.js';
 export * from './temper.js';
-export * from './transport-contract.js';
+export type { TransportBench } from './transport-bench.js';
+export { transportContract } from './transport-contract.js';
 export * from './virtual-time.js';
