@@ -27,7 +27,7 @@ export interface Receipts {
   close(): Promise<void>;
 }
 
-/** Largest gap that is asked for; a larger one is only reported. */
+/** Numbers that are asked for at a time; a sender answers no more. */
 const MAX_REQUESTED = 1024;
 const LONGEST_GAP_DELAY = 3600 * 1000;
 
@@ -39,6 +39,8 @@ interface Due {
   receiptAt: number | undefined;
   gapAt: number | undefined;
   gapDelay: number;
+  /** How many numbers were missing at the last request. */
+  missing: number;
   reused: boolean;
 }
 
@@ -53,7 +55,14 @@ export function createReceipts(context: Context, seen: Seen, timing: ReceiptTimi
 
   const entryOf = (numbering: Numbering): Due => {
     const key = `${numbering.from}/${numbering.device}/${numbering.stream}`;
-    const fresh = { numbering, receiptAt: undefined, gapAt: undefined, gapDelay: timing.gapDelay, reused: false };
+    const fresh = {
+      numbering,
+      receiptAt: undefined,
+      gapAt: undefined,
+      gapDelay: timing.gapDelay,
+      missing: 0,
+      reused: false,
+    };
     const entry: Due = due.get(key) ?? fresh;
     due.set(key, entry);
     return entry;
@@ -115,12 +124,17 @@ export function createReceipts(context: Context, seen: Seen, timing: ReceiptTimi
   const askForGaps = async (entry: Due, now: number) => {
     const { from, device, stream } = entry.numbering;
     const state = await seen.state(entry.numbering);
-    const ranges = state ? requestable(gaps(state)) : [];
+    const found = state ? gaps(state) : [];
+    const missing = found.reduce((sum, [from, to]) => sum + to - from + 1, 0);
+    const ranges = requestable(found);
     if (ranges.length === 0) {
       entry.gapAt = undefined;
       return;
     }
-    entry.gapDelay = Math.min(entry.gapDelay * 2, LONGEST_GAP_DELAY);
+    // A sender who does not answer is asked less and less often.
+    const answers = missing < entry.missing;
+    if (!answers) entry.gapDelay = Math.min(entry.gapDelay * 2, LONGEST_GAP_DELAY);
+    entry.missing = missing;
     entry.gapAt = now + entry.gapDelay;
     await sendControl(context, from, device, { kind: 'resend', device, stream, ranges });
   };
@@ -154,9 +168,17 @@ export function createReceipts(context: Context, seen: Seen, timing: ReceiptTimi
   };
 }
 
-/** The gaps that are small enough to be asked for, as many as fit into one request. */
+/** The lowest missing numbers, as many as are asked for at a time; of a very long gap the rest follows when these are there. */
 function requestable(found: readonly Range[]): Range[] {
-  return found.filter(([from, to]) => to - from < MAX_REQUESTED).slice(0, MAX_CONTROL_RANGES);
+  const ranges: Range[] = [];
+  let left = MAX_REQUESTED;
+  for (const [from, to] of found.slice(0, MAX_CONTROL_RANGES)) {
+    if (left === 0) break;
+    const last = Math.min(to, from + left - 1);
+    ranges.push([from, last]);
+    left -= last - from + 1;
+  }
+  return ranges;
 }
 
 function isDue(at: number | undefined, now: number): boolean {

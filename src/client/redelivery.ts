@@ -37,6 +37,9 @@ const ROUND = 5000;
 /** Messages that one peer can make us publish again: at once, and per second. */
 const RESEND_RATE: TokenRate = { burst: 1024, perSecond: 20 };
 
+/** Least time between two times that one message goes out again, in milliseconds. */
+const RESEND_PAUSE = 2000;
+
 /** New numberings that one peer can make us start. */
 const RENUMBER_RATE: TokenRate = { burst: 3, perSecond: 1 / 600 };
 
@@ -50,6 +53,7 @@ export function createRedelivery(context: Context, parts: RedeliveryParts): Rede
   const reminders = createReminders(republishAfter);
   const mayResend = limiter(RESEND_RATE);
   const mayRenumber = limiter(RENUMBER_RATE);
+  const publishedAt = new WeakMap<SentEntry, number>();
   /** Numberings of ours that turned out to be used twice: what a receipt says of them may be of another message. */
   const outdated = new Set<number>();
   let up = false;
@@ -61,8 +65,12 @@ export function createRedelivery(context: Context, parts: RedeliveryParts): Rede
 
   /** The stored bytes go out again: never a new sealing, which a directory that slips a device in could make use of. */
   const publishAgain = async (entry: SentEntry) => {
+    const now = performance.now();
+    // A peer who asks again before the answer can be there must not use up the limit of what else it lacks.
+    if (now < (publishedAt.get(entry) ?? Number.NEGATIVE_INFINITY) + RESEND_PAUSE || !mayResend(entry.to)) return;
+    publishedAt.set(entry, now);
     const stored = await sentBox.load(entry);
-    if (!stored || !mayResend(entry.to)) return;
+    if (!stored) return;
     const expiresIn = stored.expiresAt === undefined ? undefined : stored.expiresAt - seconds(context);
     if (expiresIn !== undefined && expiresIn <= 0) return;
     const options = { qos: 1 as const, ...(expiresIn !== undefined && { expiresIn }) };
@@ -170,7 +178,7 @@ function limiter(rate: TokenRate): (peer: string) => boolean {
   };
 }
 
-/** The numbers in `ranges` up to `highest`; a range above 1,024 numbers is not worth an answer. */
+/** The numbers in `ranges` up to `highest`, 1,024 of them at most. */
 function* numbers(ranges: readonly Range[], highest: number): Iterable<number> {
   let left = 1024;
   for (const [from, to] of ranges) {

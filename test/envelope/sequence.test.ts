@@ -37,11 +37,14 @@ function deepFreeze(state: SequenceState): SequenceState {
 function model(first: number, seqs: readonly number[]) {
   const seen = new Set<number>();
   const reported = new Set<number>();
+  let lowest = first;
   return seqs.map((seq) => {
     if (seen.has(seq)) return { seq, kind: 'duplicate' as const, missing: [] };
-    const highest = Math.max(first - 1, ...seen);
+    const highest = Math.max(lowest - 1, ...seen);
     const missing: number[] = [];
     for (let n = highest + 1; n < seq; n++) missing.push(n);
+    if (seen.size > 0) for (let n = seq + 1; n < Math.min(lowest, ...seen); n++) missing.push(n);
+    lowest = Math.min(lowest, seq);
     for (const n of missing) {
       expect(reported.has(n)).toBe(false);
       reported.add(n);
@@ -78,8 +81,9 @@ test('keeps disjoint ascending ranges that do not touch, and knows the gaps betw
       for (const [i, [from]] of state.ranges.entries()) {
         if (i > 0) expect(from).toBeGreaterThan((state.ranges[i - 1]?.[1] ?? 0) + 1);
       }
-      const highest = Math.max(first - 1, ...seen);
-      const open = Array.from({ length: highest }, (_, i) => i + 1).filter((n) => n >= first && !seen.includes(n));
+      const lowest = Math.min(first, ...seen);
+      const highest = Math.max(lowest - 1, ...seen);
+      const open = Array.from({ length: highest }, (_, i) => i + 1).filter((n) => n >= lowest && !seen.includes(n));
       expect(gaps(state).flatMap(numbers)).toEqual(open);
     }),
     { numRuns: 1000 },
@@ -120,10 +124,11 @@ describe('a device that joined later', () => {
     expect(gaps(state)).toEqual([[101, 101]]);
   });
 
-  test('still takes an older one that arrives late, once', () => {
+  test('still takes an older one that arrives late, once, and misses what lies between', () => {
     const { outcomes } = play(newSequence(100), [100, 7, 7, 101]);
     expect(outcomes.map(({ kind }) => kind)).toEqual(['new', 'new', 'duplicate', 'new']);
-    expect(outcomes.every((outcome) => !('missing' in outcome))).toBe(true);
+    const told = outcomes.map((outcome) => ('missing' in outcome ? outcome.missing : undefined));
+    expect(told).toEqual([undefined, [8, 99], undefined, undefined]);
   });
 });
 

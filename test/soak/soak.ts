@@ -1,8 +1,12 @@
 /**
- * Runs the simulation for a long time: `npm run soak`. `SEALMQ_MINUTES` says for how long (10 unless given), `SEALMQ_SEED` runs
- * one seed alone, with all that is known of it.
+ * Runs the simulation for a long time: `npm run soak`; or crash rounds with real processes: `npm run soak crash`.
+ * `SEALMQ_MINUTES` says for how long (10 unless given), `SEALMQ_FIRST` from which seed on. `SEALMQ_SEED` runs one seed of the
+ * simulation alone, and tells all that is known of it.
  */
 import { cpus } from 'node:os';
+import { crashRun } from '../crash/crash-run.js';
+import { embeddedBroker, mosquittoBroker } from '../crash/processes.js';
+import { freePort, mosquittoAvailable } from '../peers/mosquitto.js';
 import { SIZE } from '../simulation/seeds.js';
 import { type Outcome, simulate } from '../simulation/simulate.js';
 
@@ -16,7 +20,8 @@ process.on('unhandledRejection', (error) => {
   process.exitCode = 1;
 });
 
-if (SEALMQ_SEED !== undefined) report(await simulate(Number(SEALMQ_SEED), SIZE), true);
+if (process.argv[2] === 'crash') await crash(Number(SEALMQ_FIRST), Number(SEALMQ_MINUTES) * 60_000);
+else if (SEALMQ_SEED !== undefined) report(await simulate(Number(SEALMQ_SEED), SIZE), true);
 else await soak(Number(SEALMQ_FIRST), Number(SEALMQ_MINUTES) * 60_000);
 
 function report(outcome: Outcome, always = false): void {
@@ -51,4 +56,20 @@ async function soak(first: number, duration: number): Promise<void> {
   }
   print(`machine: Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model}`);
   print(`seeds ${first} to ${first + totals.runs - 1}: ${JSON.stringify(totals)}, heap in MiB ${heaps.join(' ')}`);
+}
+
+/** Rounds on the embedded broker and on Mosquitto in turn; every other one of each loses its data. */
+async function crash(first: number, duration: number): Promise<void> {
+  const brokers = [
+    async (folder: string) => embeddedBroker(folder, await freePort()),
+    ...(mosquittoAvailable() ? [(dataDir: string) => mosquittoBroker({ dataDir })] : []),
+  ];
+  const end = performance.now() + duration;
+  for (let seed = first; performance.now() < end; seed++) {
+    const startBroker = brokers[seed % brokers.length] as (typeof brokers)[number];
+    const amnesia = Math.floor(seed / brokers.length) % 2 === 1;
+    const outcome = await crashRun({ seed, messages: 2000, kills: 9, amnesia, startBroker });
+    if (outcome.problems.length > 0) process.exitCode = 1;
+    print(`seed ${seed}, broker ${seed % brokers.length}, amnesia ${amnesia}: ${JSON.stringify(outcome)}`);
+  }
 }

@@ -10,7 +10,7 @@ export type Range = readonly [from: number, to: number];
  * Which sequence numbers of one sender device and stream were accepted. A value: {@link acceptSeq} answers a new one.
  */
 export interface SequenceState {
-  /** The first number that could be opened here: gaps below it are the past of a device that joined later. */
+  /** The lowest number that could be opened here: gaps below it are the past of a device that joined later. */
   readonly start: number;
   /** Everything up to here counts as seen: gaps below were given up. */
   readonly floor: number;
@@ -50,13 +50,16 @@ export function acceptSeq(state: SequenceState, seq: number): SequenceOutcome {
   const merged: Range = [joinsPrevious ? previous[0] : seq, joinsNext ? next[1] : seq];
   const updated = ranges.toSpliced(at - (joinsPrevious ? 1 : 0), Number(joinsPrevious) + Number(joinsNext), merged);
 
-  // Only a number above all others opens a gap; one in between fills a part of a gap that was reported already.
+  // Only a number above all others, or below the first, opens a gap; one in between fills a part of a gap that was reported already.
   const gapFrom = Math.max(previous?.[1] ?? 0, floor, start - 1) + 1;
-  const missing: Range | undefined = next === undefined && gapFrom < seq ? [gapFrom, seq - 1] : undefined;
+  let missing: Range | undefined;
+  if (next === undefined && gapFrom < seq) missing = [gapFrom, seq - 1];
+  // What can be opened below the first number moves the start down: what lies between was for this device, too.
+  else if (next !== undefined && seq + 1 < Math.min(start, next[0])) missing = [seq + 1, Math.min(start, next[0]) - 1];
   const {
     state: kept,
     lost: [lost],
-  } = bounded({ start, floor, ranges: updated });
+  } = bounded({ start: Math.min(start, seq), floor, ranges: updated });
   return { kind: 'new', state: kept, ...(missing && { missing }), ...(lost && { lost }) };
 }
 

@@ -1,0 +1,96 @@
+import { toBase64url } from '../../src/bytes/base64url.js';
+import { LocalAccount } from '../../src/client/local-account.js';
+import { createSeen } from '../../src/client/seen.js';
+import { openState, type State } from '../../src/client/state.js';
+import { defaultProvider } from '../../src/crypto/probe.js';
+import { open } from '../../src/protocol/envelope/open.js';
+import { gaps } from '../../src/protocol/envelope/sequence.js';
+import { nonceWatch } from '../simulation/wiretap.js';
+import type { CrashOutcome } from './crash-run.js';
+import { readJournal, type Task } from './task.js';
+import type { Wire } from './wire.js';
+
+/** What is left when all processes are dead. */
+export interface Remains {
+  readonly alice: Task;
+  readonly bob: Task;
+  readonly messages: number;
+  readonly wire: Wire['seen'];
+}
+
+/** Holds journals, stores and wire against what is promised. */
+export async function checkRun({ alice, bob, messages, wire }: Remains): Promise<Omit<CrashOutcome, 'kills'>> {
+  const problems: string[] = [];
+  const journal = readJournal(bob.journal).map((line) => line.split(' ') as [pid: string, id: string, text: string]);
+  const handled = new Set(journal.map(([, , text]) => text));
+  for (let n = 0; n < messages; n++) if (!handled.has(String(n))) problems.push(`${n} was never handled`);
+  const repeated = checkRepetitions(journal, problems);
+  const numbers = readJournal(alice.journal).map((line) => line.split(' ')[1]);
+  if (new Set(numbers).size < numbers.length) problems.push('send gave a number twice');
+
+  const provider = await defaultProvider();
+  const states = await Promise.all([alice, bob].map((task) => openState(task, provider)));
+  const [aliceState, bobState] = states as [State, State];
+  try {
+    await checkGaps(bobState, problems);
+    await checkWire(wire, { aliceState, bobState }, problems);
+  } finally {
+    for (const { store } of states) await store.close();
+  }
+  return { problems, handled: handled.size, repeated, onTheWire: wire.length };
+}
+
+/** Only the last message of a process that died may come again: with the next one it recorded that it was through. */
+function checkRepetitions(journal: readonly (readonly [string, string, string])[], problems: string[]): number {
+  const through = new Set<string>();
+  const ids = new Set<string>();
+  let repeated = 0;
+  for (const [i, [pid, id, text]] of journal.entries()) {
+    if (through.has(id)) problems.push(`${text} was handed over again after its handler was through`);
+    if (ids.has(id)) repeated++;
+    ids.add(id);
+    if (journal[i + 1]?.[0] === pid) through.add(id);
+  }
+  return repeated;
+}
+
+async function checkGaps({ store }: State, problems: string[]): Promise<void> {
+  const seen = createSeen(store);
+  for await (const numbering of seen.numberings()) {
+    const state = await seen.state(numbering);
+    if (!state || gaps(state).length > 0) problems.push(`missing at the end: ${JSON.stringify(state && gaps(state))}`);
+  }
+}
+
+/** No nonce and no number twice, whoever looks. */
+async function checkWire(
+  wire: Wire['seen'],
+  { aliceState, bobState }: { aliceState: State; bobState: State },
+  problems: string[],
+): Promise<void> {
+  const provider = await defaultProvider();
+  const [alice, bob] = [
+    await LocalAccount.load(aliceState, provider, 'alice'),
+    await LocalAccount.load(bobState, provider, 'bob'),
+  ];
+  if (!alice || !bob) throw new TypeError('an account is gone');
+  const watch = nonceWatch();
+  const numbers = new Map<string, string>();
+  for (const { topic, bytes } of wire) {
+    const reused = watch(bytes);
+    if (reused) problems.push(reused);
+    if (topic !== 'nes/bob/message') continue;
+    const senderKey = () => ({ key: alice.device.signKey.publicKey, device: alice.device.id });
+    const context = { address: 'bob', keys: bob.sealKeys, now: Math.floor(Date.now() / 1000), senderKey };
+    const outcome = await open(provider, bytes, context);
+    if (outcome.kind !== 'opened') {
+      problems.push(`on the wire: ${outcome.kind}`);
+      continue;
+    }
+    const { stream, seq, id } = outcome.message;
+    const number = `${stream}/${seq}`;
+    const name = toBase64url(id);
+    if ((numbers.get(number) ?? name) !== name) problems.push(`the number ${number} was used for two messages`);
+    numbers.set(number, name);
+  }
+}
