@@ -7,6 +7,7 @@ import { addGenerate } from './commands/generate.js';
 import { addKeys } from './commands/keys.js';
 import { addListen } from './commands/listen.js';
 import { addRegister } from './commands/register.js';
+import { addRoom } from './commands/room.js';
 import { addSend } from './commands/send.js';
 import { addServe } from './commands/serve.js';
 import { addStatus } from './commands/status.js';
@@ -22,6 +23,7 @@ const COMMANDS = [
   addSend,
   addListen,
   addChat,
+  addRoom,
   addStatus,
   addDevice,
   addKeys,
