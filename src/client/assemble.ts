@@ -1,5 +1,6 @@
 import { httpKeyDirectory } from '../adapters/http/http-key-directory.js';
 import { mqttTransport } from '../adapters/mqtt/mqtt-transport.js';
+import { insistentStore } from '../adapters/store/insistent-store.js';
 import { defaultProvider } from '../crypto/probe.js';
 import type { CryptoProvider } from '../crypto/provider.js';
 import { systemClock } from '../ports/clock.js';
@@ -42,7 +43,8 @@ async function assembleWith(settings: Settings, releases: Releases, linking: boo
   const provider = settings.provider ?? (await defaultProvider());
   const events = createEvents<MessengerEvents>();
   const state = await openState(settings, provider);
-  releases.push(() => state.store.close());
+  const store = insistentStore(state.store, (error) => events.emit('warning', error));
+  releases.push(() => store.close());
 
   const machineClock = settings.clock ?? systemClock;
   const directory = openDirectory(settings, state, provider);
@@ -62,12 +64,14 @@ async function assembleWith(settings: Settings, releases: Releases, linking: boo
   const opening = { settings, state, provider, clock };
   const account = await (linking ? openLinkingAccount(opening, keys) : openAccount(opening));
   const { topicPrefix, padding, maxPayloadBytes, maxSealedBytes } = settings;
+  const durability = { sync: settings.durable === 'fsync' };
   const context: Context = {
-    ...{ provider, account, keys, contacts, store: state.store, events },
+    ...{ provider, account, keys, contacts, store, events },
     ...{ topicPrefix, padding, maxPayloadBytes, maxSealedBytes },
     awaitReceipts: settings.awaitReceipts,
     ...{ copies: settings.copies, echoes: createEchoes(), links: createLinks() },
-    commit: (operations) => state.store.batch([...operations], { sync: settings.durable === 'fsync' }),
+    commit: (operations) => store.insist([...operations], durability),
+    tryCommit: (operations) => store.batch([...operations], durability),
     transport: await openTransport(settings, account, state),
     now: () => clock.now(),
     settled: () => clock.settled(),

@@ -30,8 +30,13 @@ export interface Context {
   readonly copies: boolean;
   readonly echoes: Echoes;
   readonly links: Links;
-  /** Writes one batch, as durable as the application asked for; batches take effect in the order of the calls. */
+  /**
+   * Writes one batch, as durable as the application asked for; batches take effect in the order of the calls. Memory is ahead of
+   * it, so a store that fails is asked again until it takes it; rejects only when it is closed before.
+   */
   commit(operations: readonly StoreOperation[]): Promise<void>;
+  /** {@link commit} for what can be undone in memory. @throws `STATE_UNAVAILABLE` when the store fails */
+  tryCommit(operations: readonly StoreOperation[]): Promise<void>;
   /** Directory time in milliseconds, as far as it is known. */
   now(): number;
   /** Resolves when {@link now} can be relied on again after the machine's clock jumped. */

@@ -40,7 +40,7 @@ export class Inbox {
     const entry = { ...place, sealed, receivedAt: Math.floor(this.context.now()) };
     const { n, operation } = this.raw.append(inboxCodec.encode(entry));
     try {
-      await this.context.commit([operation]);
+      await this.context.tryCommit([operation]);
     } catch (error) {
       this.raw.remove(n);
       throw error;

@@ -171,7 +171,7 @@ export async function openOutbox(
       const acknowledged = new Promise<void>((resolve, reject) => waiters.set(n, { resolve, reject }));
       // Most callers do not look at it.
       acknowledged.catch(() => {});
-      const durable = context.commit([...operations, ...added.map(({ operation }) => operation)]).then(
+      const durable = context.tryCommit([...operations, ...added.map(({ operation }) => operation)]).then(
         () => {
           for (const one of added) {
             expiries.watch(one.n, one.entry.expiresAt);

@@ -109,7 +109,7 @@ export async function openOwnStates(context: Context): Promise<OwnStates> {
         ...{ payload: value?.bytes, contentType: value && (contentType ?? value.contentType) },
       });
       // The version is taken for good before the state leaves.
-      await context.commit([{ type: 'put', key, value: ownStateCodec.encode(entry) }]);
+      await context.tryCommit([{ type: 'put', key, value: ownStateCodec.encode(entry) }]);
       return { published: publisher.publish(key, entry) };
     },
   };
@@ -122,11 +122,11 @@ function assertState({ maxPayloadBytes }: Context, channel: string, payload: Uin
 }
 
 /** What the tags of this device's states are made of: drawn once for a store. */
-async function openSecret({ store, provider, commit }: Context): Promise<Uint8Array> {
+async function openSecret({ store, provider, tryCommit }: Context): Promise<Uint8Array> {
   const stored = await store.get(SECRET_KEY);
   if (stored?.length === TAG_KEY_BYTES) return stored;
   if (stored) throw new SealMQError('STATE_CORRUPT', 'the secret of the state tags has another length');
   const secret = provider.randomBytes(TAG_KEY_BYTES).slice();
-  await commit([{ type: 'put', key: SECRET_KEY, value: secret }]);
+  await tryCommit([{ type: 'put', key: SECRET_KEY, value: secret }]);
   return secret;
 }

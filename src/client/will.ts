@@ -123,6 +123,6 @@ async function reserveVersion(context: Context): Promise<{ before: number; versi
   const before = stored ? decodeCbor(stored) : 0;
   if (!isCounter(before)) throw new SealMQError('STATE_CORRUPT', "the will's version is not a number");
   const version = nextVersion(before, context.now());
-  await context.commit([{ type: 'put', key: VERSION_KEY, value: encodeCbor(version) }]);
+  await context.tryCommit([{ type: 'put', key: VERSION_KEY, value: encodeCbor(version) }]);
   return { before, version };
 }

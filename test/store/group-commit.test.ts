@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { groupCommit } from '../../src/adapters/store/group-commit.js';
+import { describe, expect, it, vi } from 'vitest';
+import { groupCommit, type Write } from '../../src/adapters/store/group-commit.js';
 import type { StoreOperation } from '../../src/ports/store.js';
 
 interface Written {
@@ -11,22 +11,25 @@ interface Written {
 function bench() {
   const writes: Written[] = [];
   const endings: ((error?: Error) => void)[] = [];
-  const { batch, idle } = groupCommit((operations, { sync }) => {
+  const failures: unknown[] = [];
+  const write: Write = (operations, { sync }) => {
     writes.push({ keys: operations.map(({ key }) => key), sync });
     return new Promise((resolve, reject) => {
       endings.push((error) => (error === undefined ? resolve() : reject(error)));
     });
-  });
-  const put = (key: string, sync = false, bytes = 1) =>
-    batch([{ type: 'put', key, value: new Uint8Array(bytes) }], { sync }).then(
+  };
+  const { batch, insist, idle } = groupCommit(write, (error) => failures.push((error as Error).message));
+  const put = (key: string, sync = false, bytes = 1, write = batch) =>
+    write([{ type: 'put', key, value: new Uint8Array(bytes) }], { sync }).then(
       () => `${key} written`,
       (error: Error) => `${key}: ${error.message}`,
     );
+  const must = (key: string, bytes = 1) => put(key, false, bytes, insist);
   const end = async (error?: Error) => {
     endings.shift()?.(error);
     await new Promise((resolve) => setImmediate(resolve));
   };
-  return { writes, put, batch, idle, end };
+  return { writes, failures, put, must, batch, idle, end };
 }
 
 describe('group commit', () => {
@@ -113,5 +116,45 @@ describe('group commit', () => {
       await expect(batch([each as StoreOperation])).rejects.toMatchObject({ code: 'USAGE_INVALID_ARGUMENT' });
     }
     expect(writes).toEqual([]);
+  });
+
+  it('tries again what is insisted on, in order, and nothing overtakes it', async () => {
+    const { writes, failures, put, must, end } = bench();
+    const results = [must('a'), put('b'), must('c'), put('d')];
+    await end(new Error('full'));
+    // What does not insist is tried at once, behind what failed.
+    expect(await Promise.all([results[1], results[3]])).toEqual(['b: full', 'd: full']);
+    const e = put('e');
+    await vi.waitUntil(() => writes.length === 2);
+    await end(new Error('still full'));
+    expect(await e).toBe('e: still full');
+    await vi.waitUntil(() => writes.length === 3);
+    await end();
+    expect(await Promise.all([results[0], results[2]])).toEqual(['a written', 'c written']);
+    expect(writes.map(({ keys }) => keys)).toEqual([['a'], ['a', 'c', 'e'], ['a', 'c']]);
+    expect(failures).toEqual(['full']);
+  });
+
+  it('keeps nobody waiting behind more than a group that is insisted on', async () => {
+    const { writes, put, must, end } = bench();
+    const results = [must('a', 900_000), must('b', 900_000), put('c')];
+    await end(new Error('full'));
+    expect(await results[2]).toBe('c: full');
+    await vi.waitUntil(() => writes.length === 2);
+    await end();
+    await end();
+    expect(await Promise.all(results)).toEqual(['a written', 'b written', 'c: full']);
+    expect(writes.map(({ keys }) => keys)).toEqual([['a'], ['a'], ['b']]);
+  });
+
+  it('gives up what is insisted on at the end, after a last try', async () => {
+    const { writes, must, idle, end } = bench();
+    const result = must('a');
+    await end(new Error('full'));
+    const ended = idle();
+    await vi.waitUntil(() => writes.length === 2);
+    await end(new Error('full'));
+    expect(await result).toBe('a: full');
+    await ended;
   });
 });

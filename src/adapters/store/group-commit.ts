@@ -7,13 +7,21 @@ export type Write = (operations: StoreOperation[], options: { sync: boolean }) =
 /** {@link Store.batch} in front of a {@link Write}. */
 export interface GroupCommit {
   readonly batch: Store['batch'];
-  /** Resolves when nothing is under way any more. */
+  /**
+   * Like `batch`, but tried again after a failure, with growing pauses, until it is written. Nothing overtakes it: a batch
+   * that comes meanwhile is written with it or rejected.
+   *
+   * @throws what the last try threw, when {@link idle} is called before
+   */
+  readonly insist: Store['batch'];
+  /** Resolves when nothing is under way any more. What was insisted on is tried once more, and then given up. */
   idle(): Promise<void>;
 }
 
 interface Waiting {
   readonly operations: StoreOperation[];
   readonly sync: boolean;
+  readonly insists: boolean;
   resolve(): void;
   reject(error: unknown): void;
 }
@@ -21,16 +29,27 @@ interface Waiting {
 /** Beyond this many bytes of values, the batches that wait make another group. */
 const GROUP_BYTES = 1024 * 1024;
 
+/** Before a failed write is tried again, in milliseconds; doubles up to a minute. */
+const FIRST_PAUSE = 100;
+const LONGEST_PAUSE = 60_000;
+
 /**
  * Lets one write happen at a time: what arrives meanwhile waits and is then written as one group, in the order of the
  * calls. LevelDB's own threads apply concurrent batches in any order, and an older counter could overwrite a newer one;
  * groups are also several times faster than single batches. A group is atomic, so a failed write rejects all of it.
  *
  * A batch that cannot be written (`USAGE_INVALID_ARGUMENT`) is rejected by itself, before it joins a group.
+ *
+ * @param onFailure - told of the first failure in a row, and of those of later tries that nobody waits for otherwise
  */
-export function groupCommit(write: Write): GroupCommit {
+export function groupCommit(write: Write, onFailure: (error: unknown) => void = () => {}): GroupCommit {
   const waiting: Waiting[] = [];
   let underWay: Promise<void> | undefined;
+  let ending = false;
+  /** Before the next try; `undefined` while all goes well. */
+  let pause: number | undefined;
+  let isTimed = false;
+  let wake = () => {};
 
   async function writeGroups(): Promise<void> {
     while (waiting.length > 0) {
@@ -39,22 +58,60 @@ export function groupCommit(write: Write): GroupCommit {
       try {
         await write(operations, { sync: group.some((each) => each.sync) });
         for (const each of group) each.resolve();
+        pause = undefined;
+        isTimed = false;
       } catch (error) {
-        for (const each of group) each.reject(error);
+        if (pause === undefined || isTimed) onFailure(error);
+        pause ??= FIRST_PAUSE;
+        if (keep(group, error)) await rest();
       }
     }
     underWay = undefined;
   }
 
-  return {
-    async batch(operations, options) {
+  /** Rejects a failed group, but for what is insisted on: that goes first again, and what waits must not overtake it. */
+  function keep(group: readonly Waiting[], error: unknown): boolean {
+    if (ending || !group.some((each) => each.insists)) {
+      for (const each of group) each.reject(error);
+      return false;
+    }
+    const all = [...group, ...waiting.splice(0)];
+    waiting.push(...all.filter((each) => each.insists));
+    for (const each of all) if (!each.insists) each.reject(error);
+    return true;
+  }
+
+  /** Until it is time for the next try, or somebody comes who is not to wait. */
+  async function rest(): Promise<void> {
+    const length = pause ?? FIRST_PAUSE;
+    isTimed = await new Promise<boolean>((resolve) => {
+      const timer = setTimeout(resolve, length, true);
+      wake = () => {
+        clearTimeout(timer);
+        resolve(false);
+      };
+    });
+    wake = () => {};
+    if (isTimed) pause = Math.min(length * 2, LONGEST_PAUSE);
+  }
+
+  const add = (insists: boolean): Store['batch'] => {
+    return async (operations, options) => {
       for (const each of operations) assertComplete(each);
       return new Promise((resolve, reject) => {
-        waiting.push({ operations, sync: options?.sync === true, resolve, reject });
+        waiting.push({ operations, sync: options?.sync === true, insists, resolve, reject });
         underWay ??= writeGroups();
+        if (!insists) wake();
       });
-    },
+    };
+  };
+
+  return {
+    batch: add(false),
+    insist: add(true),
     async idle() {
+      ending = true;
+      wake();
       while (underWay !== undefined) await underWay;
     },
   };

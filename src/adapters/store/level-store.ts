@@ -86,7 +86,13 @@ function carefulWrite(database: Database): Write {
       await (options.sync ? database.batch(operations, options) : database.batch(operations));
     } catch (error) {
       const failed = failure(error);
-      if (isLevelDbFailure(error)) broken = failed;
+      if (isLevelDbFailure(error)) {
+        broken = new SealMQError(
+          failed.code,
+          'an earlier write failed: nothing is written before the store is opened again',
+          error,
+        );
+      }
       throw failed;
     }
   };

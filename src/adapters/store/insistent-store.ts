@@ -1,0 +1,41 @@
+import { asSealMQError, type SealMQError } from '../../errors.js';
+import type { Store } from '../../ports/store.js';
+import { groupCommit } from './group-commit.js';
+
+/** A store that can be made to go on trying. */
+export interface InsistentStore extends Store {
+  /**
+   * As {@link Store.batch}, for changes that memory has made already and that must follow: after a failure they are written as
+   * soon as the store takes them, and nothing overtakes them.
+   *
+   * @throws what the last try threw, when the store is closed before it took them
+   */
+  insist: Store['batch'];
+}
+
+/**
+ * {@link InsistentStore} in front of `store`; closing it closes both. Its writes fail with a {@link SealMQError},
+ * `STATE_UNAVAILABLE` unless `store` says otherwise.
+ *
+ * @param onFailure - told of the first failure in a row, and of each later try of what is insisted on
+ */
+export function insistentStore(store: Store, onFailure: (error: SealMQError) => void): InsistentStore {
+  const write: Store['batch'] = async (operations, options) => {
+    try {
+      await store.batch(operations, options);
+    } catch (cause) {
+      throw asSealMQError(cause, 'STATE_UNAVAILABLE', 'the store cannot be written');
+    }
+  };
+  const { batch, insist, idle } = groupCommit(write, (error) => onFailure(error as SealMQError));
+  return {
+    ...(store.volatile && { volatile: true }),
+    ...{ batch, insist },
+    get: (key) => store.get(key),
+    iterator: (range) => store.iterator(range),
+    async close() {
+      await idle();
+      await store.close();
+    },
+  };
+}

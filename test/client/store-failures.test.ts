@@ -1,0 +1,170 @@
+import { expect, test } from 'vitest';
+import type { Messenger } from '../../src/client/messenger.js';
+import type { StoreOperation } from '../../src/ports/store.js';
+import { failingStore } from './failing-store.js';
+import { createWorld, next, take, until, type World } from './world.js';
+
+const timing = { receiptDelay: 20, gapDelay: 30, republishAfter: 100 };
+const patience = 300;
+const everything = () => true;
+const under = (prefix: string) => (operation: StoreOperation) => operation.key.startsWith(prefix);
+const isUnavailable = expect.objectContaining({ code: 'STATE_UNAVAILABLE' });
+
+/** Texts as they are handed over, for the whole test. */
+function hear(messenger: Messenger): string[] {
+  const heard: string[] = [];
+  messenger.on('message', ({ text }) => void heard.push(text));
+  return heard;
+}
+
+/** How many messages anybody publishes to `address`. */
+async function countPublished(world: World, address: string): Promise<{ readonly count: number }> {
+  const seen = { count: 0 };
+  const listener = await world.client();
+  listener.on('message', () => seen.count++);
+  await listener.subscribeAsync(`nes/${address}/message`, { qos: 1 });
+  return seen;
+}
+
+async function pair() {
+  const world = await createWorld();
+  const stores = { alice: failingStore(), bob: failingStore() };
+  const bob = await world.join('bob', { timing, store: stores.bob });
+  const alice = await world.join('alice', { timing, store: stores.alice });
+  await (await alice.send('bob', 'one')).delivered;
+  return { world, stores, alice, bob };
+}
+
+test('what cannot be kept is refused and not published; with space everything goes on', async () => {
+  const { world, stores, alice, bob } = await pair();
+  const published = await countPublished(world, 'bob');
+  const lost = next(bob, 'lost');
+  const heard = hear(bob);
+  const warning = next(alice, 'warning');
+  stores.alice.failOn(everything);
+  await expect(alice.send('bob', 'two')).rejects.toMatchObject({
+    code: 'STATE_UNAVAILABLE',
+    cause: { code: 'ENOSPC' },
+  });
+  await expect(alice.send('bob', 'three')).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE' });
+  expect(await warning).toMatchObject({ code: 'STATE_UNAVAILABLE' });
+  expect(alice.status().outbox).toBe(0);
+  stores.alice.recover();
+  await (await alice.send('bob', 'four')).delivered;
+  // The numbers of what was refused are given up.
+  expect(await lost).toMatchObject({ from: 'alice', range: [2, 3], reason: 'gone' });
+  await until(() => heard.length === 2 || undefined);
+  expect(heard).toEqual(['one', 'four']);
+  expect(published.count).toBe(1);
+});
+
+test('a sender that is opened again with space gives the numbers of what it refused to others', async () => {
+  const { world, stores, alice, bob } = await pair();
+  stores.alice.failOn(everything);
+  await expect(alice.send('bob', 'two')).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE' });
+  await alice.close({ patience });
+  stores.alice.recover();
+  const again = await world.open('alice', { timing, store: stores.alice });
+  const sent = await again.send('bob', 'three');
+  expect(sent.seq).toBe(2);
+  await sent.delivered;
+  expect((await take(bob, 2)).map(({ text }) => text)).toEqual(['one', 'three']);
+});
+
+test('mail that cannot be kept is not acknowledged: it comes when there is space', async () => {
+  const { stores, alice, bob } = await pair();
+  const heard = hear(bob);
+  await until(() => (heard.length === 1 && bob.status().opened === 0) || undefined);
+  const warning = next(bob, 'warning');
+  const down = next(bob, 'connection', ({ state }) => state === 'disconnected');
+  stores.bob.failOn(everything);
+  const sent = [await alice.send('bob', 'two'), await alice.send('bob', 'three')];
+  expect(await down).toMatchObject({ cause: 'not-taken' });
+  expect(await warning).toMatchObject({ code: 'STATE_UNAVAILABLE' });
+  expect(bob.status().inbox).toBe(0);
+  stores.bob.recover();
+  await Promise.all(sent.map(({ delivered }) => delivered));
+  await until(() => heard.length === 3 || undefined);
+  expect(heard).toEqual(['one', 'two', 'three']);
+});
+
+test('mail that cannot be kept comes to the receiver that is opened again with space', async () => {
+  const { world, stores, alice, bob } = await pair();
+  const down = next(bob, 'connection', ({ state }) => state === 'disconnected');
+  stores.bob.failOn(under('inbox/'));
+  const sent = await alice.send('bob', 'two');
+  await down;
+  await bob.close({ patience });
+  stores.bob.recover();
+  const again = await world.open('bob', { timing, store: stores.bob });
+  const heard = hear(again);
+  await sent.delivered;
+  await until(() => heard.length === 2 || undefined);
+  expect(heard).toEqual(['one', 'two']);
+});
+
+test('mail that was kept and cannot be moved on is opened when the store takes writes again', async () => {
+  const { stores, alice, bob } = await pair();
+  const heard = hear(bob);
+  await until(() => heard.length === 1 || undefined);
+  const warning = next(bob, 'warning');
+  stores.bob.failOn(under('opened/'));
+  const two = await alice.send('bob', 'two');
+  expect(await warning).toEqual(isUnavailable);
+  await until(() => stores.bob.failures > 1 || undefined);
+  expect(heard).toEqual(['one']);
+  stores.bob.recover();
+  await two.delivered;
+  await (await alice.send('bob', 'three')).delivered;
+  await until(() => heard.length === 3 || undefined);
+  expect(heard).toEqual(['one', 'two', 'three']);
+});
+
+test('one failed write, then a kill: nothing that came is forgotten, nothing comes again', async () => {
+  const { world, stores, alice, bob } = await pair();
+  const heard = hear(bob);
+  await until(() => (heard.length === 1 && bob.status().opened === 0) || undefined);
+  stores.bob.failOn(under('opened/'));
+  await alice.send('bob', 'two');
+  await until(() => stores.bob.failures > 0 || undefined);
+  stores.bob.recover();
+  // What is remembered with this one must not hide the one before.
+  await (await alice.send('bob', 'three')).delivered;
+  await until(() => (heard.length === 3 && bob.status().opened === 0) || undefined);
+  const left = await stores.bob.copy();
+  await bob.close({ patience });
+  const again = await world.open('bob', { timing, store: left });
+  const later = hear(again);
+  await (await alice.send('bob', 'four')).delivered;
+  await until(() => later.length > 0 || undefined);
+  expect([...heard, ...later]).toEqual(['one', 'two', 'three', 'four']);
+});
+
+test('a message whose completion cannot be recorded is not handed over twice by this process', async () => {
+  const { stores, alice, bob } = await pair();
+  const warning = next(bob, 'warning');
+  stores.bob.failOn(({ type, key }) => type === 'del' && key.startsWith('opened/'));
+  const heard = hear(bob);
+  expect(await warning).toEqual(isUnavailable);
+  const two = await alice.send('bob', 'two');
+  await until(() => stores.bob.failures > 1 || undefined);
+  expect(heard).toEqual(['one']);
+  stores.bob.recover();
+  await two.delivered;
+  await until(() => heard.length === 2 || undefined);
+  expect(heard).toEqual(['one', 'two']);
+});
+
+test('what the broker has is published when that is recorded, and not lost with the record', async () => {
+  const { world, stores, alice, bob } = await pair();
+  const published = await countPublished(world, 'bob');
+  const warning = next(alice, 'warning');
+  stores.alice.failOn(({ type, key }) => type === 'del' && key.startsWith('outbox/'));
+  const two = await alice.send('bob', 'two');
+  expect(await warning).toEqual(isUnavailable);
+  stores.alice.recover();
+  await two.published;
+  await two.delivered;
+  expect(published.count).toBe(1);
+  expect((await take(bob, 2)).map(({ text }) => text)).toEqual(['one', 'two']);
+});
