@@ -1,10 +1,11 @@
 import { expect } from 'vitest';
+import type { Messenger } from '../../src/client/messenger.js';
 import type { PublicKey } from '../../src/cose/key.js';
 import { defaultProvider } from '../../src/crypto/probe.js';
 import type { PrivateKey } from '../../src/crypto/provider.js';
 import { run } from '../../src/crypto/steps.js';
 import { type Control, decodeControl } from '../../src/protocol/envelope/control.js';
-import { open } from '../../src/protocol/envelope/open.js';
+import { type OpenedMessage, open } from '../../src/protocol/envelope/open.js';
 import {
   type Account,
   addDevice,
@@ -42,6 +43,19 @@ async function putRecord(world: World, { address, bytes }: KeyRecord): Promise<v
     body: bytes as Uint8Array<ArrayBuffer>,
   });
   expect(answer.status).toBeLessThan(300);
+}
+
+/** The key that a messenger's device signs with. */
+export const signKeyOf = (messenger: Messenger) => messenger.record.devices[0]?.signKey as PublicKey;
+
+/** A message for `reader`, opened. */
+export async function read(sealed: Uint8Array, reader: Account, signer: PublicKey): Promise<OpenedMessage> {
+  const { address } = reader.record;
+  const outcome = await open(provider, sealed, {
+    ...{ address, keys: [reader.device.sealKey], now: now(), senderKey: () => ({ key: signer }) },
+  });
+  if (outcome.kind !== 'opened') throw new TypeError(`not opened: ${outcome.kind}`);
+  return outcome.message;
 }
 
 /** Claims of the first message of a numbering. */

@@ -2,30 +2,22 @@ import { expect, test } from 'vitest';
 import { mqttTransport } from '../../src/adapters/mqtt/mqtt-transport.js';
 import { memoryStore } from '../../src/adapters/store/memory-store.js';
 import type { Messenger } from '../../src/client/messenger.js';
-import type { PublicKey } from '../../src/cose/key.js';
 import type { Store } from '../../src/ports/store.js';
 import { encodeControl } from '../../src/protocol/envelope/control.js';
-import { open } from '../../src/protocol/envelope/open.js';
 import { seal } from '../../src/protocol/envelope/seal.js';
 import { type Account, activeSealKeys } from '../../src/protocol/identity/index.js';
-import { claims, hearControls, liar, now, provider, publish, secondDevice } from './liar.js';
+import { claims, hearControls, liar, now, provider, publish, read, secondDevice, signKeyOf } from './liar.js';
 import { lossy } from './lossy.js';
 import { createWorld, next, take, until, type World } from './world.js';
 
 const timing = { receiptDelay: 20, gapDelay: 30, republishAfter: 100 };
 const lasting = () => ({ ...memoryStore(), close: async () => {} });
 
-const signKeyOf = (messenger: Messenger) => messenger.record.devices[0]?.signKey as PublicKey;
-
 /** What Carol reads of Alice's first message to her. */
 async function firstTo(world: World, alice: Messenger, carol: Account): Promise<{ stream: number }> {
   const { bytes } = await world.overhear('nes/carol/message');
   await alice.send('carol', 'hello');
-  const opened = await open(provider, await bytes, {
-    ...{ address: 'carol', keys: [carol.device.sealKey], now: now(), senderKey: () => ({ key: signKeyOf(alice) }) },
-  });
-  expect(opened.kind).toBe('opened');
-  return { stream: opened.kind === 'opened' ? (opened.message.stream as number) : 0 };
+  return { stream: (await read(await bytes, carol, signKeyOf(alice))).stream as number };
 }
 
 type Copy = readonly (readonly [key: string, value: Uint8Array])[];
