@@ -35,12 +35,12 @@ const LONGEST_PAUSE = 60_000;
 /** Starts working. */
 export async function startOpener(
   context: Context,
-  parts: Omit<ReceiveState, 'isHeld'>,
+  parts: Omit<ReceiveState, 'heldFor'>,
   patience: QuarantinePatience,
 ): Promise<Opener> {
   const { inbox } = parts;
   const held = await heldSenders(inbox);
-  const state: ReceiveState = { ...parts, isHeld: (from, kid) => held.has(lineOf({ from, kid })) };
+  const state: ReceiveState = { ...parts, heldFor: (from, kid) => held.get(lineOf({ from, kid }))?.reason };
   let closed = false;
   let pause = patience.retryAfter;
   let due = held.size > 0;
@@ -150,17 +150,24 @@ function lineOf({ from, kid }: Line): string {
   return `${from}/${toBase64url(kid)}`;
 }
 
-/** How many entries of each line wait in the quarantine. */
-async function heldSenders(inbox: Inbox): Promise<Map<string, number>> {
-  const held = new Map<string, number>();
+/** What waits of one line: how many entries, and what the first of them waits for. */
+interface Waiting {
+  readonly count: number;
+  readonly reason: string;
+}
+
+/** The lines that wait in the quarantine. */
+async function heldSenders(inbox: Inbox): Promise<Map<string, Waiting>> {
+  const held = new Map<string, Waiting>();
   for await (const { value } of inbox.quarantine.entries()) hold(held, quarantineCodec.decode(value), 1);
   return held;
 }
 
-function hold(held: Map<string, number>, entry: Line, change: 1 | -1): void {
+function hold(held: Map<string, Waiting>, entry: Line & Pick<Waiting, 'reason'>, change: 1 | -1): void {
   const line = lineOf(entry);
-  const count = (held.get(line) ?? 0) + change;
-  if (count > 0) held.set(line, count);
+  const known = held.get(line);
+  const count = (known?.count ?? 0) + change;
+  if (count > 0) held.set(line, { count, reason: known?.reason ?? entry.reason });
   else held.delete(line);
 }
 

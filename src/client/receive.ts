@@ -17,8 +17,11 @@ const FIRST_BYTES = [0xd8, 0x60, 0x84];
 export interface ReceiveState {
   readonly inbox: Inbox;
   readonly receptions: Receptions;
-  /** Whether mail that names this sender and key waits in the quarantine already, so that what follows must wait behind it. */
-  readonly isHeld: (from: string, kid: Uint8Array) => boolean;
+  /**
+   * What mail that names this sender and key waits for in the quarantine, if there is any: what follows must wait behind it, and
+   * no longer than it.
+   */
+  readonly heldFor: (from: string, kid: Uint8Array) => string | undefined;
 }
 
 /**
@@ -80,6 +83,7 @@ export async function process(
   { held = false, final = false } = {},
 ): Promise<Processed> {
   let sender: { from: string; kid: Uint8Array } | undefined;
+  let behind: string | undefined;
   try {
     const outcome = await open(context.provider, entry.sealed, {
       address: context.account.address,
@@ -89,8 +93,8 @@ export async function process(
       maxSealedBytes: context.maxSealedBytes,
       senderKey: (from, kid) => {
         sender = { from, kid };
-        if (!held && entry.family !== 'control' && state.isHeld(from, kid))
-          throw new SealMQError('DIRECTORY_UNREACHABLE', 'earlier mail waits for this key');
+        behind = held || entry.family === 'control' ? undefined : state.heldFor(from, kid);
+        if (behind) throw new SealMQError('DIRECTORY_UNREACHABLE', 'earlier mail waits for this key');
         return (entry.family === 'control' ? controlSenderKey : senderKey)(context, from, kid);
       },
     });
@@ -100,8 +104,8 @@ export async function process(
     return 'settled';
   } catch (error) {
     if (!sender || !isSealMQError(error) || !error.code.startsWith('DIRECTORY_')) throw error;
-    context.events.emit('warning', error);
-    return { ...sender, reason: error.code };
+    if (!behind) context.events.emit('warning', error);
+    return { ...sender, reason: behind ?? error.code };
   }
 }
 

@@ -78,6 +78,23 @@ test('somebody who signs in another name waits for a key that never comes, then 
   expect(bob.status().quarantine).toBe(0);
 });
 
+test('all that a stranger sends is given up in time, not only the first', async () => {
+  const world = await createWorld();
+  const bob = await world.join('bob', { quarantine: { retryAfter: 20, unknownKeys: 50 } });
+  const stranger = await run(createAccount(provider, { address: 'stranger', now: now() }));
+  const keys = { signKey: stranger.device.signKey, recipients: activeSealKeys(bob.record, now()) };
+  const [refused, warnings]: unknown[][] = [[], []];
+  bob.on('rejected', (rejection) => refused?.push(rejection));
+  bob.on('warning', (warning) => warnings?.push(warning));
+  for (let seq = 1; seq <= 3; seq++) {
+    await publish(world, 'nes/bob/message', await seal(provider, { ...claims('stranger', 'bob'), seq }, keys));
+  }
+  await until(() => refused?.length === 3 || undefined);
+  expect(refused).toEqual(Array(3).fill({ reason: 'unknown-sender', from: 'stranger' }));
+  expect(warnings).toEqual([]);
+  expect(bob.status().quarantine).toBe(0);
+});
+
 test('while the directory is away mail waits, over a restart, and comes in order per sender when it is back', async () => {
   const world = await createWorld();
   const shared = await staticDirectory({ provider });
