@@ -22,6 +22,7 @@ import { makeClientId } from './client-id.js';
 import type { KeyCache } from './key-cache.js';
 import {
   ACCOUNT_KEY,
+  assertNoKeys,
   currentKeys,
   IDENTITY,
   keepKeys,
@@ -74,7 +75,7 @@ export class LocalAccount {
   /** The account in `state`, or `undefined` when there is none. @throws `STATE_CORRUPT`, `USAGE_INVALID_ARGUMENT` for another address */
   static async load(state: State, provider: CryptoProvider, address: string): Promise<LocalAccount | undefined> {
     const bytes = await state.store.get(ACCOUNT_KEY);
-    if (!bytes) return undefined;
+    if (!bytes) return assertNoKeys(state);
     const saved = readSaved(bytes);
     if (saved.address !== address) {
       throw new SealMQError('USAGE_INVALID_ARGUMENT', `this store belongs to ${saved.address}, not to ${address}`);

@@ -108,3 +108,9 @@ export function currentKeys(keys: readonly DeviceKeys[], record: KeyRecord): Dev
   const isActive = (key: PublicKey) => active.some((other) => equal(encodePublicKey(key), encodePublicKey(other)));
   return keys.find(({ signKey }) => isActive(signKey.publicKey)) ?? (keys[0] as DeviceKeys);
 }
+
+/** An identity key without its account is what a damaged store leaves: a new account must not take its place. @throws `STATE_CORRUPT` */
+export async function assertNoKeys({ vault }: State): Promise<undefined> {
+  if ((await vault.get(IDENTITY)) === undefined) return undefined;
+  throw new SealMQError('STATE_CORRUPT', 'the store has an identity key, but has lost the account that it belongs to');
+}

@@ -40,7 +40,7 @@ async function prepareLocation(location: string): Promise<() => void> {
   if (files === undefined) return lockInBrowser(`sealmq ${location}`);
   await prepareFolder(files, location);
   if ((await databaseState(files, location)) === 'damaged') {
-    throw new SealMQError('STATE_CORRUPT', `the database in ${location} has lost its file CURRENT`);
+    throw new SealMQError('STATE_CORRUPT', `the database in ${location} has lost its file CURRENT, or its log`);
   }
   return () => {};
 }

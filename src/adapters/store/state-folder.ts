@@ -9,17 +9,25 @@ export const DATA_KEY_FILE = 'data-key';
 
 const GROUP_AND_OTHERS = 0o077;
 const DATA_FILE = /^\d+\.(log|ldb|sst)$/;
+const LOG_FILE = /^\d+\.log$/;
+
+/** What LevelDB names in CURRENT before it has opened a new database for the first time; never again later. */
+const FIRST_MANIFEST = 'MANIFEST-000001';
 
 /**
  * What the folder holds of a LevelDB. LevelDB names its database in the file CURRENT before it writes the first data
- * file: data without CURRENT is a damaged database, and opening it as it is would start an empty one.
+ * file: data without CURRENT is a damaged database, and opening it as it is would start an empty one. Once opened it always has
+ * a log, and LevelDB does not notice when that is gone: what was not in a table yet would be forgotten.
  */
 export type DatabaseState = 'absent' | 'present' | 'damaged';
 
 /** Looks, without touching anything, whether `folder` holds a database. @throws `STATE_UNAVAILABLE` */
 export async function databaseState(files: Files, folder: string): Promise<DatabaseState> {
   const names = await inFolder(folder, files.readdir(folder));
-  if (names.includes('CURRENT')) return 'present';
+  if (names.includes('CURRENT')) {
+    const isWhole = names.some((name) => LOG_FILE.test(name)) || names.includes(FIRST_MANIFEST);
+    return isWhole ? 'present' : 'damaged';
+  }
   return names.some((name) => DATA_FILE.test(name)) ? 'damaged' : 'absent';
 }
 
