@@ -79,11 +79,11 @@ export function createKeyCache(options: KeyCacheOptions): KeyCache {
   /** The record when it may be used without waiting; a stale one is refreshed behind. */
   function atHand(address: string, known: KnownRecord | undefined, toSeal = false): KeyRecord | undefined {
     const state = known && standing(known);
-    if ((state !== 'fresh' && state !== 'stale') || (toSeal && isSuspect(known))) return undefined;
+    if (!known || (state !== 'fresh' && state !== 'stale') || (toSeal && isSuspect(known))) return undefined;
     // A failure behind the scenes was counted and told; the record goes on being used.
     if (state === 'stale' && !lookups.recentFailure(address)) lookups.refresh(address).catch(() => {});
     counts.hits++;
-    return known?.record;
+    return known.record;
   }
 
   const isSuspect = (known: KnownRecord | undefined) => known !== undefined && known.checkedAt < suspectedAt;
@@ -143,7 +143,7 @@ export function createKeyCache(options: KeyCacheOptions): KeyCache {
       const known = await records.load(address);
       return forKid ? forMessage(address, known, forKid) : forUse(address, known, toSeal);
     },
-    cached: (address, { toSeal } = {}) => (closed ? undefined : atHand(address, records.peek(address), toSeal)),
+    cached: (address, options) => (closed ? undefined : atHand(address, records.peek(address), options?.toSeal)),
     suspect() {
       suspectedAt = now();
     },

@@ -89,7 +89,7 @@ test('a revoked device neither reads nor is believed', async () => {
 
   const bob = await shellFor(served);
   await sent(bob, 'bob', 'alice', 'not for the thief');
-  const thief = await second.run(['listen', ...ALICE, '--timeout', '1', '--verbose']);
+  const thief = await second.run(['listen', ...ALICE, '--timeout', '5', '--verbose']);
   expect(thief).toMatchObject({
     code: 0,
     stdout: '',
@@ -97,7 +97,7 @@ test('a revoked device neither reads nor is believed', async () => {
   });
   expect((await shell.run(['listen', ...ALICE, '--count', '1'])).stdout).toBe('bob: not for the thief\n');
   await sent(second, 'alice', 'bob', 'by the thief');
-  const refused = await bob.run(['listen', '--address', 'bob', '--timeout', '1', '--verbose']);
+  const refused = await bob.run(['listen', '--address', 'bob', '--timeout', '5', '--verbose']);
   expect(refused).toMatchObject({ stdout: '', stderr: expect.stringContaining('rejected a message: revoked') });
 });
 
