@@ -60,9 +60,10 @@ async function connect(contender: ContenderName, line: Line, senders = 1) {
   return { run, close };
 }
 
-async function throughput(servers: Process, qos: Qos, size: number, names: readonly ContenderName[], senders = 1) {
+async function throughput(qos: Qos, size: number, names: readonly ContenderName[], senders = 1) {
   const best: Partial<Record<ContenderName, number>> = {};
   for (const name of names) {
+    const servers = await start({ kind: 'servers' });
     const { mqtt = '', http = '' } = servers.hello;
     const line = { mqtt, http, qos, keys: await makeKeys() };
     const { run, close } = await connect(name, line, senders);
@@ -71,6 +72,7 @@ async function throughput(servers: Process, qos: Qos, size: number, names: reado
       if (round > 0) best[name] = Math.max(best[name] ?? 0, perSecond);
     }
     await close();
+    await servers.ask('close', {});
   }
   return best as Record<ContenderName, number>;
 }
@@ -82,21 +84,17 @@ export async function delivery(): Promise<Result[]> {
     results.push({ name, value, unit: 'msgs/s', beside, ratio: value / other });
   for (const [size, label] of SIZES) {
     const bound = await cryptoBound(size);
-    const servers = await start({ kind: 'servers' });
-    const none = await throughput(servers, 0, size, ['plain', 'one-shot', 'room']);
+    const none = await throughput(0, size, ['plain', 'one-shot', 'room']);
     add(`room QoS 0 ${label}`, none.room, 'plain mqtt', none.plain);
     add(`one-shot QoS 0 ${label}`, none['one-shot'], 'plain mqtt', none.plain);
-    const once = await throughput(servers, 1, size, ['plain', 'one-shot', 'messenger', 'room']);
+    const once = await throughput(1, size, ['plain', 'one-shot', 'messenger', 'room']);
     add(`room QoS 1 ${label}`, once.room, 'plain mqtt', once.plain);
     add(`one-shot QoS 1 ${label}`, once['one-shot'], 'plain mqtt', once.plain);
     add(`messenger QoS 1 ${label}`, once.messenger, 'plain mqtt', once.plain);
     add(`messenger QoS 1 ${label}`, once.messenger, 'crypto-bound', bound);
-    await servers.ask('close', {});
   }
-  const servers = await start({ kind: 'servers' });
-  const many = await throughput(servers, 1, 1024, ['plain', 'messenger'], 4);
+  const many = await throughput(1, 1024, ['plain', 'messenger'], 4);
   add('messenger QoS 1 1 KiB, 4 senders', many.messenger, 'plain mqtt', many.plain);
-  await servers.ask('close', {});
   return results;
 }
 

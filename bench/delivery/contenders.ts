@@ -47,16 +47,17 @@ async function mqttClient({ mqtt }: Line): Promise<MqttClient> {
   return client;
 }
 
-/** Publishes what `encode` makes of the payloads, a window at a time. */
-async function publishAll(client: MqttClient, qos: Qos, payloads: Iterable<Uint8Array>): Promise<void> {
-  const inFlight = new Set<Promise<unknown>>();
-  for (const payload of payloads) {
-    const publish = client.publishAsync(TOPIC, payload as Buffer, { qos });
-    inFlight.add(publish);
-    void publish.finally(() => inFlight.delete(publish));
-    if (inFlight.size >= WINDOW) await Promise.race(inFlight);
-  }
-  await Promise.all(inFlight);
+/** Sends all of `payloads`, {@link WINDOW} at a time. */
+async function each(payloads: Iterable<Uint8Array>, send: (payload: Uint8Array) => Promise<unknown>): Promise<void> {
+  const rest = payloads[Symbol.iterator]();
+  const lane = async () => {
+    for (let next = rest.next(); !next.done; next = rest.next()) await send(next.value);
+  };
+  await Promise.all(Array.from({ length: WINDOW }, lane));
+}
+
+function publishAll(client: MqttClient, qos: Qos, payloads: Iterable<Uint8Array>): Promise<void> {
+  return each(payloads, (payload) => client.publishAsync(TOPIC, payload as Buffer, { qos }));
 }
 
 async function subscribed(line: Line, onMessage: (payload: Uint8Array) => void): Promise<End> {
@@ -136,15 +137,8 @@ const messenger: Contender = {
     const { messenger, close } = await messengerOf(line, name);
     return {
       async burst(payloads) {
-        const sends = new Set<Promise<unknown>>();
         const published: Promise<void>[] = [];
-        for (const payload of payloads) {
-          const send = messenger.send('bob', payload).then((sent) => published.push(sent.published));
-          sends.add(send);
-          void send.finally(() => sends.delete(send));
-          if (sends.size >= WINDOW) await Promise.race(sends);
-        }
-        await Promise.all(sends);
+        await each(payloads, async (payload) => published.push((await messenger.send('bob', payload)).published));
         await Promise.all(published);
       },
       close,
@@ -167,16 +161,7 @@ const room: Contender = {
     const joined = await messenger.joinRoom('bench', { admit: () => true, frames: false });
     while (!joined.members.some(({ ready }) => ready)) await new Promise((resolve) => setTimeout(resolve, 10));
     return {
-      async burst(payloads) {
-        const inFlight = new Set<Promise<unknown>>();
-        for (const payload of payloads) {
-          const send = joined.send(payload, { qos });
-          inFlight.add(send);
-          void send.finally(() => inFlight.delete(send));
-          if (inFlight.size >= WINDOW) await Promise.race(inFlight);
-        }
-        await Promise.all(inFlight);
-      },
+      burst: (payloads) => each(payloads, (payload) => joined.send(payload, { qos })),
       close,
     };
   },
