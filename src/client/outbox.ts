@@ -200,7 +200,8 @@ export async function openOutbox(
         patient = false;
         queue.notify();
       }, patience);
-      while (up && patient && queue.depth > 0) await queue.changed();
+      // What left the queue counts until that is written, and whoever waits for it is told.
+      while (up && patient && (queue.depth > 0 || inFlight.size > 0)) await queue.changed();
       clearTimeout(timer);
       closed = true;
       expiries.close();
