@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { memoryStore } from '../../src/adapters/store/memory-store.js';
 import { createDirectoryClock } from '../../src/client/directory-clock.js';
 import { SealMQError } from '../../src/errors.js';
 import { offsetFrom } from '../../src/ports/clock.js';
 import { createBroker } from '../../src/server/broker/broker.js';
+import { FALSE_TIMES, tellFalseTime } from '../directory/false-time.js';
+import { tamperingServer } from '../directory/tampering-server.js';
 import { carelessDirectory } from './careless-directory.js';
 import { closing, createWorld, take, until } from './world.js';
 
@@ -152,3 +155,29 @@ test('mail from the future, by a clock that is wrong here, waits until it is set
   set(HOUR);
   expect((await take(bob, 1))[0]?.text).toBe('from the future');
 });
+
+test.each(FALSE_TIMES.flatMap((kind) => [DAY, -DAY].map((by) => ({ kind, by }))))(
+  'a time that is $kind, off by $by ms, moves nothing',
+  async ({ kind, by }) => {
+    const world = await createWorld();
+    const server = await tamperingServer(() => world.directory);
+    closing(() => server.close());
+    let told = 0;
+    server.tamper = async (answer) => {
+      await tellFalseTime(answer, kind, by);
+      if (answer.path.startsWith('/v1/time')) told++;
+    };
+    const store = { ...memoryStore(), close: async () => {} };
+    await (await world.join('bob', { timing, store })).close();
+    const alice = await world.join('alice', { timing });
+    const pinned = { directory: server.url, directoryKey: world.directory.directoryKey.thumbprint };
+    const bob = await world.open('bob', { timing, store, ...pinned });
+    await until(() => told > 0 || undefined);
+    await (await alice.send('bob', 'one', { expiresIn: 600 })).delivered;
+    await (await bob.send('alice', 'two', { expiresIn: 600 })).delivered;
+    const [one, two] = [(await take(bob, 1))[0], (await take(alice, 1))[0]];
+    expect([one?.text, two?.text]).toEqual(['one', 'two']);
+    expect(Math.abs(Number(two?.sentAt) - Date.now())).toBeLessThan(HOUR);
+    expect(bob.status().clockDelta).toBe(0);
+  },
+);

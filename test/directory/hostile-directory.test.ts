@@ -5,6 +5,7 @@ import { httpKeyDirectory } from '../../src/adapters/http/http-key-directory.js'
 import type { KeyDirectory } from '../../src/ports/key-directory.js';
 import type { Account } from '../../src/protocol/identity/index.js';
 import { createKeyProvider, type KeyProvider } from '../../src/server/key-provider/index.js';
+import { FALSE_TIMES, tellFalseTime } from './false-time.js';
 import { accountOf, codeOf, manualClock, nextOf, provider } from './fixtures.js';
 import { type Passing, type TamperingServer, tamperingServer } from './tampering-server.js';
 
@@ -128,6 +129,17 @@ describe('a directory that lies', () => {
     };
     await directory.time();
     expect(await codeOf(directory.time())).toBe('DIRECTORY_BAD_ANSWER');
+  });
+
+  it.each(FALSE_TIMES)('cannot move our clock by a time that is %s', async (kind) => {
+    for (const by of [86_400_000, -86_400_000]) {
+      server.tamper = (answer) => tellFalseTime(answer, kind, by);
+      const code = kind === 'signed by somebody else' ? 'DIRECTORY_KEY_CHANGED' : 'DIRECTORY_BAD_ANSWER';
+      expect(await codeOf(directory.time())).toBe(code);
+    }
+    // By a clock that had been moved, this would look stale, and the time would be asked for once more.
+    expect(await directory.lookup('alice')).toMatchObject({ kind: 'record', maxAge: 300 });
+    expect(server.paths.filter((path) => path.startsWith('/v1/time'))).toHaveLength(2);
   });
 });
 
