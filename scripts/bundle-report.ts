@@ -49,6 +49,12 @@ export const entries: readonly Entry[] = [
     limit: 20,
   },
   {
+    name: 'sealmq/room',
+    code: "export * from 'sealmq/room';",
+    packages: [],
+    limit: 10,
+  },
+  {
     name: 'sealmq/crypto',
     code: "export * from 'sealmq/crypto';",
     packages: [...NOBLE],

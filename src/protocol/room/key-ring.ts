@@ -11,7 +11,8 @@ export const OLD_KEY_LIFE = 60_000;
 /** Most keys kept of one sender. */
 const MAX_KEYS = 8;
 
-interface HeldKey {
+/** A key in a ring. */
+export interface HeldKey {
   readonly key: SenderKey;
   readonly window: ReplayWindow;
   /** When a later one was learnt: opens nothing from then on. */
