@@ -11,7 +11,7 @@ import {
   type StatementKind,
   signStatement,
   time,
-} from '../../src/protocol/directory/statements.js';
+} from '../../src/protocol/directory/index.js';
 import { fixedBytes, fixedProvider } from './fixed-provider.js';
 import { key, thumbprintOf } from './keys.js';
 import type { RecordCase } from './records.js';

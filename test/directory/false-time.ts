@@ -1,8 +1,7 @@
 import { fromBase64url } from '../../src/bytes/base64url.js';
 import { encodeCbor } from '../../src/bytes/cbor.js';
 import { run } from '../../src/crypto/steps.js';
-import { signStatement, time } from '../../src/protocol/directory/index.js';
-import { readUnverified } from '../../src/protocol/directory/statements.js';
+import { readUnverified, signStatement, time } from '../../src/protocol/directory/index.js';
 import { accountOf, provider } from './fixtures.js';
 import type { Passing } from './tampering-server.js';
 

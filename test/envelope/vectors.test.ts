@@ -15,7 +15,7 @@ import { keyThumbprint } from '../../src/crypto/thumbprints.js';
 import { webcryptoProvider } from '../../src/crypto/webcrypto.js';
 import { isSealMQError } from '../../src/errors.js';
 import { isAddress } from '../../src/protocol/address.js';
-import { freshness, keyList, negative, time, verifyStatement } from '../../src/protocol/directory/statements.js';
+import { freshness, keyList, negative, time, verifyStatement } from '../../src/protocol/directory/index.js';
 import { type OpenOutcome, open } from '../../src/protocol/envelope/open.js';
 import { paddedLength } from '../../src/protocol/envelope/padding.js';
 import { MAX_SEALED_BYTES } from '../../src/protocol/envelope/profile.js';

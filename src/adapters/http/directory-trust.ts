@@ -5,8 +5,9 @@ import type { CryptoProvider } from '../../crypto/provider.js';
 import { run } from '../../crypto/steps.js';
 import { isSealMQError, SealMQError } from '../../errors.js';
 import type { Store } from '../../ports/store.js';
-import { type KeyList, keyList, type StatementKind, verifyStatement } from '../../protocol/directory/statements.js';
+import { type KeyList, keyList } from '../../protocol/directory/statements.js';
 import { firstKeyList, followKeyLists } from '../../protocol/directory/trust.js';
+import { type StatementKind, verifyStatement } from '../../protocol/statement.js';
 
 /** Reads what the directory has signed. */
 export interface DirectoryTrust {

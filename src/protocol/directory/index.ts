@@ -1,10 +1,10 @@
 /** What a key directory signs and which records it takes, as pure functions. */
 
+export { findKey, readUnverified, type StatementKind, signStatement, verifyStatement } from '../statement.js';
 export { type TokenBucket, type TokenOutcome, type TokenRate, takeToken } from '../token-bucket.js';
 export { type ClaimKind, ISSUE_TOLERANCE, judgeClaim } from './claim.js';
 export {
   type Freshness,
-  findKey,
   freshness,
   type KeyList,
   keyList,
@@ -12,13 +12,9 @@ export {
   MIN_NONCE_BYTES,
   type Negative,
   negative,
-  readUnverified,
   remainingLife,
   STATEMENT_TOLERANCE,
-  type StatementKind,
-  signStatement,
   type TimeStatement,
   time,
-  verifyStatement,
 } from './statements.js';
 export { decodeKeyLists, encodeKeyLists, firstKeyList, followKeyLists, MAX_KEY_LISTS } from './trust.js';

@@ -4,7 +4,8 @@ import type { PublicKey } from '../../cose/key.js';
 import type { CryptoProvider } from '../../crypto/provider.js';
 import type { Steps } from '../../crypto/steps.js';
 import { isSealMQError, SealMQError } from '../../errors.js';
-import { findKey, type KeyList, keyList, readUnverified, verifyStatement } from './statements.js';
+import { findKey, readUnverified, verifyStatement } from '../statement.js';
+import { type KeyList, keyList } from './statements.js';
 
 /**
  * A directory hands out its key lists as a chain, oldest first: one for each roll-over, signed by the old key and naming the

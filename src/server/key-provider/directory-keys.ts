@@ -9,13 +9,18 @@ import { keyThumbprint } from '../../crypto/thumbprints.js';
 import { SealMQError } from '../../errors.js';
 import type { KeyVault } from '../../ports/key-vault.js';
 import type { Store } from '../../ports/store.js';
-import { type KeyList, keyList, type StatementKind, signStatement } from '../../protocol/directory/statements.js';
+import { type KeyList, keyList } from '../../protocol/directory/statements.js';
 import { MAX_KEY_LISTS } from '../../protocol/directory/trust.js';
+import { readUnverified, type StatementKind, signStatement } from '../../protocol/statement.js';
 
 /** The directory's signing keys: the present one, during a roll-over the next one, and the lists that lead from key to key. */
 export interface DirectoryKeys {
   /** The present public key and its thumbprint (base64url). */
   current(): { readonly publicKey: PublicKey; readonly thumbprint: string };
+  /**
+   * The public keys that are in use, or have been within the last `seconds`: what a long-lived statement may be signed by.
+   */
+  publicKeys(seconds: number): Promise<readonly PublicKey[]>;
   /** The chain of key lists, oldest first. */
   lists(): Promise<readonly Uint8Array[]>;
   sign<T>(kind: StatementKind<T>, content: T): Promise<Uint8Array>;
@@ -109,6 +114,12 @@ export async function openDirectoryKeys(
 
   return {
     current: () => ({ publicKey: current.key.publicKey, thumbprint: current.name }),
+    async publicKeys(seconds) {
+      await upToDate();
+      const oldest = now() - seconds;
+      const lists = state.lists.map((list) => readUnverified(keyList, list));
+      return lists.filter(({ expiresAt = now() }) => expiresAt >= oldest).flatMap(({ keys }) => keys);
+    },
     async lists() {
       await upToDate();
       return state.lists;

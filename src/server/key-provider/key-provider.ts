@@ -6,8 +6,10 @@ import { memoryStore } from '../../adapters/store/memory-store.js';
 import { encodePublicKey } from '../../cose/key.js';
 import { nativeProvider } from '../../crypto/native.js';
 import type { CryptoProvider } from '../../crypto/provider.js';
+import { run } from '../../crypto/steps.js';
 import { systemClock } from '../../ports/clock.js';
 import type { Store } from '../../ports/store.js';
+import { verifyInfoOk } from '../../protocol/registration/info-ok.js';
 import { openDirectoryKeys } from './directory-keys.js';
 import { errorAnswer } from './http-error.js';
 import { listen } from './listener.js';
@@ -20,6 +22,9 @@ export type { Claim, ClaimDecision, KeyProvider, KeyProviderOptions, RateLimits 
 
 const DEFAULT_MAX_AGE = 300;
 const DEFAULT_OVERLAP = 7 * 24 * 3600;
+
+/** How long an Info OK lasts, in seconds. */
+const INFO_OK_LIFE = 90 * 24 * 3600;
 
 /**
  * Starts a key directory: an HTTP service that keeps the newest key record of each address, first claim first served, and
@@ -75,6 +80,8 @@ async function start(
   return {
     url: listener.url,
     app: (request) => app(request),
+    registered: async (address) => (await records.get(address)) !== undefined,
+    checkInfoOk: async (bytes) => run(verifyInfoOk(provider, await keys.publicKeys(INFO_OK_LIFE), bytes, now())),
     get directoryKey() {
       const { publicKey, thumbprint } = keys.current();
       return { publicKey: encodePublicKey(publicKey), thumbprint };

@@ -4,6 +4,7 @@ import type { Clock } from '../../ports/clock.js';
 import type { Store } from '../../ports/store.js';
 import type { KeyRecord } from '../../protocol/identity/record.js';
 import type { TokenRate } from '../../protocol/token-bucket.js';
+import type { CheckInfoOk, Registered } from '../registered.js';
 
 /** A record that somebody wants to publish; it is verified and follows the current one. */
 export interface Claim {
@@ -57,6 +58,10 @@ export interface KeyProviderOptions {
 
 /** A running key provider. */
 export interface KeyProvider {
+  /** Whether an address is registered: for a broker or a relay in the same process. */
+  readonly registered: Registered;
+  /** Verifies an Info OK of this directory. */
+  readonly checkInfoOk: CheckInfoOk;
   /** Where it listens, such as `http://127.0.0.1:8080`. */
   readonly url: string;
   /** The present public signing key (COSE_Key) and its thumbprint (base64url): what clients pin. */
