@@ -16,6 +16,7 @@ export type ErrorCode =
   | 'USAGE_CONSUMER_EXISTS'
   | 'USAGE_NO_IDENTITY_KEY'
   | 'USAGE_LINK_EXPIRED'
+  | 'USAGE_CARD_EXPIRED'
   | 'USAGE_HANDLER_FAILED'
   | 'USAGE_CONTACT_BLOCKED'
   | 'DECODE_CBOR'
@@ -24,9 +25,12 @@ export type ErrorCode =
   | 'DECODE_RECORD'
   | 'DECODE_CLAIMS'
   | 'DECODE_LINK'
+  | 'DECODE_CARD'
+  | 'DECODE_SAFETY_NUMBER'
   | 'DECODE_TOO_LARGE'
   | 'VERIFY_DECRYPTION'
   | 'VERIFY_SIGNATURE'
+  | 'VERIFY_SAFETY_NUMBER'
   | 'DIRECTORY_UNREACHABLE'
   | 'DIRECTORY_NOT_FOUND'
   | 'DIRECTORY_BAD_ANSWER'
@@ -36,6 +40,7 @@ export type ErrorCode =
   | 'DIRECTORY_KEY_CHANGED'
   | 'DIRECTORY_IDENTITY_HELD'
   | 'DIRECTORY_IDENTITY_REFUSED'
+  | 'DIRECTORY_CARD_CONFLICT'
   | 'DIRECTORY_RECORD_EXPIRED'
   | 'DIRECTORY_NO_ACTIVE_DEVICE'
   | 'DIRECTORY_REFUSED'
@@ -54,7 +59,8 @@ export type ErrorCode =
   | 'STATE_NOT_LINKED'
   | 'STATE_EXPIRED'
   | 'STATE_OUTDATED'
-  | 'STATE_FULL';
+  | 'STATE_FULL'
+  | 'STATE_CARD_CONFLICT';
 
 /** The one text of every `VERIFY_` error, so that nothing about secrets can leak through a message. */
 const VERIFICATION_FAILED = 'verification failed';

@@ -30,6 +30,7 @@ export interface Backend<Secret>
     | 'supports'
     | 'randomBytes'
     | 'sha256'
+    | 'sha512'
     | 'hkdf'
     | 'aesGcmEncrypt'
     | 'aesGcmDecrypt'
@@ -103,6 +104,7 @@ function symmetric<Secret>(backend: Backend<Secret>) {
       return backend.randomBytes(size);
     },
     sha256: (data) => backend.sha256(data),
+    sha512: (data) => backend.sha512(data),
     hkdf(hash, ikm, salt, info, length) {
       const longest = HKDF_MAX_BLOCKS * hashBytes(hash);
       if (!Number.isSafeInteger(length) || length < 1 || length > longest) throw badArgument('length of HKDF');

@@ -67,6 +67,7 @@ function hashes(node: Node, secretKey: SecretKeyForm) {
   };
   return {
     sha256: (data) => plain(node.createHash(HASHES['SHA-256']).update(data).digest()),
+    sha512: (data) => plain(node.createHash(HASHES['SHA-512']).update(data).digest()),
     // RFC 5869 §2.2, §2.3 spelled out: two HMACs cost half of hkdfSync.
     hkdf(hash, ikm, salt, info, length) {
       const [name, size] = [HASHES[hash], hashBytes(hash)];

@@ -13,6 +13,7 @@ export type { NobleSecret } from './noble-curves.js';
 /** Symmetric primitives in plain JavaScript: faster than Web Crypto where little data is worked on. */
 export const nobleSymmetric = {
   sha256: (data) => sha256(data),
+  sha512: (data) => sha512(data),
   hkdf: (hash, ikm, salt, info, length) => hkdf(hash === 'SHA-256' ? sha256 : sha512, ikm, salt, info, length),
   aesGcmEncrypt: (key, iv, aad, plaintext) => gcm(key, iv, aad).encrypt(plaintext),
   aesGcmDecrypt: (key, iv, aad, ciphertext) => orNull(() => gcm(key, iv, aad).decrypt(ciphertext)),

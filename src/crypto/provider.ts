@@ -45,6 +45,9 @@ export interface CryptoProvider {
   /** SHA-256 (FIPS 180-4): 32 bytes. */
   sha256(data: Uint8Array): Awaitable<Uint8Array>;
 
+  /** SHA-512 (FIPS 180-4): 64 bytes. */
+  sha512(data: Uint8Array): Awaitable<Uint8Array>;
+
   /** HKDF (RFC 5869) over `hash`; an empty `salt` is the default one. */
   hkdf(hash: HashName, ikm: Uint8Array, salt: Uint8Array, info: Uint8Array, length: number): Awaitable<Uint8Array>;
 

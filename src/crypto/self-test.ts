@@ -14,6 +14,8 @@ const b = fromBase64url;
 
 /** FIPS 180-2 §B.1. */
 const ABC = { message: b('YWJj'), digest: b('ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0') };
+/** FIPS 180-2 §C.1. */
+const ABC_512 = b('3a81oZNherrMQXNJriBBMRLm-k6JqX6iCp7u5ktV05ohkpkqJ0_BqDa6PCOj_uu9RU1EI2Q86A4qmslPpUyknw');
 /** RFC 5869 §A.1; its inputs over SHA-512 as well. */
 const HKDF = {
   ikm: b('CwsLCwsLCwsLCwsLCwsLCwsLCwsLCw'),
@@ -75,6 +77,7 @@ const LONG_BYTES = 8192;
 const checks: readonly Check[] = [
   { name: 'random bytes', run: async (p) => !equal(p.randomBytes(32), p.randomBytes(32)) },
   { name: 'SHA-256', run: async (p) => equal(await p.sha256(ABC.message), ABC.digest) },
+  { name: 'SHA-512', run: async (p) => equal(await p.sha512(ABC.message), ABC_512) },
   { name: 'HKDF-SHA-256', run: (p) => checkHkdf(p, 'SHA-256') },
   { name: 'HKDF-SHA-512', run: (p) => checkHkdf(p, 'SHA-512') },
   { name: 'AES-256 key wrap', run: checkKeyWrap },

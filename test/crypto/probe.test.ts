@@ -19,6 +19,7 @@ describe('the self-test', () => {
   const faults: readonly [fault: string, faulty: Partial<CryptoProvider>, failed: string][] = [
     ['randomness that repeats', { randomBytes: (size) => new Uint8Array(size) }, 'random bytes'],
     ['a wrong hash', { sha256: () => new Uint8Array(32) }, 'SHA-256'],
+    ['a shortened hash', { sha512: (data) => sound.sha256(data) }, 'SHA-512'],
     ['HKDF without info', { hkdf: (hash, ikm, salt, _, n) => sound.hkdf(hash, ikm, salt, salt, n) }, 'HKDF-SHA-256'],
     ['GCM without its AAD', withoutAad(), 'AES-256-GCM'],
     ['GCM that opens anything', { aesGcmDecrypt: (_k, _i, _a, data) => data.slice(16) }, 'AES-256-GCM'],

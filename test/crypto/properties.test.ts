@@ -27,6 +27,7 @@ describe.each(backends.filter(({ label }) => label !== 'native'))('$label', ({ p
     await fc.assert(
       fc.asyncProperty(inputs, fc.integer({ min: 1, max: 300 }), async ({ a, b, c, kek, key }, length) => {
         expect(await provider.sha256(a)).toEqual(await native.sha256(a));
+        expect(await provider.sha512(a)).toEqual(await native.sha512(a));
         expect(await provider.hkdf('SHA-256', a, b, c, length)).toEqual(await native.hkdf('SHA-256', a, b, c, length));
         const wrapped = await provider.aesKwWrap(kek, key);
         expect(wrapped).toEqual(await native.aesKwWrap(kek, key));

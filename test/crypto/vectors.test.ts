@@ -9,6 +9,7 @@ interface Vectors<Case> {
 }
 
 const sha256 = readVectors<Vectors<{ message: string; digest: string }>>('sha-256.json');
+const sha512 = readVectors<Vectors<{ message: string; digest: string }>>('sha-512.json');
 const hkdf = (['SHA-256', 'SHA-512'] as const).flatMap((hash) => {
   type Case = { ikm: string; salt: string; info: string; length: number; okm: string };
   const { cases } = readVectors<Vectors<Case>>(`hkdf-${hash.toLowerCase().replace('-', '')}.json`);
@@ -60,6 +61,10 @@ const orNull = (text: string | null) => (text === null ? null : hex(text));
 describe.each(backends)('$label', ({ provider }) => {
   test.each(sha256.cases)('SHA-256: $name', async ({ message, digest }) => {
     expect(await provider.sha256(hex(message))).toEqual(hex(digest));
+  });
+
+  test.each(sha512.cases)('SHA-512: $name', async ({ message, digest }) => {
+    expect(await provider.sha512(hex(message))).toEqual(hex(digest));
   });
 
   test.each(hkdf)('HKDF-$hash: $name', async ({ hash, ikm, salt, info, length, okm }) => {

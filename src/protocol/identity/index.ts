@@ -18,6 +18,19 @@ export {
 } from './account.js';
 export { compareRecords, type RecordChange, vouchForIdentity } from './chain.js';
 export {
+  CARD_LIFETIME,
+  CARD_PREFIX,
+  type CardDetails,
+  type CardDraft,
+  type ContactCard,
+  cardText,
+  isCardText,
+  MAX_CARD_NAME,
+  makeCard,
+  readCard,
+  verifyCard,
+} from './contact-card.js';
+export {
   type DeviceEntry,
   type DeviceKeys,
   deviceKid,
@@ -61,3 +74,14 @@ export {
   signRecord,
   verifyRecord,
 } from './record.js';
+export {
+  type Comparison,
+  combineFingerprints,
+  compareSafetyNumber,
+  fingerprint,
+  MAX_MEMBERS,
+  SAFETY_PREFIX,
+  type SafetyMember,
+  type SafetyNumber,
+  safetyNumber,
+} from './safety-number.js';
