@@ -3,6 +3,7 @@ import type { Context } from './context.js';
 import type { QueueEntry } from './durable-queue.js';
 import { type OpenedEntry, openedCodec } from './entries.js';
 import type { Inbox } from './inbox.js';
+import { insist } from './insist.js';
 import { Message } from './message.js';
 
 /** A handler of messages; the message is settled when it resolves. */
@@ -24,6 +25,7 @@ const RETRY_AFTER = 100;
 /** Starts delivering what is in `inbox.opened`. */
 export function createDelivery(context: Context, inbox: Inbox): Delivery {
   const queue = inbox.opened;
+  const ending = new AbortController();
   let consumer: symbol | undefined;
   let closed = false;
   let handling: Promise<void> = Promise.resolve();
@@ -39,8 +41,10 @@ export function createDelivery(context: Context, inbox: Inbox): Delivery {
     queue.notify();
   };
 
+  const next = (mine: symbol) => insist(context, 'cannot read mail', ending.signal, () => first(mine));
+
   /** The first entry that is durable and still of use; `undefined` when `mine` is no longer the consumer. */
-  const next = async (mine: symbol): Promise<QueueEntry | undefined> => {
+  const first = async (mine: symbol): Promise<QueueEntry | undefined> => {
     while (!closed && consumer === mine) {
       const changed = queue.changed();
       const [entry] = await queue.read(0, 1);
@@ -115,6 +119,7 @@ export function createDelivery(context: Context, inbox: Inbox): Delivery {
     },
     async close() {
       closed = true;
+      ending.abort();
       queue.notify();
       await handling;
     },

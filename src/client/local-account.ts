@@ -22,12 +22,13 @@ import { makeClientId } from './client-id.js';
 import type { KeyCache } from './key-cache.js';
 import {
   ACCOUNT_KEY,
-  assertNoKeys,
+  assertNoAccount,
   currentKeys,
   IDENTITY,
   keepKeys,
   type LoadedKeys,
   loadKeys,
+  markAccount,
   putSaved,
   readSaved,
   type SavedAccount,
@@ -75,12 +76,13 @@ export class LocalAccount {
   /** The account in `state`, or `undefined` when there is none. @throws `STATE_CORRUPT`, `USAGE_INVALID_ARGUMENT` for another address */
   static async load(state: State, provider: CryptoProvider, address: string): Promise<LocalAccount | undefined> {
     const bytes = await state.store.get(ACCOUNT_KEY);
-    if (!bytes) return assertNoKeys(state);
+    if (!bytes) return assertNoAccount(state);
     const saved = readSaved(bytes);
     if (saved.address !== address) {
       throw new SealMQError('USAGE_INVALID_ARGUMENT', `this store belongs to ${saved.address}, not to ${address}`);
     }
     const record = await run(verifyRecord(provider, saved.record));
+    await markAccount(state);
     return new LocalAccount(state, provider, saved, record, await loadKeys(state, saved));
   }
 
@@ -122,6 +124,7 @@ export class LocalAccount {
       stream,
     };
     await state.store.batch([putSaved(saved)], { sync: true });
+    await markAccount(state);
     return new LocalAccount(state, provider, saved, record, { keys: [device], identityKey });
   }
 

@@ -44,8 +44,11 @@ export interface MissingMessages {
 
 /** Messages that will not come. */
 export interface LostMessages extends MissingMessages {
-  /** What the sender says; `too-many-gaps` when this device gave up by itself. */
-  readonly reason: SkipReason | 'too-many-gaps';
+  /**
+   * What the sender says; `too-many-gaps` and `too-many-streams` when this device gave up by itself: more than 4,096 gaps in a
+   * numbering, more than 8 numberings of one device.
+   */
+  readonly reason: SkipReason | 'too-many-gaps' | 'too-many-streams';
 }
 
 /** A state that its owner has cleared. */

@@ -1,9 +1,10 @@
 import { toBase64url } from '../bytes/base64url.js';
-import { asSealMQError, SealMQError } from '../errors.js';
+import { SealMQError } from '../errors.js';
 import type { Context } from './context.js';
 import type { QueueEntry } from './durable-queue.js';
 import { inboxCodec, type QuarantineEntry, quarantineCodec } from './entries.js';
 import type { Inbox } from './inbox.js';
+import { insist } from './insist.js';
 import { process, type ReceiveState } from './receive.js';
 
 /** How patient the quarantine is; milliseconds. */
@@ -41,6 +42,7 @@ export async function startOpener(
   const { inbox } = parts;
   const held = await heldSenders(inbox);
   const state: ReceiveState = { ...parts, heldFor: (from, kid) => held.get(lineOf({ from, kid }))?.reason };
+  const ending = new AbortController();
   let closed = false;
   let pause = patience.retryAfter;
   let due = held.size > 0;
@@ -98,17 +100,21 @@ export async function startOpener(
     await eachEntry(inbox.quarantine, (entry) => openHeld(entry, waiting));
   };
 
-  const work = async () => {
-    while (!closed) {
-      const changed = inbox.raw.changed();
-      if (due) {
-        due = false;
-        await tryQuarantine();
-      }
-      const opened = await eachEntry(inbox.raw, openFresh);
-      retryLater();
-      if (opened === 0 && !due) await changed;
+  const workOnce = async () => {
+    const changed = inbox.raw.changed();
+    if (due) {
+      due = false;
+      await tryQuarantine().catch((error) => {
+        due = true;
+        throw error;
+      });
     }
+    const opened = await eachEntry(inbox.raw, openFresh);
+    retryLater();
+    if (opened === 0 && !due) await changed;
+  };
+  const work = async () => {
+    while (!closed) await insist(context, 'cannot open mail', ending.signal, workOnce);
   };
 
   /** Runs `open` over the entries of a queue, and waits for its writes once a round. */
@@ -128,14 +134,14 @@ export async function startOpener(
     }
   };
 
-  const working = work().catch((cause) => {
-    context.events.emit('warning', asSealMQError(cause, 'STATE_UNAVAILABLE', 'cannot open mail'));
-  });
+  // What fails while it closes comes up again at the next start.
+  const working = work().catch(() => {});
 
   return {
     retry,
     async close() {
       closed = true;
+      ending.abort();
       clearTimeout(timer);
       inbox.raw.notify();
       await working;

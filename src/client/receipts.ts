@@ -1,9 +1,11 @@
-import { isSealMQError } from '../errors.js';
+import { asSealMQError } from '../errors.js';
 import { MAX_CONTROL_RANGES, receiptFor } from '../protocol/envelope/control.js';
 import { gaps, type Range } from '../protocol/envelope/sequence.js';
 import type { Context } from './context.js';
 import { sendControl } from './control.js';
+import { createDueList, type Due } from './due-list.js';
 import type { Numbering, Seen } from './seen.js';
+import { createSignal } from './signal.js';
 
 /** When receipts and requests go out, in milliseconds. */
 export interface ReceiptTiming {
@@ -20,7 +22,7 @@ export interface Receipts {
    * came with two messages, so its sender has to begin another.
    */
   note(numbering: Numbering, reused?: boolean): void;
-  /** Receipts for everybody who ever wrote: the last message of a sender leaves no gap. */
+  /** Receipts for everybody who ever wrote: the last message of a sender leaves no gap. Stops when the connection goes. */
   noteAll(): Promise<void>;
   /** The connection came or went; while it is gone, receipts gather. */
   connected(up: boolean): void;
@@ -34,39 +36,20 @@ const LONGEST_GAP_DELAY = 3600 * 1000;
 /** Numberings that are served in one go, so that a great many peers do not stall the process. */
 const AT_ONCE = 50;
 
-interface Due {
-  readonly numbering: Numbering;
-  receiptAt: number | undefined;
-  gapAt: number | undefined;
-  gapDelay: number;
-  /** How many numbers were missing at the last request. */
-  missing: number;
-  reused: boolean;
-}
+/** Receipts that wait before {@link Receipts.noteAll} notes more. */
+const MAX_OWED = 1000;
 
 /** Starts without a connection. */
 export function createReceipts(context: Context, seen: Seen, timing: ReceiptTiming): Receipts {
-  const due = new Map<string, Due>();
+  const due = createDueList(timing.gapDelay);
+  const served = createSignal();
+  let sweep = 0;
   let up = false;
   let closed = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let wakesAt = Number.POSITIVE_INFINITY;
   let working: Promise<void> = Promise.resolve();
 
-  const entryOf = (numbering: Numbering): Due => {
-    const key = `${numbering.from}/${numbering.device}/${numbering.stream}`;
-    const fresh = {
-      numbering,
-      receiptAt: undefined,
-      gapAt: undefined,
-      gapDelay: timing.gapDelay,
-      missing: 0,
-      reused: false,
-    };
-    const entry: Due = due.get(key) ?? fresh;
-    due.set(key, entry);
-    return entry;
-  };
   /** Wakes in `delay` milliseconds, unless it wakes before: a distant question must not hold up a receipt. */
   const schedule = (delay: number) => {
     const at = performance.now() + delay;
@@ -77,33 +60,33 @@ export function createReceipts(context: Context, seen: Seen, timing: ReceiptTimi
   };
   const wake = () => {
     wakesAt = Number.POSITIVE_INFINITY;
-    working = work().catch(warn);
+    working = work().catch(warn).then(served.notify);
   };
   /** One peer who cannot be written to right now does not keep the others waiting. */
-  const warn = (error: unknown) => {
-    if (isSealMQError(error)) context.events.emit('warning', error);
+  const warn = (cause: unknown) => {
+    context.events.emit('warning', asSealMQError(cause, 'STATE_UNAVAILABLE', 'receipts stumbled'));
   };
 
   const work = async () => {
     const now = performance.now();
     let next = Number.POSITIVE_INFINITY;
-    let served = 0;
-    for (const [key, entry] of due) {
+    let count = 0;
+    for (const entry of due) {
       if (!up || closed) return;
       if (!context.contacts.getsReceipts(entry.numbering.from)) {
-        due.delete(key);
+        due.delete(entry);
         continue;
       }
-      if (isDue(entry.receiptAt, now) && served < AT_ONCE) {
-        served++;
+      if (isDue(entry.receiptAt, now) && count < AT_ONCE) {
+        count++;
         entry.receiptAt = undefined;
         await receipt(entry).catch(warn);
       }
-      if (isDue(entry.gapAt, now) && served < AT_ONCE) {
-        served++;
+      if (isDue(entry.gapAt, now) && count < AT_ONCE) {
+        count++;
         await askForGaps(entry, now).catch(warn);
       }
-      if (entry.receiptAt === undefined && entry.gapAt === undefined) due.delete(key);
+      if (entry.receiptAt === undefined && entry.gapAt === undefined) due.delete(entry);
       next = Math.min(next, entry.receiptAt ?? next, entry.gapAt ?? next);
     }
     if (next < Number.POSITIVE_INFINITY) schedule(Math.max(10, next - performance.now()));
@@ -123,6 +106,8 @@ export function createReceipts(context: Context, seen: Seen, timing: ReceiptTimi
 
   const askForGaps = async (entry: Due, now: number) => {
     const { from, device, stream } = entry.numbering;
+    // Whatever keeps the question from being asked, the next try has its time.
+    entry.gapAt = now + entry.gapDelay;
     const state = await seen.state(entry.numbering);
     const found = state ? gaps(state) : [];
     const missing = found.reduce((sum, [from, to]) => sum + to - from + 1, 0);
@@ -142,7 +127,7 @@ export function createReceipts(context: Context, seen: Seen, timing: ReceiptTimi
   return {
     note(numbering, reused = false) {
       if (!context.contacts.getsReceipts(numbering.from)) return;
-      const entry = entryOf(numbering);
+      const entry = due.entry(numbering);
       entry.reused ||= reused;
       const now = performance.now();
       entry.receiptAt ??= now + timing.receiptDelay;
@@ -150,7 +135,20 @@ export function createReceipts(context: Context, seen: Seen, timing: ReceiptTimi
       schedule(Math.min(timing.receiptDelay, timing.gapDelay));
     },
     async noteAll() {
-      for await (const numbering of seen.numberings()) this.note(numbering);
+      const mine = ++sweep;
+      const isCurrent = () => mine === sweep && up && !closed;
+      let noted = 0;
+      try {
+        for await (const numbering of seen.numberings()) {
+          this.note(numbering);
+          noted++;
+          // As they are served, so that a great many peers are not all in memory.
+          while (noted % MAX_OWED === 0 && isCurrent() && owed(due) >= MAX_OWED) await served.wait();
+          if (!isCurrent()) return;
+        }
+      } catch (error) {
+        warn(error);
+      }
     },
     connected(state) {
       up = state;
@@ -158,11 +156,13 @@ export function createReceipts(context: Context, seen: Seen, timing: ReceiptTimi
       else {
         clearTimeout(timer);
         wakesAt = Number.POSITIVE_INFINITY;
+        served.notify();
       }
     },
     async close() {
       closed = true;
       clearTimeout(timer);
+      served.notify();
       await working;
     },
   };
@@ -183,4 +183,11 @@ function requestable(found: readonly Range[]): Range[] {
 
 function isDue(at: number | undefined, now: number): boolean {
   return at !== undefined && at <= now;
+}
+
+/** How many receipts wait. */
+function owed(due: Iterable<Due>): number {
+  let count = 0;
+  for (const { receiptAt } of due) count += Number(receiptAt !== undefined);
+  return count;
 }

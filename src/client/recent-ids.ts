@@ -17,12 +17,15 @@ export interface RecentIds {
   note(numbering: string, seq: number, id: Uint8Array): StoreOperation;
   /** Whether `seq` is among the last numbers, and came under another id. */
   differs(numbering: string, seq: number, id: Uint8Array): Promise<boolean>;
+  /** The operations that forget all ids of a numbering. */
+  forget(numbering: string): Promise<StoreOperation[]>;
 }
 
 /** The memory under `recent/` of `store`. */
 export function createRecentIds(store: Store): RecentIds {
   const cached = new Map<string, Uint8Array>();
-  const slotOf = (numbering: string, seq: number) => `recent/${numbering}/${seq % SLOTS}`;
+  const prefixOf = (numbering: string) => `recent/${numbering}/`;
+  const slotOf = (numbering: string, seq: number) => `${prefixOf(numbering)}${seq % SLOTS}`;
   const encode = (seq: number, id: Uint8Array) => encodeCbor([seq, id.subarray(0, KEPT_BYTES)]);
 
   return {
@@ -42,6 +45,15 @@ export function createRecentIds(store: Store): RecentIds {
       const remembered = decodeCbor(known);
       // The slot may belong to another number by now.
       return Array.isArray(remembered) && remembered[0] === seq;
+    },
+    async forget(numbering) {
+      const prefix = prefixOf(numbering);
+      const slots = new Set<string>();
+      for await (const [key] of store.iterator({ gte: prefix, lt: `${prefix}:` })) slots.add(key);
+      // Those that are not durable yet.
+      for (let slot = 0; slot < SLOTS; slot++)
+        if (cached.delete(slotOf(numbering, slot))) slots.add(slotOf(numbering, slot));
+      return [...slots].map((key) => ({ type: 'del', key }));
     },
   };
 }

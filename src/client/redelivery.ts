@@ -43,6 +43,9 @@ const RESEND_PAUSE = 2000;
 /** New numberings that one peer can make us start. */
 const RENUMBER_RATE: TokenRate = { burst: 3, perSecond: 1 / 600 };
 
+/** Peers whose limits are remembered; of more, those who asked last. */
+const MAX_LIMITED = 10_000;
+
 /** How far ahead of our time the numbering may be that a peer claims to know of us, in milliseconds. */
 const MAX_AHEAD = 300 * 1000;
 
@@ -173,7 +176,10 @@ function limiter(rate: TokenRate): (peer: string) => boolean {
   const buckets = new Map<string, TokenBucket>();
   return (peer) => {
     const { bucket, wait } = takeToken(buckets.get(peer), rate, performance.now());
+    buckets.delete(peer);
     buckets.set(peer, bucket);
+    const [longestAgo] = buckets.size > MAX_LIMITED ? buckets.keys() : [];
+    if (longestAgo !== undefined) buckets.delete(longestAgo);
     return wait === 0;
   };
 }

@@ -109,8 +109,13 @@ export function currentKeys(keys: readonly DeviceKeys[], record: KeyRecord): Dev
   return keys.find(({ signKey }) => isActive(signKey.publicKey)) ?? (keys[0] as DeviceKeys);
 }
 
-/** An identity key without its account is what a damaged store leaves: a new account must not take its place. @throws `STATE_CORRUPT` */
-export async function assertNoKeys({ vault }: State): Promise<undefined> {
-  if ((await vault.get(IDENTITY)) === undefined) return undefined;
-  throw new SealMQError('STATE_CORRUPT', 'the store has an identity key, but has lost the account that it belongs to');
+/** A new account must not take the place of one that a damaged store has lost. @throws `STATE_CORRUPT` */
+export async function assertNoAccount({ vault, marker }: State): Promise<undefined> {
+  if ((await vault.get(IDENTITY)) === undefined && !(await marker?.isSet())) return undefined;
+  throw new SealMQError('STATE_CORRUPT', 'an account was kept in this store, and the store has lost it');
+}
+
+/** Remembers that there is an account. After a kill in between, and for one of an earlier release, the next opening does. */
+export async function markAccount({ marker }: State): Promise<void> {
+  if (marker && !(await marker.isSet())) await marker.set();
 }

@@ -2,7 +2,14 @@ import { type CborValue, decodeCbor, encodeCbor } from '../bytes/cbor.js';
 import { isCounter, readFields, toMap } from '../bytes/fields.js';
 import { SealMQError } from '../errors.js';
 import type { Store, StoreOperation } from '../ports/store.js';
-import { acceptSeq, newSequence, type Range, type SequenceState, skipRanges } from '../protocol/envelope/sequence.js';
+import {
+  acceptSeq,
+  gaps,
+  newSequence,
+  type Range,
+  type SequenceState,
+  skipRanges,
+} from '../protocol/envelope/sequence.js';
 import { createRecentIds } from './recent-ids.js';
 
 /** Which numbering a message belongs to. */
@@ -12,11 +19,20 @@ export interface Numbering {
   readonly stream: number;
 }
 
+/** A numbering that is not waited for any longer, since its device has begun too many newer ones. */
+export interface Retired {
+  readonly stream: number;
+  /** What of it had not come. */
+  readonly lost: readonly Range[];
+}
+
 /** What the memory of what was seen says of a message. */
 export type Sighting =
   | {
       readonly kind: 'new';
       readonly operations: readonly StoreOperation[];
+      /** On the first message of a numbering: older ones that make room for it. */
+      readonly retired: readonly Retired[];
       readonly missing?: Range;
       readonly lost?: Range;
       /** On the first message of a numbering: what lies below it. */
@@ -48,44 +64,78 @@ export interface Seen {
 /** Devices whose numbers are held in memory. */
 const MAX_CACHED = 10_000;
 
+/**
+ * Numberings of one device that are remembered. An honest device begins another only when its store turns out to be an old
+ * copy, and what it then sends again bears the new one. What still comes of a forgotten numbering is stale: it is older than
+ * those that are known, so it cannot be handed over again.
+ */
+export const MAX_STREAMS = 8;
+
 /** The memory under `seen/` of `store`. */
 export function createSeen(store: Store): Seen {
   const states = new Map<string, SequenceState>();
-  const newest = new Map<string, number>();
+  const streams = new Map<string, readonly number[]>();
   const ids = createRecentIds(store);
 
-  const newestAt = async (prefix: string) => newest.get(prefix) ?? (await readNewest(store, prefix));
+  const streamsAt = async (prefix: string) => streams.get(prefix) ?? (await readStreams(store, prefix));
   const stateAt = async (key: string) => states.get(key) ?? (await readState(store, key));
+
+  /** What makes room for another numbering of a device, the oldest first. */
+  const retire = async (numbering: Numbering, excess: readonly number[]) => {
+    const retired: Retired[] = [];
+    const operations: StoreOperation[] = [];
+    for (const stream of excess) {
+      const { key } = keysOf({ ...numbering, stream });
+      const state = await stateAt(key);
+      retired.push({ stream, lost: state ? gaps(state) : [] });
+      operations.push({ type: 'del', key }, ...(await ids.forget(key)));
+    }
+    return { retired, operations };
+  };
+
+  /** The first message of a numbering. Nothing is changed before all that can fail has been done. */
+  const begin = async (numbering: Numbering, seq: number, id: Uint8Array): Promise<Sighting> => {
+    const { stream } = numbering;
+    const { prefix, key } = keysOf(numbering);
+    const known = await streamsAt(prefix);
+    if (stream < (known.at(-1) ?? 0)) return { kind: 'stale-stream' };
+    const outcome = acceptSeq(newSequence(seq), seq);
+    if (outcome.kind !== 'new') return outcome;
+    const excess = known.slice(0, Math.max(0, known.length + 1 - MAX_STREAMS));
+    const { retired, operations } = await retire(numbering, excess);
+    for (const old of excess) states.delete(keysOf({ ...numbering, stream: old }).key);
+    remember(streams, prefix, [...known.slice(excess.length), stream]);
+    const earlier = seq > 1 && { earlier: [1, seq - 1] as const };
+    return { ...outcome, retired, operations: [...operations, ...keep(key, outcome.state, seq, id)], ...earlier };
+  };
+
+  /** The state in memory is ahead of the store until the operations are durable; a crash in between loses both alike. */
+  const keep = (key: string, state: SequenceState, seq: number, id: Uint8Array): StoreOperation[] => {
+    remember(states, key, state);
+    return [{ type: 'put', key, value: encodeState(state) }, ids.note(key, seq, id)];
+  };
 
   return {
     async accept(numbering, seq, id) {
-      const { stream } = numbering;
-      const { prefix, key } = keysOf(numbering);
+      const { key } = keysOf(numbering);
       const state = await stateAt(key);
-      if (!state) {
-        if (stream < (await newestAt(prefix))) return { kind: 'stale-stream' };
-        remember(newest, prefix, stream);
-      }
-      const outcome = acceptSeq(state ?? newSequence(seq), seq);
+      if (!state) return begin(numbering, seq, id);
+      const outcome = acceptSeq(state, seq);
       if (outcome.kind === 'duplicate')
         return (await ids.differs(key, seq, id)) ? { kind: 'sequence-reused' } : outcome;
-      // The state in memory is ahead of the store until the batch is durable; a crash in between loses both alike.
-      remember(states, key, outcome.state);
-      const operations = [{ type: 'put' as const, key, value: encodeState(outcome.state) }, ids.note(key, seq, id)];
-      const isLater = state === undefined && seq > 1;
-      return { ...outcome, operations, ...(isLater && { earlier: [1, seq - 1] as const }) };
+      return { ...outcome, operations: keep(key, outcome.state, seq, id), retired: [] };
     },
 
     state: (numbering) => stateAt(keysOf(numbering).key),
-    newestStream: (numbering) => newestAt(keysOf(numbering).prefix),
+    newestStream: async (numbering) => (await streamsAt(keysOf(numbering).prefix)).at(-1) ?? 0,
 
     async skip(numbering, ranges) {
       const { key } = keysOf(numbering);
       const state = await stateAt(key);
       if (!state) return [];
       const given = skipRanges(state, ranges);
-      remember(states, key, given.state);
       await store.batch([{ type: 'put', key, value: encodeState(given.state) }]);
+      remember(states, key, given.state);
       return given.lost;
     },
 
@@ -118,11 +168,13 @@ function keysOf({ from, device, stream }: Numbering): { prefix: string; key: str
   return { prefix, key: prefix + String(stream).padStart(16, '0') };
 }
 
-async function readNewest(store: Store, prefix: string): Promise<number> {
-  for await (const [key] of store.iterator({ gte: prefix, lt: `${prefix}:`, reverse: true, limit: 1 })) {
-    return Number(key.slice(prefix.length));
+/** In ascending order. */
+async function readStreams(store: Store, prefix: string): Promise<number[]> {
+  const streams: number[] = [];
+  for await (const [key] of store.iterator({ gte: prefix, lt: `${prefix}:` })) {
+    streams.push(Number(key.slice(prefix.length)));
   }
-  return 0;
+  return streams;
 }
 
 async function readState(store: Store, key: string): Promise<SequenceState | undefined> {

@@ -24,10 +24,15 @@ export function settleMessage(context: Context, { seen, onMessage, onArrival }: 
     const sighting = await seen.accept(numbering, seq, message.id);
     onArrival(numbering, sighting.kind === 'sequence-reused');
     if (sighting.kind !== 'new') return drop({ reason: sighting.kind, from });
-    const { missing, lost, earlier, operations } = sighting;
+    const { missing, lost, earlier, retired, operations } = sighting;
     if (earlier) context.events.emit('earlier', { ...numbering, range: earlier });
     if (missing) context.events.emit('missing', { ...numbering, range: missing });
     if (lost) context.events.emit('lost', { ...numbering, range: lost, reason: 'too-many-gaps' });
+    for (const { stream: old, lost: ranges } of retired) {
+      for (const range of ranges) {
+        context.events.emit('lost', { ...numbering, stream: old, range, reason: 'too-many-streams' });
+      }
+    }
     // It has come, so nobody needs to ask for it.
     if (expired) return drop({ reason: 'expired', from }, operations);
 

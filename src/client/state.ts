@@ -1,3 +1,4 @@
+import { type AccountMarker, accountMarker } from '../adapters/store/account-marker.js';
 import { openDataKey } from '../adapters/store/data-key.js';
 import { encryptedStore } from '../adapters/store/encrypted-store.js';
 import { openKeyVault } from '../adapters/store/key-vault.js';
@@ -24,6 +25,8 @@ export interface StateOptions {
 export interface State {
   readonly store: Store;
   readonly vault: KeyVault;
+  /** Of a folder, or of a browser's database; a store of one's own has to know by itself what it has lost. */
+  readonly marker?: AccountMarker;
 }
 
 /**
@@ -42,7 +45,7 @@ export async function openState(options: StateOptions, provider: CryptoProvider)
   const raw = await openLevelStore(given);
   try {
     const store = await encryptedStore(raw, key, provider);
-    return { store, vault: openKeyVault(given, store, provider) };
+    return { store, vault: openKeyVault(given, store, provider), marker: accountMarker(given) };
   } catch (error) {
     await raw.close();
     throw error;

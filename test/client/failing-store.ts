@@ -5,9 +5,11 @@ import type { Store, StoreOperation } from '../../src/ports/store.js';
 export interface FailingStore extends Store {
   /** Fails the writes that hold an operation like this, as a full disk would; nothing of them is kept. */
   failOn(matches: (operation: StoreOperation) => boolean): void;
-  /** Takes writes again. */
+  /** Fails all reads, too. */
+  failReads(): void;
+  /** Takes writes, and answers reads, again. */
   recover(): void;
-  /** How many writes failed. */
+  /** How many reads and writes failed. */
   readonly failures: number;
   /** A copy of what a process that was killed now would leave. */
   copy(): Promise<FailingStore>;
@@ -15,9 +17,23 @@ export interface FailingStore extends Store {
 
 export function failingStore(store: Store = memoryStore()): FailingStore {
   let matches: (operation: StoreOperation) => boolean = () => false;
+  let unreadable = false;
   let failures = 0;
+  const assertReadable = () => {
+    if (!unreadable) return;
+    failures++;
+    throw Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' });
+  };
   return {
     ...store,
+    async get(key) {
+      assertReadable();
+      return store.get(key);
+    },
+    async *iterator(range) {
+      assertReadable();
+      yield* store.iterator(range);
+    },
     async batch(operations, options) {
       if (!operations.some(matches)) return store.batch(operations, options);
       failures++;
@@ -27,8 +43,12 @@ export function failingStore(store: Store = memoryStore()): FailingStore {
     failOn(those) {
       matches = those;
     },
+    failReads() {
+      unreadable = true;
+    },
     recover() {
       matches = () => false;
+      unreadable = false;
     },
     get failures() {
       return failures;

@@ -168,3 +168,48 @@ test('what the broker has is published when that is recorded, and not lost with 
   expect(published.count).toBe(1);
   expect((await take(bob, 2)).map(({ text }) => text)).toEqual(['one', 'two']);
 });
+
+test('mail that cannot be judged since the store cannot be read is opened when it can', async () => {
+  const { world, stores, alice, bob } = await pair();
+  const carol = await world.join('carol', { timing });
+  await (await carol.send('alice', 'so that her record is known')).delivered;
+  const heard = hear(bob);
+  await until(() => heard.length === 1 || undefined);
+  const warning = next(bob, 'warning');
+  // Nothing is known of Carol's numbering, so it is looked for in the store.
+  stores.bob.failReads();
+  const hello = await carol.send('bob', 'hello');
+  const two = await alice.send('bob', 'two');
+  expect(await warning).toEqual(isUnavailable);
+  await until(() => stores.bob.failures > 2 || undefined);
+  expect(heard).toEqual(['one']);
+  stores.bob.recover();
+  await Promise.all([hello.delivered, two.delivered]);
+  await until(() => heard.length === 3 || undefined);
+  expect(heard).toEqual(['one', 'hello', 'two']);
+});
+
+test.each(['a handler', 'a loop'])(
+  '%s waits for mail that cannot be read, and gets it when it can',
+  async (consumer) => {
+    const { world, stores, alice, bob } = await pair();
+    await (await alice.send('bob', 'two')).delivered;
+    await bob.close({ patience });
+    // Of what an earlier process left nothing is in memory.
+    const again = await world.open('bob', { timing, store: stores.bob });
+    const warning = next(again, 'warning');
+    stores.bob.failReads();
+    const heard: string[] = [];
+    if (consumer === 'a handler') again.on('message', ({ text }) => void heard.push(text));
+    else
+      void (async () => {
+        for await (const { text } of again.messages()) heard.push(text);
+      })();
+    expect(await warning).toEqual(isUnavailable);
+    await until(() => stores.bob.failures > 2 || undefined);
+    expect(heard).toEqual([]);
+    stores.bob.recover();
+    await until(() => heard.length === 2 || undefined);
+    expect(heard).toEqual(['one', 'two']);
+  },
+);

@@ -4,7 +4,7 @@ import type { CryptoProvider } from '../../crypto/provider.js';
 import { SealMQError } from '../../errors.js';
 import { nodeBuiltin } from './node-builtin.js';
 import { unwrapWithPassphrase, wrapWithPassphrase } from './passphrase.js';
-import { DATA_KEY_FILE, databaseState, type Files, inFolder, prepareFolder } from './state-folder.js';
+import { DATA_KEY_FILE, databaseState, type Files, inFolder, prepareFolder, syncFolder } from './state-folder.js';
 import { bytesField, decodeVersioned } from './versioned-map.js';
 
 const VERSION = 1;
@@ -131,17 +131,6 @@ async function writeTemporary(files: Files, folder: string, content: Uint8Array,
   const path = `${pathIn(folder)}.${toHex(provider.randomBytes(8))}.tmp`;
   await inFolder(folder, files.writeFile(path, content, { mode: 0o600, flag: 'wx', flush: true }));
   return path;
-}
-
-/** Makes a new directory entry durable, where the platform lets a folder be synced (Windows does not). */
-async function syncFolder(files: Files, folder: string): Promise<void> {
-  if (globalThis.process.platform === 'win32') return;
-  const handle = await inFolder(folder, files.open(folder));
-  try {
-    await inFolder(folder, handle.sync());
-  } finally {
-    await handle.close();
-  }
 }
 
 function pathIn(folder: string): string {

@@ -52,6 +52,17 @@ export async function prepareFolder(files: Files, folder: string): Promise<void>
   await inFolder(folder, files.chmod(folder, 0o700));
 }
 
+/** Makes a new directory entry durable, where the platform lets a folder be synced (Windows does not). */
+export async function syncFolder(files: Files, folder: string): Promise<void> {
+  if (globalThis.process.platform === 'win32') return;
+  const handle = await inFolder(folder, files.open(folder));
+  try {
+    await inFolder(folder, handle.sync());
+  } finally {
+    await handle.close();
+  }
+}
+
 /** What `work` resolves to; a failure of the file system becomes `STATE_UNAVAILABLE`. */
 export async function inFolder<T>(folder: string, work: Promise<T>): Promise<T> {
   try {
