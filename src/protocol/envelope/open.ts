@@ -1,4 +1,3 @@
-import { equal } from '../../bytes/bytes.js';
 import { CborReader } from '../../bytes/cbor.js';
 import { present } from '../../bytes/fields.js';
 import type { PublicKey } from '../../cose/key.js';
@@ -6,11 +5,11 @@ import { Header } from '../../cose/labels.js';
 import { type Sign1, toSign1 } from '../../cose/sign1.js';
 import type { CryptoProvider, PrivateKey } from '../../crypto/provider.js';
 import { type Awaitable, atOnce, run, type Steps, step } from '../../crypto/steps.js';
-import { keyThumbprint } from '../../crypto/thumbprints.js';
 import { SealMQError } from '../../errors.js';
 import { verify } from '../signed.js';
 import { type Claims, decodeClaims } from './claims.js';
-import { contentAad, KID_BYTES, MAX_SEALED_BYTES, type ProfiledMessage, parseSealed } from './profile.js';
+import { assertPadded, type Decrypted, decryptContent } from './decrypt-content.js';
+import { MAX_SEALED_BYTES, type ProfiledMessage, parseSealed } from './profile.js';
 import type { Family } from './topics.js';
 
 /** How far ahead of directory time a message may be issued, in seconds. */
@@ -89,9 +88,9 @@ function* openSteps(provider: CryptoProvider, sealed: Uint8Array, context: OpenC
   let profiled: ProfiledMessage;
   try {
     profiled = parseSealed(sealed, context.maxSealedBytes ?? MAX_SEALED_BYTES);
-    const ceks = yield* unwrap(provider, profiled, context.keys);
-    if (ceks === 'not-for-me') return { kind: 'not-for-me' };
-    const content = yield* decrypt(provider, profiled, ceks, context);
+    const { address, keys, family = 'message' } = context;
+    const content = yield* decryptContent(provider, profiled, { keys, family, audiences: [address, null] });
+    if (content === 'not-for-me') return { kind: 'not-for-me' };
     if (content === null) return unverifiable('VERIFY_DECRYPTION');
     signed = parseSigned(content, context.address);
   } catch (error) {
@@ -99,49 +98,6 @@ function* openSteps(provider: CryptoProvider, sealed: Uint8Array, context: OpenC
     throw error;
   }
   return yield* verifySigned(provider, profiled, signed, context);
-}
-
-/** The content encryption keys that recipients with the `kid` of one of my keys unwrap to: one, unless the sender plays tricks. */
-function* unwrap(
-  provider: CryptoProvider,
-  { recipients }: ProfiledMessage,
-  keys: readonly PrivateKey[],
-): Steps<readonly Uint8Array[] | 'not-for-me'> {
-  let named = false;
-  const ceks: Uint8Array[] = [];
-  for (const key of keys) {
-    const thumbprint = yield* keyThumbprint(provider, key.publicKey);
-    for (const { recipient, kid, algorithm } of recipients) {
-      if (algorithm?.name !== key.algorithm || !equal(kid, thumbprint.subarray(0, KID_BYTES))) continue;
-      named = true;
-      const cek = yield* algorithm.unwrap(provider, key, thumbprint, recipient);
-      if (cek) ceks.push(cek);
-    }
-  }
-  return named ? ceks : 'not-for-me';
-}
-
-/** Decrypted bytes and whether the outer audience was nil, as it is for a message to several receivers. */
-interface Content {
-  readonly bytes: Uint8Array;
-  readonly forSeveral: boolean;
-}
-
-/** The first that opens of all keys, under my address and then under nil: the result does not hang on the order of my keys. */
-function* decrypt(
-  provider: CryptoProvider,
-  { message, iv }: ProfiledMessage,
-  ceks: readonly Uint8Array[],
-  { address, family = 'message' }: OpenContext,
-): Steps<Content | null> {
-  for (const audience of [address, null]) {
-    const aad = contentAad(message.protectedBytes, family, audience);
-    for (const cek of ceks) {
-      const bytes = yield* step(provider.aesGcmDecrypt(cek, iv, aad, message.ciphertext));
-      if (bytes) return { bytes, forSeveral: audience === null };
-    }
-  }
-  return null;
 }
 
 interface SignedPart {
@@ -153,16 +109,15 @@ interface SignedPart {
 }
 
 /** The Sign1 in front of the padding, and its claims. @throws `DECODE_CBOR`, `DECODE_COSE`, `DECODE_CLAIMS` */
-function parseSigned({ bytes, forSeveral }: Content, address: string): SignedPart {
+function parseSigned({ bytes, audience: outer }: Decrypted, address: string): SignedPart {
   const reader = new CborReader(bytes);
   const sign1 = toSign1(reader.item());
-  for (let i = reader.offset; i < bytes.length; i++) {
-    if (bytes[i] !== 0) throw new SealMQError('DECODE_COSE', 'padding is not zero');
-  }
+  assertPadded(bytes, reader.offset);
   const kid = sign1.protectedHeader.get(Header.kid);
   if (!(kid instanceof Uint8Array) || sign1.payload === null) throw new SealMQError('DECODE_COSE', 'signed part');
   const claims = decodeClaims(sign1.protectedHeader);
   const { audience } = claims;
+  const forSeveral = outer === null;
   const forMe =
     typeof audience === 'string' ? !forSeveral && audience === address : forSeveral && audience.includes(address);
   return { sign1, claims, kid, forMe };

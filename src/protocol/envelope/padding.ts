@@ -1,3 +1,5 @@
+import { concat } from '../../bytes/bytes.js';
+
 /**
  * Padmé (Nikitin et al., "Reducing Metadata Leakage from Encrypted Files", PETS 2019, §4.3): lengths keep only about
  * log log n bits, at a cost of at most 12 %.
@@ -12,4 +14,12 @@ export function paddedLength(length: number, minimum: number): number {
   const mantissaBits = Math.floor(Math.log2(Math.max(exponent, 1))) + 1;
   const step = 2 ** Math.max(exponent - mantissaBits, 0);
   return Math.ceil(length / step) * step;
+}
+
+/**
+ * Appends zero bytes up to the {@link paddedLength}. Each is a CBOR data item of its own, so what was a CBOR sequence
+ * (RFC 8742) remains one.
+ */
+export function pad(bytes: Uint8Array, minimum: number): Uint8Array {
+  return concat(bytes, new Uint8Array(paddedLength(bytes.length, minimum) - bytes.length));
 }

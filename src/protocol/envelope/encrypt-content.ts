@@ -1,0 +1,89 @@
+import { equal } from '../../bytes/bytes.js';
+import { encodeEncrypt, encodeRecipients } from '../../cose/encrypt.js';
+import type { PublicKey } from '../../cose/key.js';
+import { Header } from '../../cose/labels.js';
+import type { CryptoProvider } from '../../crypto/provider.js';
+import { all, run, type Steps, step } from '../../crypto/steps.js';
+import { type KeyManagementAlgorithm, keyManagementAlgorithms, type WrappedKey } from '../../crypto/suites.js';
+import { keyThumbprint } from '../../crypto/thumbprints.js';
+import { SealMQError } from '../../errors.js';
+import { MAX_RECIPIENTS } from './claims.js';
+import { CEK_BYTES, contentAad, IV_BYTES, KID_BYTES, OUTER_HEADER_BYTES } from './profile.js';
+import type { Family } from './topics.js';
+
+/** What is encrypted, and to whom. */
+export interface Content {
+  readonly family: Family;
+  /** The address that the topic names; `null` where the same bytes go to several. */
+  readonly audience: string | null;
+  /** Sealing keys of the devices that may read: 1 to 256, all different. */
+  readonly recipients: readonly PublicKey[];
+  /** A fresh content encryption key of 32 bytes, overwritten afterwards, and a fresh nonce of 12. */
+  readonly cek: Uint8Array;
+  readonly iv: Uint8Array;
+  /** The plaintext, made once the recipients are encoded: a signature in it may cover their hash. */
+  readonly plaintext: (recipientsHash: Uint8Array) => Steps<Uint8Array>;
+}
+
+/**
+ * The outer layer of everything that is sealed: wraps a content encryption key to each recipient and encrypts.
+ *
+ * @returns the encoded COSE_Encrypt
+ * @throws {@link SealMQError} `USAGE_INVALID_ARGUMENT`, `USAGE_TOO_MANY_RECIPIENTS`, `DECODE_KEY`
+ */
+export function* encryptContent(provider: CryptoProvider, content: Content): Steps<Uint8Array> {
+  const { family, audience, cek, iv } = content;
+  const devices = content.recipients.map((key) => ({ key, algorithm: keyManagementFor(key) }));
+  const wrapped = yield* all(devices.map((device) => run(wrapSteps(provider, device, cek))));
+  assertDistinct(wrapped);
+  const recipientsBytes = encodeRecipients(wrapped);
+  const plaintext = yield* content.plaintext(yield* step(provider.sha256(recipientsBytes)));
+  const aad = contentAad(OUTER_HEADER_BYTES, family, audience);
+  const ciphertext = yield* step(provider.aesGcmEncrypt(cek, iv, aad, plaintext));
+  cek.fill(0);
+  return encodeEncrypt({
+    protectedBytes: OUTER_HEADER_BYTES,
+    unprotectedHeader: new Map([[Header.iv, iv]]),
+    ciphertext,
+    recipientsBytes,
+  });
+}
+
+/** A fresh content encryption key and nonce. */
+export function freshKey(provider: CryptoProvider): Pick<Content, 'cek' | 'iv'> {
+  const random = provider.randomBytes(CEK_BYTES + IV_BYTES);
+  return { cek: random.subarray(0, CEK_BYTES), iv: random.subarray(CEK_BYTES) };
+}
+
+/** @throws `USAGE_TOO_MANY_RECIPIENTS` */
+export function assertRecipients(count: number): void {
+  if (count >= 1 && count <= MAX_RECIPIENTS) return;
+  throw new SealMQError('USAGE_TOO_MANY_RECIPIENTS', `a message has 1 to ${MAX_RECIPIENTS} recipients, not ${count}`);
+}
+
+interface Device {
+  readonly key: PublicKey;
+  readonly algorithm: KeyManagementAlgorithm;
+}
+
+/** Looked up for all devices before anything is started, so that no rejection is left unattended. */
+function keyManagementFor(key: PublicKey): KeyManagementAlgorithm {
+  const algorithm = keyManagementAlgorithms.find((row) => row.matches(key));
+  if (!algorithm) throw new SealMQError('USAGE_INVALID_ARGUMENT', 'not a key to seal to');
+  return algorithm;
+}
+
+/** Wraps the content encryption key to one device. */
+function* wrapSteps(provider: CryptoProvider, { key, algorithm }: Device, cek: Uint8Array): Steps<WrappedKey> {
+  const thumbprint = yield* keyThumbprint(provider, key);
+  const wrapped = yield* algorithm.wrap(provider, key, thumbprint, cek);
+  const kid = thumbprint.subarray(0, KID_BYTES);
+  return { ...wrapped, unprotectedHeader: new Map([...wrapped.unprotectedHeader, [Header.kid, kid]]) };
+}
+
+function assertDistinct(recipients: readonly WrappedKey[]): void {
+  const kids = recipients.map(({ unprotectedHeader }) => unprotectedHeader.get(Header.kid) as Uint8Array);
+  if (kids.some((kid, i) => kids.findIndex((other) => equal(kid, other)) !== i)) {
+    throw new SealMQError('USAGE_INVALID_ARGUMENT', 'the same device twice among the recipients');
+  }
+}
