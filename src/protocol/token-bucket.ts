@@ -13,7 +13,7 @@ export interface TokenBucket {
 /** What {@link takeToken} answers: the bucket afterwards, and how long to wait (milliseconds) when it was empty. */
 export interface TokenOutcome {
   readonly bucket: TokenBucket;
-  /** 0 when a token was taken. */
+  /** 0 when it was taken. */
   readonly wait: number;
 }
 
@@ -22,9 +22,19 @@ export interface TokenOutcome {
  *
  * @param now - milliseconds
  */
-export function takeToken(bucket: TokenBucket | undefined, { burst, perSecond }: TokenRate, now: number): TokenOutcome {
+export function takeToken(bucket: TokenBucket | undefined, rate: TokenRate, now: number): TokenOutcome {
+  return takeTokens(bucket, rate, now, 1);
+}
+
+/** As {@link takeToken}, `count` at once or none; more than `burst` are never to be had. */
+export function takeTokens(
+  bucket: TokenBucket | undefined,
+  { burst, perSecond }: TokenRate,
+  now: number,
+  count: number,
+): TokenOutcome {
   const elapsed = bucket ? Math.max(now - bucket.at, 0) / 1000 : 0;
   const tokens = bucket ? Math.min(bucket.tokens + elapsed * perSecond, burst) : burst;
-  if (tokens >= 1) return { bucket: { tokens: tokens - 1, at: now }, wait: 0 };
-  return { bucket: { tokens, at: now }, wait: ((1 - tokens) / perSecond) * 1000 };
+  if (tokens >= count) return { bucket: { tokens: tokens - count, at: now }, wait: 0 };
+  return { bucket: { tokens, at: now }, wait: ((count - tokens) / perSecond) * 1000 };
 }

@@ -1,4 +1,7 @@
 import { equal } from '../../bytes/bytes.js';
+import { CborReader } from '../../bytes/cbor.js';
+import { Header } from '../../cose/labels.js';
+import { type Sign1, toSign1 } from '../../cose/sign1.js';
 import type { CryptoProvider, PrivateKey } from '../../crypto/provider.js';
 import { type Steps, step } from '../../crypto/steps.js';
 import { keyThumbprint } from '../../crypto/thumbprints.js';
@@ -58,6 +61,24 @@ function* unwrap(
     }
   }
   return named ? ceks : 'not-for-me';
+}
+
+/** The COSE_Sign1 that a plaintext begins with, and where it ends. */
+export interface SignedStart {
+  readonly sign1: Sign1;
+  /** The signing key that it names: 32 bytes, if it is one of ours. */
+  readonly kid: Uint8Array;
+  readonly payload: Uint8Array;
+  readonly end: number;
+}
+
+/** Reads the Sign1 in front, without verifying it. @throws `DECODE_CBOR`, `DECODE_COSE` */
+export function readSignedStart(plaintext: Uint8Array): SignedStart {
+  const reader = new CborReader(plaintext);
+  const sign1 = toSign1(reader.item());
+  const kid = sign1.protectedHeader.get(Header.kid);
+  if (!(kid instanceof Uint8Array) || sign1.payload === null) throw new SealMQError('DECODE_COSE', 'signed part');
+  return { sign1, kid, payload: sign1.payload, end: reader.offset };
 }
 
 /** Refuses anything but zero bytes from `offset` on: padding. @throws `DECODE_COSE` */

@@ -1,14 +1,12 @@
-import { CborReader } from '../../bytes/cbor.js';
 import { present } from '../../bytes/fields.js';
 import type { PublicKey } from '../../cose/key.js';
-import { Header } from '../../cose/labels.js';
-import { type Sign1, toSign1 } from '../../cose/sign1.js';
+import type { Sign1 } from '../../cose/sign1.js';
 import type { CryptoProvider, PrivateKey } from '../../crypto/provider.js';
 import { type Awaitable, atOnce, run, type Steps, step } from '../../crypto/steps.js';
 import { SealMQError } from '../../errors.js';
 import { verify } from '../signed.js';
 import { type Claims, decodeClaims } from './claims.js';
-import { assertPadded, type Decrypted, decryptContent } from './decrypt-content.js';
+import { assertPadded, type Decrypted, decryptContent, readSignedStart } from './decrypt-content.js';
 import { MAX_SEALED_BYTES, type ProfiledMessage, parseSealed } from './profile.js';
 import type { Family } from './topics.js';
 
@@ -110,11 +108,8 @@ interface SignedPart {
 
 /** The Sign1 in front of the padding, and its claims. @throws `DECODE_CBOR`, `DECODE_COSE`, `DECODE_CLAIMS` */
 function parseSigned({ bytes, audience: outer }: Decrypted, address: string): SignedPart {
-  const reader = new CborReader(bytes);
-  const sign1 = toSign1(reader.item());
-  assertPadded(bytes, reader.offset);
-  const kid = sign1.protectedHeader.get(Header.kid);
-  if (!(kid instanceof Uint8Array) || sign1.payload === null) throw new SealMQError('DECODE_COSE', 'signed part');
+  const { sign1, kid, end } = readSignedStart(bytes);
+  assertPadded(bytes, end);
   const claims = decodeClaims(sign1.protectedHeader);
   const { audience } = claims;
   const forSeveral = outer === null;

@@ -5,7 +5,7 @@ import { type Steps, step } from '../../crypto/steps.js';
 import { DEFAULT_SUITE, type SuiteName, suites } from '../../crypto/suites.js';
 import { keyThumbprint } from '../../crypto/thumbprints.js';
 import { SealMQError } from '../../errors.js';
-import { assertAddress } from '../address.js';
+import { assertAddress, RELAY_ADDRESS } from '../address.js';
 import {
   type DeviceEntry,
   type DeviceKeys,
@@ -44,8 +44,19 @@ export interface AccountOptions {
 
 /** A new account: an identity key, a first device, and record version 1. @throws `USAGE_INVALID_ADDRESS` */
 export function* createAccount(provider: CryptoProvider, options: AccountOptions): Steps<Account> {
-  const { address, suite = DEFAULT_SUITE, now, extractable = true, deviceName } = options;
-  assertAddress(address);
+  return yield* accountAt(assertAddress(options.address), provider, options);
+}
+
+/** The account of a relay, whose address is reserved. */
+export function createRelayAccount(provider: CryptoProvider, options: Omit<AccountOptions, 'address'>): Steps<Account> {
+  return accountAt(RELAY_ADDRESS, provider, options);
+}
+
+function* accountAt(
+  address: string,
+  provider: CryptoProvider,
+  { suite = DEFAULT_SUITE, now, extractable = true, deviceName }: Omit<AccountOptions, 'address'>,
+): Steps<Account> {
   const device = yield* generateDeviceKeys(provider, suite, { extractable });
   const identityKey = yield* step(provider.generateKey(device.signKey.algorithm, extractable));
   const identity = yield* keyThumbprint(provider, identityKey.publicKey);

@@ -7,6 +7,7 @@ export {
   activeSealKeys,
   addDevice,
   createAccount,
+  createRelayAccount,
   findDevice,
   nextRecord,
   PROFILE,
@@ -73,6 +74,7 @@ export {
   type RecordContent,
   signRecord,
   verifyRecord,
+  verifyRelayRecord,
 } from './record.js';
 export {
   type Comparison,

@@ -1,6 +1,7 @@
 import { equal } from '../../bytes/bytes.js';
 import { type CborValue, decodeCbor, encodeCbor } from '../../bytes/cbor.js';
 import {
+  type Check,
   isArrayOf,
   isBytes,
   isBytesOf,
@@ -17,7 +18,7 @@ import type { CryptoProvider, PrivateKey } from '../../crypto/provider.js';
 import { all, run, type Steps, step } from '../../crypto/steps.js';
 import { keyThumbprint } from '../../crypto/thumbprints.js';
 import { SealMQError } from '../../errors.js';
-import { isAddress } from '../address.js';
+import { isAddress, RELAY_ADDRESS } from '../address.js';
 import { sign, verify } from '../signed.js';
 import { type DeviceEntry, deviceMap, isCurrent, readDevice, verifyProof } from './device.js';
 
@@ -72,7 +73,7 @@ export function* signRecord(
     }),
   );
   const bytes = yield* sign(provider, identityKey, { purpose: 'record', payload });
-  return yield* verifyRecord(provider, bytes);
+  return yield* verifyAs(content.address === RELAY_ADDRESS ? isRelay : isAddress, provider, bytes);
 }
 
 /**
@@ -82,13 +83,32 @@ export function* signRecord(
  * @throws {@link SealMQError} `DECODE_TOO_LARGE`, `DECODE_CBOR`, `DECODE_COSE`, `DECODE_KEY`, `DECODE_RECORD`,
  *   `VERIFY_SIGNATURE`, `USAGE_SUITE_UNAVAILABLE` for keys of an algorithm that this backend lacks
  */
-export function* verifyRecord(provider: CryptoProvider, bytes: Uint8Array): Steps<KeyRecord> {
+export function verifyRecord(provider: CryptoProvider, bytes: Uint8Array): Steps<KeyRecord> {
+  return verifyAs(isAddress, provider, bytes);
+}
+
+/**
+ * {@link verifyRecord} for the record of a relay: every other is refused here, and this one everywhere else. That it is the
+ * relay's is the directory's word, since anybody can sign one.
+ */
+export function verifyRelayRecord(provider: CryptoProvider, bytes: Uint8Array): Steps<KeyRecord> {
+  return verifyAs(isRelay, provider, bytes);
+}
+
+/** {@link verifyRecord}, or {@link verifyRelayRecord} where `address` is the relay's. */
+export function verifyRecordOf(provider: CryptoProvider, address: string, bytes: Uint8Array): Steps<KeyRecord> {
+  return verifyAs(address === RELAY_ADDRESS ? isRelay : isAddress, provider, bytes);
+}
+
+const isRelay: Check<string> = (value): value is string => value === RELAY_ADDRESS;
+
+function* verifyAs(mayBeIts: Check<string>, provider: CryptoProvider, bytes: Uint8Array): Steps<KeyRecord> {
   if (bytes.length > MAX_RECORD_BYTES) throw new SealMQError('DECODE_TOO_LARGE', `key record of ${bytes.length} bytes`);
   const message = decodeSign1(bytes);
   if (message.payload === null) throw new SealMQError('DECODE_RECORD', 'key record without payload');
   // Nothing that the signature does not cover: or whoever passes a record on could make a second one of its version.
   if (message.unprotectedHeader.size > 0) throw new SealMQError('DECODE_RECORD', 'key record with unprotected header');
-  const content = readContent(decodeCbor(message.payload));
+  const content = readContent(decodeCbor(message.payload), mayBeIts);
   if (!(yield* verify(provider, content.identityKey, message, { purpose: 'record' }))) {
     throw new SealMQError('VERIFY_SIGNATURE');
   }
@@ -120,11 +140,11 @@ const isList = (value: unknown): value is readonly CborValue[] =>
   Array.isArray(value) && value.length >= 1 && value.length <= MAX_DEVICES;
 const isVersion = (value: unknown): value is number => isCounter(value) && value >= 1;
 
-function readContent(value: CborValue): RecordContent {
+function readContent(value: CborValue, mayBeIts: Check<string>): RecordContent {
   const fields = readFields(value, 'DECODE_RECORD', 'key record');
   const capabilities = readFields(fields.required('capabilities', isMap), 'DECODE_RECORD', 'capabilities');
   const content = present({
-    address: fields.required('address', isAddress),
+    address: fields.required('address', mayBeIts),
     version: fields.required('version', isVersion),
     issuedAt: fields.required('issuedAt', isCounter),
     expiresAt: fields.required('expiresAt', isCounter),
