@@ -1,4 +1,4 @@
-import { toHex, utf8 } from '../../src/bytes/bytes.js';
+import { concat, toHex, utf8 } from '../../src/bytes/bytes.js';
 import { nativeProvider } from '../../src/crypto/native.js';
 import { atOnce, run } from '../../src/crypto/steps.js';
 import { encodeFrame, frameMetadata } from '../../src/protocol/room/room-frame.js';
@@ -55,7 +55,7 @@ export function roomVectors() {
     senderKeys: [first, second].map(keyVector),
     frames: FRAMES.map(({ key, ctr, kind, payload, channel }) => {
       const metadata = frameMetadata({ ...ORIGIN, kind });
-      const plaintext = payload ? encodeFrame(payload, channel) : new Uint8Array(0);
+      const plaintext = payload ? concat(...encodeFrame(payload, channel)) : new Uint8Array(0);
       const frame = atOnce(run(sealFrame(native, key.frameKey, BigInt(ctr), metadata, plaintext)));
       return { kid: key.kid, ctr, kind, metadata: toHex(metadata), plaintext: toHex(plaintext), frame: toHex(frame) };
     }),

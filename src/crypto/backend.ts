@@ -1,3 +1,4 @@
+import { concat } from '../bytes/bytes.js';
 import { encodePrivateKey, type PrivateParameters, type PublicKey } from '../cose/key.js';
 import { SealMQError } from '../errors.js';
 import { type AgreementName, agreementOf, isKeyFor, isSignatureName, signatureLength } from './key-algorithms.js';
@@ -39,6 +40,8 @@ export interface Backend<Secret>
     | 'verify'
     | 'rsaOaepEncrypt'
   > {
+  /** Where it saves a copy; made of `aesGcmEncrypt` where it is absent. */
+  aesGcmEncryptInto?: CryptoProvider['aesGcmEncryptInto'];
   generateKey(algorithm: KeyAlgorithm, extractable: boolean): Awaitable<KeyPair<Secret>>;
   /** Throws anything when the parameters are no key pair. */
   importSecret(
@@ -56,6 +59,7 @@ export interface Backend<Secret>
   rsaOaepDecrypt(secret: Secret, ciphertext: Uint8Array): Awaitable<Uint8Array | null>;
 }
 
+const NO_BYTES = new Uint8Array(0);
 const KEY_BYTES = 32;
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
@@ -114,6 +118,18 @@ function symmetric<Secret>(backend: Backend<Secret>) {
       if (key.length !== AES_128_KEY_BYTES) expectLength(key, KEY_BYTES);
       expectLength(iv, IV_BYTES);
       return backend.aesGcmEncrypt(key, iv, aad, plaintext);
+    },
+    aesGcmEncryptInto(target, key, iv, aad, parts) {
+      if (key.length !== AES_128_KEY_BYTES) expectLength(key, KEY_BYTES);
+      expectLength(iv, IV_BYTES);
+      expectLength(
+        target,
+        parts.reduce((sum, { length }) => sum + length, TAG_BYTES),
+      );
+      if (backend.aesGcmEncryptInto) return backend.aesGcmEncryptInto(target, key, iv, aad, parts);
+      const [first = NO_BYTES, ...rest] = parts;
+      const plaintext = rest.length === 0 ? first : concat(...parts);
+      return after(backend.aesGcmEncrypt(key, iv, aad, plaintext), (ciphertext) => target.set(ciphertext));
     },
     aesGcmDecrypt(key, iv, aad, ciphertext) {
       if (key.length !== AES_128_KEY_BYTES) expectLength(key, KEY_BYTES);

@@ -101,6 +101,19 @@ function ciphers(node: Node, secretKey: SecretKeyForm) {
       cipher.final();
       return concat(body, cipher.getAuthTag());
     },
+    aesGcmEncryptInto(target, key, iv, aad, parts) {
+      const cipher = node.createCipheriv(gcm(key), secretKey(key), iv);
+      cipher.setAAD(aad);
+      // In place: a call for each part would cost more than the copy.
+      let end = 0;
+      for (const part of parts) {
+        target.set(part, end);
+        end += part.length;
+      }
+      target.set(cipher.update(target.subarray(0, end)));
+      cipher.final();
+      target.set(cipher.getAuthTag(), end);
+    },
     aesGcmDecrypt(key, iv, aad, ciphertext) {
       const end = ciphertext.length - TAG_BYTES;
       // The tag is of full length: the door refuses what is shorter.

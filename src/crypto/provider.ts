@@ -54,6 +54,18 @@ export interface CryptoProvider {
   /** AES-GCM (SP 800-38D): ciphertext with the 16-byte tag behind it. `key` 32 bytes (16 for AES-128), `iv` 12 bytes. */
   aesGcmEncrypt(key: Uint8Array, iv: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Awaitable<Uint8Array>;
 
+  /**
+   * {@link aesGcmEncrypt} of all `parts`, one after the other, written to `target`: for whoever has a place for the bytes,
+   * and wants them copied once. `target` is as long as the parts and 16 bytes.
+   */
+  aesGcmEncryptInto(
+    target: Uint8Array,
+    key: Uint8Array,
+    iv: Uint8Array,
+    aad: Uint8Array,
+    parts: readonly Uint8Array[],
+  ): Awaitable<void>;
+
   /** The plaintext, or `null` when the tag does not fit (too short included). */
   aesGcmDecrypt(key: Uint8Array, iv: Uint8Array, aad: Uint8Array, ciphertext: Uint8Array): Awaitable<Uint8Array | null>;
 

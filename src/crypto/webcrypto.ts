@@ -15,13 +15,13 @@ import {
   webSignatures,
 } from './webcrypto-asymmetric.js';
 import { isPrivateKeyFor } from './webcrypto-keys.js';
+import { AES_GCM, platformKeys } from './webcrypto-secrets.js';
 
 type WebBackend = Backend<WebSecret>;
 type Bytes = Uint8Array<ArrayBuffer>;
 
 /** A call into Web Crypto costs as much as AES or SHA-256 in plain JavaScript over some 4 KiB. */
 const DEFAULT_SUBTLE_FROM = 4096;
-const GCM = 'AES-GCM';
 
 const keys: HeldKeys<WebSecret> = new WeakMap();
 
@@ -87,21 +87,19 @@ function webBackend(subtle: SubtleCrypto, subtleFrom: number): WebBackend {
 
 /** AES-GCM and SHA-256, by the platform from `subtleFrom` bytes on. */
 function longData(subtle: SubtleCrypto, subtleFrom: number) {
-  const importKey = (key: Uint8Array, usage: KeyUsage) => subtle.importKey('raw', key as Bytes, GCM, false, [usage]);
+  const platformKey = platformKeys(subtle, subtleFrom);
   const parameters = (iv: Uint8Array, aad: Uint8Array) => ({
-    name: GCM,
+    name: AES_GCM,
     iv: iv as Bytes,
     additionalData: aad as Bytes,
   });
 
-  async function encrypt(key: Uint8Array, iv: Uint8Array, aad: Uint8Array, plaintext: Uint8Array) {
-    const cryptoKey = await importKey(key, 'encrypt');
-    return new Uint8Array(await subtle.encrypt(parameters(iv, aad), cryptoKey, plaintext as Bytes));
+  async function encrypt(key: Promise<CryptoKey>, iv: Uint8Array, aad: Uint8Array, plaintext: Uint8Array) {
+    return new Uint8Array(await subtle.encrypt(parameters(iv, aad), await key, plaintext as Bytes));
   }
 
-  async function decrypt(key: Uint8Array, iv: Uint8Array, aad: Uint8Array, ciphertext: Uint8Array) {
-    const cryptoKey = await importKey(key, 'decrypt');
-    const plaintext = subtle.decrypt(parameters(iv, aad), cryptoKey, ciphertext as Bytes);
+  async function decrypt(key: Promise<CryptoKey>, iv: Uint8Array, aad: Uint8Array, ciphertext: Uint8Array) {
+    const plaintext = subtle.decrypt(parameters(iv, aad), await key, ciphertext as Bytes);
     return plaintext.then((bytes) => new Uint8Array(bytes)).catch(() => null);
   }
 
@@ -109,9 +107,13 @@ function longData(subtle: SubtleCrypto, subtleFrom: number) {
 
   return {
     sha256: (data) => (data.length < subtleFrom ? nobleSymmetric.sha256(data) : digest(data)),
-    aesGcmEncrypt: (key, iv, aad, plaintext) =>
-      (plaintext.length < subtleFrom ? nobleSymmetric.aesGcmEncrypt : encrypt)(key, iv, aad, plaintext),
-    aesGcmDecrypt: (key, iv, aad, ciphertext) =>
-      (ciphertext.length < subtleFrom ? nobleSymmetric.aesGcmDecrypt : decrypt)(key, iv, aad, ciphertext),
+    aesGcmEncrypt(key, iv, aad, plaintext) {
+      const imported = platformKey(key, plaintext.length);
+      return imported ? encrypt(imported, iv, aad, plaintext) : nobleSymmetric.aesGcmEncrypt(key, iv, aad, plaintext);
+    },
+    aesGcmDecrypt(key, iv, aad, ciphertext) {
+      const imported = platformKey(key, ciphertext.length);
+      return imported ? decrypt(imported, iv, aad, ciphertext) : nobleSymmetric.aesGcmDecrypt(key, iv, aad, ciphertext);
+    },
   } satisfies Partial<WebBackend>;
 }

@@ -1,11 +1,31 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { concat } from '../../src/bytes/bytes.js';
 import { nativeProvider } from '../../src/crypto/native.js';
 import { backends, flip, okp } from './backends.js';
 
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 const some = (longest: number) => fc.uint8Array({ maxLength: longest });
 const native = nativeProvider();
+
+describe.each(backends)('into a place: $label', ({ provider }) => {
+  test('parts are encrypted as what they are together, and nothing around the place is touched', async () => {
+    const inputs = fc.record({
+      key: bytes(32),
+      iv: bytes(12),
+      aad: some(64),
+      parts: fc.array(some(3000), { maxLength: 4 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(inputs, async ({ key, iv, aad, parts }) => {
+        const ciphertext = await native.aesGcmEncrypt(key, iv, aad, concat(...parts));
+        const around = new Uint8Array(ciphertext.length + 7).fill(9);
+        await provider.aesGcmEncryptInto(around.subarray(3, -4), key, iv, aad, parts);
+        expect(around).toEqual(Uint8Array.of(9, 9, 9, ...ciphertext, 9, 9, 9, 9));
+      }),
+    );
+  });
+});
 
 describe.each(backends.filter(({ label }) => label !== 'native'))('$label', ({ provider }) => {
   test('seals with AES-256-GCM what native opens, and nothing else opens', async () => {
@@ -20,6 +40,18 @@ describe.each(backends.filter(({ label }) => label !== 'native'))('$label', ({ p
         expect(await provider.aesGcmDecrypt(key, iv, Uint8Array.of(...aad, 0), ciphertext)).toBeNull();
       }),
     );
+  });
+
+  test('under a key that comes again, long and short, and one whose bytes were changed', async () => {
+    const [key, iv] = [new Uint8Array(32).fill(1), new Uint8Array(12).fill(2)];
+    for (const length of [5000, 0, 1023, 1024, 5000, 1024]) {
+      const plaintext = new Uint8Array(length).fill(3);
+      const ciphertext = await native.aesGcmEncrypt(key, iv, iv, plaintext);
+      expect(await provider.aesGcmEncrypt(key, iv, iv, plaintext)).toEqual(ciphertext);
+      expect(await provider.aesGcmDecrypt(key, iv, iv, ciphertext)).toEqual(plaintext);
+      key[length % 7] = length % 256;
+      expect(await provider.aesGcmDecrypt(key, iv, iv, ciphertext)).toBeNull();
+    }
   });
 
   test('hashes, derives and wraps as native does', async () => {

@@ -1,5 +1,5 @@
 import { fromBase64url, toBase64url } from '../../src/bytes/base64url.js';
-import { equal } from '../../src/bytes/bytes.js';
+import { concat, equal } from '../../src/bytes/bytes.js';
 import { type CborMap, decodeCbor, encodeCbor } from '../../src/bytes/cbor.js';
 import { decodeEncrypt, encodeEncrypt } from '../../src/cose/encrypt.js';
 import { decodePrivateKey, encodePrivateKey, publicKeyMap, readPublicKey } from '../../src/cose/key.js';
@@ -61,7 +61,7 @@ export const decoders: Readonly<Record<string, Decoder>> = {
   },
   'room-frame'(input) {
     const { payload, channel } = decodeFrame(input);
-    return same(encodeFrame(payload, channel), input);
+    return same(concat(...encodeFrame(payload, channel)), input);
   },
   'frame-header'(input) {
     const { length, ...header } = decodeSFrameHeader(input);

@@ -100,7 +100,8 @@ class ConnectionPublisher implements Publisher {
 
 function send(client: MqttClient, job: Job, done: (error?: SealMQError) => void): void {
   const callback = (error?: Error): void => done(error ? publishError(error) : undefined);
-  client.publish(job.topic, exactly(job.payload) as Buffer, publishOptions(client, job.options), callback);
+  const payload = job.options.qos === 0 ? job.payload : exactly(job.payload);
+  client.publish(job.topic, payload as Buffer, publishOptions(client, job.options), callback);
   const id = client.getLastMessageId();
   if (client.outgoing[id]?.cb === callback) job.id = id;
 }
@@ -111,7 +112,7 @@ function publishOptions(client: MqttClient, { qos, retain, expiresIn }: PublishO
   return { ...options, properties: { messageExpiryInterval: expiresIn } };
 }
 
-/** The client clones what it sends, and with it the whole buffer behind a view. */
+/** The client clones what it may have to send again, and with it the whole buffer behind a view. */
 function exactly(bytes: Uint8Array): Uint8Array {
   return bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
 }

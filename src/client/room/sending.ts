@@ -17,11 +17,15 @@ import type { SenderKey } from '../../protocol/room/sender-key.js';
 import { sealFrame } from '../../protocol/room/sframe.js';
 import type { RoomContext } from './context.js';
 import type { RoomEvents } from './events.js';
+import { createFrameMemory } from './frame-memory.js';
 
 /** How long a frame waits until a new key has been handed to the transport for everybody, in milliseconds. */
 const HANDOUT_PATIENCE = 1_000;
 
-const NOTHING = new Uint8Array(0);
+/** A frame before it is encrypted, in parts. */
+type Plaintext = readonly Uint8Array[];
+
+const NOTHING: Plaintext = [];
 
 /** How one frame is sent. */
 export interface FrameOptions {
@@ -62,6 +66,7 @@ export function createSending(context: RoomContext, first: SenderKey, handOut: (
     frame: frameMetadata({ ...origin, kind: 'frame' }),
     heartbeat: frameMetadata({ ...origin, kind: 'heartbeat' }),
   };
+  const allocate = createFrameMemory();
   let own: OwnKey = startOwnKey(first, port.now());
   let reason: RoomEvents['rekeyed']['reason'] = 'newcomer';
   let turn: Promise<unknown> | undefined;
@@ -77,12 +82,12 @@ export function createSending(context: RoomContext, first: SenderKey, handOut: (
     for (const { peer } of members.all()) yield peer.silent ? Number.POSITIVE_INFINITY : peer.has;
   }
 
-  function seal(kind: FrameKind, plaintext: Uint8Array): Awaitable<Uint8Array> {
+  function seal(kind: FrameKind, plaintext: Plaintext): Awaitable<Uint8Array> {
     progress();
     // Taken before anything can wait: no two frames get the same nonce.
     const taken = takeCounter(own);
     own = taken.own;
-    return run(sealFrame(provider, own.current.frameKey, BigInt(taken.ctr), metadata[kind], plaintext));
+    return run(sealFrame(provider, own.current.frameKey, BigInt(taken.ctr), metadata[kind], plaintext, allocate));
   }
 
   async function rekey(): Promise<void> {
@@ -98,7 +103,7 @@ export function createSending(context: RoomContext, first: SenderKey, handOut: (
     return port.publish({ kind: 'frame', device: port.self.device }, frame, qos);
   }
 
-  async function sendLater(plaintext: Uint8Array, qos: 0 | 1, before: Promise<unknown> | undefined) {
+  async function sendLater(plaintext: Plaintext, qos: 0 | 1, before: Promise<unknown> | undefined) {
     await before;
     if (own.rekeyDue) await rekey();
     const frame = await seal('frame', plaintext);
@@ -113,7 +118,9 @@ export function createSending(context: RoomContext, first: SenderKey, handOut: (
         if (!(frame instanceof Promise)) return publish(frame, qos);
         return waitInTurn(frame.then((bytes) => ({ published: publish(bytes, qos) })));
       }
-      return waitInTurn(sendLater(plaintext, qos, turn));
+      // Its bytes are the application's again as soon as this returns.
+      const kept = plaintext.map((part) => part.slice());
+      return waitInTurn(sendLater(kept, qos, turn));
     },
     async beat() {
       const frame = await seal('heartbeat', NOTHING);

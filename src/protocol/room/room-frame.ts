@@ -1,4 +1,3 @@
-import { concat } from '../../bytes/bytes.js';
 import { CborReader, encodeCbor } from '../../bytes/cbor.js';
 import { isText } from '../../bytes/fields.js';
 import { SealMQError } from '../../errors.js';
@@ -31,14 +30,18 @@ export function frameMetadata({ room, kind, address, device }: FrameOrigin): Uin
   return encodeCbor(['sealmq/1 room', room, kind, address, device]);
 }
 
-/** The plaintext: the channel, or nil, as a CBOR item in front of the payload. @throws `USAGE_INVALID_ARGUMENT`, `USAGE_PAYLOAD_TOO_LARGE` */
-export function encodeFrame(payload: Uint8Array, channel?: string): Uint8Array {
+/**
+ * The plaintext in two parts: the channel, or nil, as a CBOR item, and the payload behind it.
+ *
+ * @throws `USAGE_INVALID_ARGUMENT`, `USAGE_PAYLOAD_TOO_LARGE`
+ */
+export function encodeFrame(payload: Uint8Array, channel?: string): readonly [Uint8Array, Uint8Array] {
   if (payload.length > MAX_FRAME_BYTES) {
     throw new SealMQError('USAGE_PAYLOAD_TOO_LARGE', `a frame has at most ${MAX_FRAME_BYTES} bytes`);
   }
-  if (channel === undefined) return concat(NO_CHANNEL_BYTES, payload);
+  if (channel === undefined) return [NO_CHANNEL_BYTES, payload];
   if (!isChannel(channel)) throw new SealMQError('USAGE_INVALID_ARGUMENT', 'a channel has 1 to 256 characters');
-  return concat(encodeCbor(channel), payload);
+  return [encodeCbor(channel), payload];
 }
 
 /** Channel and payload of a plaintext. @throws `DECODE_CBOR`, `DECODE_CLAIMS` */

@@ -45,13 +45,15 @@ export function decodeSFrameHeader(frame: Uint8Array): SFrameHeader & { readonly
 function extension(value: bigint): Uint8Array {
   if (value < 0n || value > MAX_VALUE) throw new SealMQError('USAGE_INVALID_ARGUMENT', 'not a value of 64 bits');
   if (value <= MAX_INLINE) return NOTHING;
-  const digits = value.toString(16);
-  const bytes = new Uint8Array(Math.ceil(digits.length / 2));
-  for (let i = bytes.length - 1, end = digits.length; i >= 0; i--, end -= 2) {
-    bytes[i] = Number.parseInt(digits.slice(Math.max(0, end - 2), end), 16);
-  }
+  const [high, low] = [Number(value >> 32n), Number(value & 0xffffffffn)];
+  const length = high > 0 ? 4 + byteLength(high) : byteLength(low);
+  const bytes = new Uint8Array(length);
+  for (let i = 1; i <= length; i++) bytes[length - i] = i <= 4 ? low >>> (8 * (i - 1)) : high >>> (8 * (i - 5));
   return bytes;
 }
+
+/** Bytes of a number of 1 to 32 bits. */
+const byteLength = (value: number): number => (39 - Math.clz32(value)) >> 3;
 
 const NOTHING = new Uint8Array(0);
 

@@ -47,6 +47,8 @@ export function* ratchetBaseKey(provider: CryptoProvider, suite: SFrameSuite, ba
  *
  * @param ctr - never used before with this key
  * @param metadata - authenticated, not sent
+ * @param plaintext - as one array, or in parts
+ * @param allocate - a place for a frame of so many bytes
  * @returns header, ciphertext and tag
  */
 export function* sealFrame(
@@ -54,11 +56,17 @@ export function* sealFrame(
   frameKey: FrameKey,
   ctr: bigint,
   metadata: Uint8Array,
-  plaintext: Uint8Array,
+  plaintext: Uint8Array | readonly Uint8Array[],
+  allocate: (bytes: number) => Uint8Array = (bytes) => new Uint8Array(bytes),
 ): Steps<Uint8Array> {
-  const header = encodeSFrameHeader({ kid: frameKey.kid, ctr });
+  const { key, salt, kid, suite } = frameKey;
+  const header = encodeSFrameHeader({ kid, ctr });
+  const parts = plaintext instanceof Uint8Array ? [plaintext] : plaintext;
+  const frame = allocate(parts.reduce((sum, { length }) => sum + length, header.length + suite.tagBytes));
+  frame.set(header);
   const aad = concat(header, metadata);
-  return concat(header, yield* step(provider.aesGcmEncrypt(frameKey.key, nonce(frameKey.salt, ctr), aad, plaintext)));
+  yield* step(provider.aesGcmEncryptInto(frame.subarray(header.length), key, nonce(salt, ctr), aad, parts));
+  return frame;
 }
 
 /** The plaintext of a frame (RFC 9605 §4.4.4), or `null` when it does not decrypt. @throws `DECODE_COSE` */
@@ -77,8 +85,8 @@ export function* openFrame(
 /** The salt XOR the counter as a big-endian number. */
 function nonce(salt: Uint8Array, ctr: bigint): Uint8Array {
   const bytes = salt.slice();
-  const view = new DataView(bytes.buffer);
-  const at = bytes.length - 8;
-  view.setBigUint64(at, view.getBigUint64(at) ^ ctr);
+  const [high, low] = [Number(ctr >> 32n), Number(ctr & 0xffffffffn)];
+  for (let i = 1; i <= 8; i++)
+    (bytes[bytes.length - i] as number) ^= i <= 4 ? low >>> (8 * (i - 1)) : high >>> (8 * (i - 5));
   return bytes;
 }
