@@ -26,7 +26,7 @@ export function createFrameQueue(): FrameQueue {
       for (;;) {
         const batch = waiting;
         waiting = [];
-        yield* batch;
+        for (const frame of batch) yield frame;
         if (waiting.length > 0) continue;
         if (closed) return;
         await changed.wait();

@@ -1,15 +1,26 @@
 import type { CryptoProvider } from '../../crypto/provider.js';
 import type { Steps } from '../../crypto/steps.js';
 import { emptyWindow, type ReplayWindow, seeCounter } from './replay-window.js';
-import { generationOf, leadsTo, MAX_GENERATION, ratchetSenderKey, type SenderKey, senderKeyOf } from './sender-key.js';
-import { openFrame } from './sframe.js';
-import { decodeSFrameHeader } from './sframe-header.js';
+import {
+  kidOf,
+  leadsTo,
+  MAX_GENERATION,
+  MAX_STEP,
+  ratchetSenderKey,
+  type SenderKey,
+  senderKeyOf,
+} from './sender-key.js';
+import { decryptFrame } from './sframe.js';
+import { decodeSFrameHeader, type SFrameHeader } from './sframe-header.js';
 
 /** How long frames in flight still open under a key that was followed by another, in milliseconds. */
 export const OLD_KEY_LIFE = 60_000;
 
 /** Most keys kept of one sender. */
 const MAX_KEYS = 8;
+
+const MAX_COUNTER = BigInt(Number.MAX_SAFE_INTEGER);
+const MAX_KID = BigInt(kidOf(MAX_GENERATION, MAX_STEP));
 
 /** A key in a ring. */
 export interface HeldKey {
@@ -69,7 +80,7 @@ export function* openWithRing(
 ): Steps<{ readonly ring: KeyRing; readonly outcome: FrameOutcome }> {
   const header = readHeader(frame);
   if (!header) return { ring, outcome: { kind: 'malformed' } };
-  const { kid, ctr } = header;
+  const [kid, ctr] = [Number(header.kid), Number(header.ctr)];
   const found = findHeld(ring, kid);
   if (typeof found === 'string') return { ring, outcome: { kind: found, kid } };
   if (found.expiresAt !== undefined && now >= found.expiresAt) return { ring, outcome: { kind: 'old-key', kid } };
@@ -78,19 +89,17 @@ export function* openWithRing(
   const window = seeCounter(steps === 0 ? found.window : emptyWindow, ctr);
   // Looked at before the work, believed after it.
   if (!window) return { ring, outcome: { kind: 'replayed', kid } };
-  const plaintext = yield* openFrame(provider, key.frameKey, metadata, frame);
+  const plaintext = yield* decryptFrame(provider, key.frameKey, header, metadata, frame);
   if (!plaintext) return { ring, outcome: { kind: 'not-authentic', kid } };
   const grown = steps === 0 ? ring : append(ring, key, now, found.expiresAt);
   return { ring: replaceWindow(grown, kid, window), outcome: { kind: 'opened', plaintext, kid, ctr } };
 }
 
-/** KID and counter as numbers: what is greater than a safe integer was never given. */
-function readHeader(frame: Uint8Array): { readonly kid: number; readonly ctr: number } | undefined {
+/** A KID or a counter that is greater than a safe integer was never given. */
+function readHeader(frame: Uint8Array): (SFrameHeader & { readonly length: number }) | undefined {
   try {
-    const { kid, ctr } = decodeSFrameHeader(frame);
-    const numbers = { kid: Number(kid), ctr: Number(ctr) };
-    const sound = Number.isSafeInteger(numbers.ctr) && generationOf(numbers.kid) <= MAX_GENERATION;
-    return sound ? numbers : undefined;
+    const header = decodeSFrameHeader(frame);
+    return header.ctr <= MAX_COUNTER && header.kid <= MAX_KID ? header : undefined;
   } catch {
     return undefined;
   }

@@ -50,7 +50,7 @@ export function meetPeer(who: Pick<Peer, 'address' | 'device' | 'since'>, now: n
 
 /** A sign of life. */
 export function hearPeer(peer: Peer, now: number): Peer {
-  return { ...peer, heardAt: Math.max(peer.heardAt, now), silent: false };
+  return peer.heardAt >= now && !peer.silent ? peer : { ...peer, heardAt: Math.max(peer.heardAt, now), silent: false };
 }
 
 /** What a member's silence means by now. */

@@ -1,43 +1,28 @@
 /** How many counters below the highest one are told apart; what is older counts as seen. */
 export const REPLAY_WINDOW = 1024;
 
-const WORDS = REPLAY_WINDOW / 32;
-
 /** Which counters of one key have been seen, as a value. */
 export interface ReplayWindow {
   /** The highest counter seen, or −1. */
   readonly highest: number;
-  /** One bit per counter, at its place modulo {@link REPLAY_WINDOW}. */
-  readonly bits: Uint32Array;
+  /** Counters below it that were not seen and may still come, ascending. */
+  readonly missing: readonly number[];
 }
 
-export const emptyWindow: ReplayWindow = { highest: -1, bits: new Uint32Array(WORDS) };
+export const emptyWindow: ReplayWindow = { highest: -1, missing: [] };
 
 /** The window with `ctr` in it, or `undefined` when it was seen before, or lies too far back to be told. */
-export function seeCounter({ highest, bits }: ReplayWindow, ctr: number): ReplayWindow | undefined {
-  if (ctr <= highest - REPLAY_WINDOW) return undefined;
-  const next = bits.slice();
-  if (ctr > highest) {
-    const steps = Math.min(ctr - highest, REPLAY_WINDOW);
-    for (let i = 1; i < steps; i++) clear(next, highest + i);
-    set(next, ctr);
-    return { highest: ctr, bits: next };
+export function seeCounter({ highest, missing }: ReplayWindow, ctr: number): ReplayWindow | undefined {
+  if (ctr <= highest) {
+    return missing.includes(ctr) ? { highest, missing: missing.filter((one) => one !== ctr) } : undefined;
   }
-  if (isSet(bits, ctr)) return undefined;
-  set(next, ctr);
-  return { highest, bits: next };
+  const oldest = ctr - REPLAY_WINDOW;
+  const [first = ctr] = missing;
+  const kept = first > oldest ? missing : missing.filter((one) => one > oldest);
+  return { highest: ctr, missing: ctr === highest + 1 ? kept : [...kept, ...between(Math.max(highest, oldest), ctr)] };
 }
 
-const place = (ctr: number): number => ctr % REPLAY_WINDOW;
-
-function isSet(bits: Uint32Array, ctr: number): boolean {
-  return (((bits[place(ctr) >>> 5] as number) >>> (ctr & 31)) & 1) === 1;
-}
-
-function set(bits: Uint32Array, ctr: number): void {
-  bits[place(ctr) >>> 5] = (bits[place(ctr) >>> 5] as number) | (1 << (ctr & 31));
-}
-
-function clear(bits: Uint32Array, ctr: number): void {
-  bits[place(ctr) >>> 5] = (bits[place(ctr) >>> 5] as number) & ~(1 << (ctr & 31));
+/** The numbers above `low` and below `high`. */
+function between(low: number, high: number): number[] {
+  return Array.from({ length: high - low - 1 }, (_, i) => low + 1 + i);
 }

@@ -76,7 +76,17 @@ export function* openFrame(
   metadata: Uint8Array,
   frame: Uint8Array,
 ): Steps<Uint8Array | null> {
-  const { ctr, length } = decodeSFrameHeader(frame);
+  return yield* decryptFrame(provider, frameKey, decodeSFrameHeader(frame), metadata, frame);
+}
+
+/** {@link openFrame} of a frame whose header was read. */
+export function* decryptFrame(
+  provider: CryptoProvider,
+  frameKey: FrameKey,
+  { ctr, length }: ReturnType<typeof decodeSFrameHeader>,
+  metadata: Uint8Array,
+  frame: Uint8Array,
+): Steps<Uint8Array | null> {
   const aad = concat(frame.subarray(0, length), metadata);
   const iv = nonce(frameKey.salt, ctr);
   return yield* step(provider.aesGcmDecrypt(frameKey.key, iv, aad, frame.subarray(length)));
