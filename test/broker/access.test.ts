@@ -12,7 +12,7 @@ const rules: BrokerOptions = {
 /** The same, answered later. */
 const lateRules: BrokerOptions = {
   authenticate: async (credentials) => rules.authenticate?.(credentials) ?? false,
-  authorizePublish: async (client, topic) => rules.authorizePublish?.(client, topic) ?? false,
+  authorizePublish: async (client, topic, message) => rules.authorizePublish?.(client, topic, message) ?? false,
   authorizeSubscribe: async (client, filter) => rules.authorizeSubscribe?.(client, filter) ?? false,
 };
 

@@ -2,6 +2,19 @@
 
 export { findKey, readUnverified, type StatementKind, signStatement, verifyStatement } from '../statement.js';
 export { type TokenBucket, type TokenOutcome, type TokenRate, takeToken } from '../token-bucket.js';
+export {
+  type Challenge,
+  challenge,
+  isClientId,
+  MAX_REQUEST_BYTES,
+  type Notice,
+  notice,
+  readTokenRequest,
+  type SignedTokenRequest,
+  signTokenRequest,
+  type TokenRequest,
+  verifyTokenRequest,
+} from './admission.js';
 export { type ClaimKind, ISSUE_TOLERANCE, judgeClaim } from './claim.js';
 export {
   type Freshness,

@@ -157,6 +157,17 @@ async function startAedes(options: BrokerOptions, sessions: SessionDatabase): Pr
       published: underWay.store,
       subscribed: (subscription) => granted.add(subscription),
       refused: log,
+      reply: (topic, payload) => {
+        const packet = {
+          cmd: 'publish',
+          topic,
+          payload: Buffer.from(payload),
+          qos: 1,
+          retain: false,
+          dup: false,
+        } as const;
+        aedes.publish(packet, (error) => error && log({ type: 'storage-failed', error }));
+      },
     }),
   );
   aedes.authorizeForward = (client, packet) => {

@@ -10,6 +10,9 @@ import { run } from '../../crypto/steps.js';
 import { systemClock } from '../../ports/clock.js';
 import type { Store } from '../../ports/store.js';
 import { verifyInfoOk } from '../../protocol/registration/info-ok.js';
+import { type AdmissionDesk, type AdmissionParts, openAdmission } from '../admission/admission.js';
+import { recordOfRequest } from '../admission/record-of-request.js';
+import type { CheckInfoOk, Registered } from '../registered.js';
 import { openDirectoryKeys } from './directory-keys.js';
 import { errorAnswer } from './http-error.js';
 import { listen } from './listener.js';
@@ -58,7 +61,12 @@ async function start(
   const answers = recordAnswers(keys, maxAge, now);
   const probe = () => store.get('directory/keys');
   const report = (error: unknown) => onError?.(error);
-  const routes = createRoutes({ records, answers, keys, limits, clock, probe, report });
+  const registered: Registered = async (address) => (await records.get(address)) !== undefined;
+  const checkInfoOk: CheckInfoOk = async (bytes) =>
+    run(verifyInfoOk(provider, await keys.publicKeys(INFO_OK_LIFE), bytes, now()));
+  const recordOf = recordOfRequest({ records, provider, checkInfoOk });
+  const admission = await openDesk(options, { store, provider, keys, recordOf, registered, now });
+  const routes = createRoutes({ records, answers, keys, admission, limits, clock, probe, report });
   const running = new Set<Promise<Response>>();
   let closing: Promise<void> | undefined;
 
@@ -79,9 +87,9 @@ async function start(
 
   return {
     url: listener.url,
+    ...(admission && { admission }),
     app: (request) => app(request),
-    registered: async (address) => (await records.get(address)) !== undefined,
-    checkInfoOk: async (bytes) => run(verifyInfoOk(provider, await keys.publicKeys(INFO_OK_LIFE), bytes, now())),
+    ...{ registered, checkInfoOk },
     get directoryKey() {
       const { publicKey, thumbprint } = keys.current();
       return { publicKey: encodePublicKey(publicKey), thumbprint };
@@ -92,6 +100,13 @@ async function start(
       return closing;
     },
   };
+}
+
+async function openDesk(
+  { admission = false }: KeyProviderOptions,
+  parts: AdmissionParts,
+): Promise<AdmissionDesk | undefined> {
+  return admission === false ? undefined : openAdmission(parts, admission === true ? {} : admission);
 }
 
 /** The database in `folder`, encrypted under the data key beside it, or one in memory. */

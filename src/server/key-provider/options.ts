@@ -4,6 +4,7 @@ import type { Clock } from '../../ports/clock.js';
 import type { Store } from '../../ports/store.js';
 import type { KeyRecord } from '../../protocol/identity/record.js';
 import type { TokenRate } from '../../protocol/token-bucket.js';
+import type { Admission, AdmissionOptions } from '../admission/admission.js';
 import type { CheckInfoOk, Registered } from '../registered.js';
 
 /** A record that somebody wants to publish; it is verified and follows the current one. */
@@ -22,7 +23,7 @@ export type ClaimDecision = 'allow' | { readonly refused: string };
 export interface RateLimits {
   /** GET and HEAD; default 500 at once, 100 a second. */
   readonly reads?: TokenRate | false;
-  /** PUT; default 60 at once, 2 a second. */
+  /** PUT and POST; default 60 at once, 2 a second. */
   readonly writes?: TokenRate | false;
   /** Default 50,000. */
   readonly clients?: number;
@@ -48,6 +49,11 @@ export interface KeyProviderOptions {
   readonly maxAge?: number;
   /** Default: everybody may claim a free address. */
   readonly claimPolicy?: (claim: Claim) => Awaitable<ClaimDecision>;
+  /**
+   * Hands out tokens for a broker to devices that prove their key; `true` for all defaults. Without it there are none, and
+   * whoever runs the broker decides otherwise who may connect.
+   */
+  readonly admission?: boolean | AdmissionOptions;
   readonly limits?: RateLimits;
   /** Told of each failure on this side (a full disk, a policy that throws), which a client sees as status 500. */
   readonly onError?: (error: unknown) => void;
@@ -66,6 +72,8 @@ export interface KeyProvider {
   readonly url: string;
   /** The present public signing key (COSE_Key) and its thumbprint (base64url): what clients pin. */
   readonly directoryKey: { readonly publicKey: Uint8Array; readonly thumbprint: string };
+  /** For a broker in this process (`admissionRules`), where tokens are handed out. */
+  readonly admission?: Admission;
   /** The service itself, as a function: for tests, and for platforms that bring their own listener. */
   readonly app: (request: Request) => Promise<Response>;
   /**

@@ -6,9 +6,11 @@ import { fromBase64url } from '../../bytes/base64url.js';
 import { SealMQError } from '../../errors.js';
 import type { Clock } from '../../ports/clock.js';
 import { assertAddress } from '../../protocol/address.js';
+import { MAX_REQUEST_BYTES } from '../../protocol/directory/admission.js';
 import { MAX_NONCE_BYTES, MIN_NONCE_BYTES, time } from '../../protocol/directory/statements.js';
 import { encodeKeyLists } from '../../protocol/directory/trust.js';
 import { MAX_RECORD_BYTES } from '../../protocol/identity/record.js';
+import type { AdmissionDesk } from '../admission/admission.js';
 import type { DirectoryKeys } from './directory-keys.js';
 import { errorAnswer, failureAnswer } from './http-error.js';
 import type { RateLimits } from './options.js';
@@ -21,6 +23,7 @@ export interface RouteParts {
   readonly records: Records;
   readonly answers: RecordAnswers;
   readonly keys: DirectoryKeys;
+  readonly admission: AdmissionDesk | undefined;
   readonly limits: RateLimits;
   readonly clock: Clock;
   /** Rejects when the store does not answer. */
@@ -35,9 +38,14 @@ type Handler = (context: Context<Environment>) => Promise<Response>;
 
 const READ = 'GET, HEAD';
 const READ_AND_WRITE = 'GET, HEAD, PUT';
+const READ_AND_POST = 'GET, HEAD, POST';
+const WRITES = ['PUT', 'POST'];
 const DEFAULT_READS = { burst: 500, perSecond: 100 };
 const DEFAULT_WRITES = { burst: 60, perSecond: 2 };
 const DEFAULT_CLIENTS = 50_000;
+
+/** How long brokers may keep the keys of tokens, in seconds. */
+const JWKS_LIFE = 300;
 
 /** The HTTP interface of a key provider (`docs/key-provider.md`). */
 export function createRoutes(parts: RouteParts): Hono<Environment> {
@@ -46,7 +54,7 @@ export function createRoutes(parts: RouteParts): Hono<Environment> {
   app.use(
     cors({
       origin: '*',
-      allowMethods: ['GET', 'HEAD', 'PUT'],
+      allowMethods: ['GET', 'HEAD', 'PUT', 'POST'],
       allowHeaders: ['Accept', 'Authorization', 'Content-Type', 'If-None-Match'],
       exposeHeaders: ['ETag', 'Retry-After', FRESHNESS_HEADER],
       maxAge: 86_400,
@@ -67,13 +75,34 @@ export function createRoutes(parts: RouteParts): Hono<Environment> {
     await parts.probe();
     return context.json({ ok: true, directoryKey: keys.current().thumbprint }, 200, { 'Cache-Control': 'no-store' });
   });
+  if (parts.admission) admissionRoutes(app, parts.admission);
   for (const path of ['/v1/keys/:address', '/v1/time', '/v1/directory-key', '/healthz']) {
     const allow = path.startsWith('/v1/keys') ? READ_AND_WRITE : READ;
-    app.all(path, () => errorAnswer('METHOD_NOT_ALLOWED', `allowed: ${allow}`, { Allow: allow }));
+    app.all(path, () => wrongMethod(allow));
   }
   app.notFound((context) => errorAnswer('NO_SUCH_ROUTE', `no route ${context.req.path}`));
   app.onError((error) => failureAnswer(error, parts.report));
   return app;
+}
+
+/** Challenges, tokens, and what verifies the tokens. */
+function admissionRoutes(app: Hono<Environment>, admission: AdmissionDesk): void {
+  app.get('/v1/admission', async () => coseAnswer(await admission.challenge(), 'no-store'));
+  app.post('/v1/admission', async ({ req }) => {
+    const token = await admission.admit(await readBounded(req.raw.body, MAX_REQUEST_BYTES));
+    return Response.json(token, { headers: { 'Cache-Control': 'no-store' } });
+  });
+  app.get('/.well-known/jwks.json', () =>
+    Response.json(admission.jwks(), {
+      headers: { 'Content-Type': 'application/jwk-set+json', 'Cache-Control': `public, max-age=${JWKS_LIFE}` },
+    }),
+  );
+  const methods = { '/v1/admission': READ_AND_POST, '/.well-known/jwks.json': READ };
+  for (const [path, allow] of Object.entries(methods)) app.all(path, () => wrongMethod(allow));
+}
+
+function wrongMethod(allow: string): Response {
+  return errorAnswer('METHOD_NOT_ALLOWED', `allowed: ${allow}`, { Allow: allow });
 }
 
 /** Reads or writes a key record. */
@@ -101,7 +130,7 @@ function limited({ limits, clock }: RouteParts): MiddlewareHandler<Environment> 
   return async ({ req, env }, next) => {
     const stated = clientHeader === undefined ? undefined : req.header(clientHeader);
     const client = clientOf(stated ?? env?.incoming?.socket.remoteAddress ?? 'unknown');
-    const wait = (req.method === 'PUT' ? forWriting : forReading)(client);
+    const wait = (WRITES.includes(req.method) ? forWriting : forReading)(client);
     if (wait === 0) return next();
     const seconds = String(Math.ceil(wait / 1000));
     return errorAnswer('DIRECTORY_RATE_LIMITED', `ask again in ${seconds} s`, { 'Retry-After': seconds });
