@@ -1,5 +1,5 @@
 /**
- * Writes `test/vectors/envelope.json`, `test/vectors/room.json`, `test/vectors/contacts.json`, and the vectors that `docs/wire-format.md` shows.
+ * Writes `test/vectors/envelope.json`, `test/vectors/room.json`, `test/vectors/contacts.json`, `test/vectors/call.json`, and the vectors that `docs/wire-format.md` shows.
  *
  *     npx tsx scripts/make-vectors.ts
  *
@@ -8,6 +8,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { buildVectors, vectorsFile } from './vectors/build.js';
+import { callVectors } from './vectors/call.js';
 import { contactVectors } from './vectors/contacts.js';
 import { embedVectors } from './vectors/document.js';
 import { roomVectors } from './vectors/room.js';
@@ -15,10 +16,12 @@ import { roomVectors } from './vectors/room.js';
 const VECTORS = new URL('../test/vectors/envelope.json', import.meta.url);
 const ROOM = new URL('../test/vectors/room.json', import.meta.url);
 const CONTACTS = new URL('../test/vectors/contacts.json', import.meta.url);
+const CALL = new URL('../test/vectors/call.json', import.meta.url);
 const DOCUMENT = new URL('../docs/wire-format.md', import.meta.url);
 
 const vectors = buildVectors();
 writeFileSync(VECTORS, vectorsFile(vectors));
 writeFileSync(ROOM, `${JSON.stringify(roomVectors(), null, 2)}\n`);
 writeFileSync(CONTACTS, `${JSON.stringify(contactVectors(), null, 2)}\n`);
+writeFileSync(CALL, `${JSON.stringify(callVectors(), null, 2)}\n`);
 writeFileSync(DOCUMENT, embedVectors(readFileSync(DOCUMENT, 'utf8'), vectors));

@@ -8,6 +8,16 @@ import { nativeProvider } from '../../src/crypto/native.js';
 import { nobleProvider } from '../../src/crypto/noble.js';
 import type { CryptoProvider } from '../../src/crypto/provider.js';
 import { SealMQError } from '../../src/errors.js';
+import { decodeDescription, decodeIceBody, encodeDescription, encodeIceBody } from '../../src/protocol/call/body.js';
+import { decodeCallFrame, encodeCallFrame } from '../../src/protocol/call/frame.js';
+import {
+  decodeCallControl,
+  decodeChunk,
+  decodeRecordMessage,
+  encodeCallControl,
+  encodeChunk,
+  encodeRecordMessage,
+} from '../../src/protocol/call/record.js';
 import { decodeClaims, encodeClaims } from '../../src/protocol/envelope/claims.js';
 import { decodeControl, encodeControl } from '../../src/protocol/envelope/control.js';
 import { type OpenOutcome, openSync } from '../../src/protocol/envelope/index.js';
@@ -67,6 +77,15 @@ export const decoders: Readonly<Record<string, Decoder>> = {
     const { length, ...header } = decodeSFrameHeader(input);
     return same(encodeSFrameHeader(header), input.subarray(0, length));
   },
+  'call-frame': (input) => again(input, decodeCallFrame, encodeCallFrame),
+  'call-description': (input) => again(input, decodeDescription, encodeDescription),
+  'ice-body': (input) => again(input, decodeIceBody, encodeIceBody),
+  'call-control': (input) => again(input, decodeCallControl, encodeCallControl),
+  'call-chunk': (input) => same(encodeChunk(decodeChunk(input)), input),
+  'call-record'(input) {
+    const write = (record: ReturnType<typeof decodeRecordMessage>) => encodeRecordMessage(record.callId, record);
+    return again(input, decodeRecordMessage, write);
+  },
   sealed: (input) => same(encodeEncrypt(parseSealed(input).message), input),
   record: (input) => same(now(verifyRecord(native, input)).bytes, input),
   'record-noble': (input) => same(now(verifyRecord(noble, input)).bytes, input),
@@ -103,6 +122,12 @@ function same(written: Uint8Array | string, read: Uint8Array | string): string {
   const alike = typeof written === 'string' || typeof read === 'string' ? written === read : equal(written, read);
   if (!alike) throw new TypeError('what was read is written otherwise');
   return 'read';
+}
+
+/** What was read is read again as it is written; fields that are not ours are left out. */
+function again<T>(input: Uint8Array, decode: (bytes: Uint8Array) => T, encode: (value: T) => Uint8Array): string {
+  const written = encode(decode(input));
+  return same(encode(decode(written)), written);
 }
 
 function inAWord(outcome: OpenOutcome): string {

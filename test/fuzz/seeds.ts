@@ -1,9 +1,11 @@
+import { callVectors } from '../../scripts/vectors/call.js';
 import { roomVectors } from '../../scripts/vectors/room.js';
 import { toBase64url } from '../../src/bytes/base64url.js';
 import { type CborMap, decodeCbor, encodeCbor } from '../../src/bytes/cbor.js';
 import { encodePublicKey } from '../../src/cose/key.js';
 import { decodeSign1 } from '../../src/cose/sign1.js';
 import { nativeProvider } from '../../src/crypto/native.js';
+import { encodeDescription, encodeIceBody } from '../../src/protocol/call/body.js';
 import { encodeClaims } from '../../src/protocol/envelope/claims.js';
 import { type Control, encodeControl, type Resend } from '../../src/protocol/envelope/control.js';
 import { type Draft, sealSync } from '../../src/protocol/envelope/index.js';
@@ -30,6 +32,9 @@ const bytesOf = (hex: string) => new Uint8Array(Buffer.from(hex, 'hex'));
 export function seeds(): Readonly<Record<string, readonly Uint8Array[]>> {
   const records = recordSeeds();
   const rooms = roomVectors();
+  const calls = callVectors();
+  const contents = (control: boolean) =>
+    calls.records.filter(({ stream }) => (stream === 'control') === control).map(({ content }) => bytesOf(content));
   const sealed = sealedSeeds();
   const claims = claimSeeds();
   const sign1s = records.flatMap((bytes) => [bytes, ...proofsIn(bytes)]);
@@ -42,6 +47,16 @@ export function seeds(): Readonly<Record<string, readonly Uint8Array[]>> {
     cbor: [...records, ...sealed, ...claims, ...publicKeys],
     sign1: sign1s,
     encrypt: sealed,
+    'call-frame': calls.frames.map(({ frame }) => bytesOf(frame)),
+    'call-description': [encodeDescription({ sdp: 'v=0' }), encodeDescription({})],
+    'ice-body': [
+      encodeIceBody({ kind: 'candidate', round: 0, candidate: 'candidate:1', mid: '0', line: 0 }),
+      encodeIceBody({ kind: 'offer', round: 1, sdp: 'v=0' }),
+      encodeIceBody({ kind: 'restart', round: 1 }),
+    ],
+    'call-control': contents(true),
+    'call-chunk': contents(false),
+    'call-record': calls.records.map(({ message }) => bytesOf(message)),
     'room-message': rooms.messages.map(({ message }) => bytesOf(message)),
     'room-statement': rooms.statements.map(({ statement }) => bytesOf(statement)),
     'room-frame': rooms.frames.flatMap(({ plaintext }) => (plaintext === '' ? [] : [bytesOf(plaintext)])),

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { emptyWindow, REPLAY_WINDOW, seeCounter } from '../../src/protocol/room/replay-window.js';
+import { emptyWindow, REPLAY_WINDOW, seeCounter } from '../../src/protocol/replay-window.js';
 
 test('a counter passes once, in any order, and not when it lies too far back', () => {
   const counters = fc.array(fc.oneof(fc.nat(40), fc.nat(3 * REPLAY_WINDOW), fc.nat(2 ** 50)), { maxLength: 200 });

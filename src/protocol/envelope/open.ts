@@ -81,7 +81,31 @@ export function openSync(provider: CryptoProvider, sealed: Uint8Array, context: 
   return atOnce(run(openSteps(provider, sealed, context)));
 }
 
-function* openSteps(provider: CryptoProvider, sealed: Uint8Array, context: OpenContext): Steps<OpenOutcome> {
+/** What came of opening, with the encoded COSE_Sign1 where it was `opened`: what the hashes of a handshake are over. */
+export interface OpenedAndSigned {
+  readonly outcome: OpenOutcome;
+  readonly signed?: Uint8Array;
+}
+
+/** {@link open} as a program, which answers the signed part as well. */
+export function* openSigned(
+  provider: CryptoProvider,
+  sealed: Uint8Array,
+  context: OpenContext,
+): Steps<OpenedAndSigned> {
+  let encoded: Uint8Array | undefined;
+  const outcome = yield* openSteps(provider, sealed, context, (bytes) => {
+    encoded = bytes;
+  });
+  return outcome.kind === 'opened' && encoded ? { outcome, signed: encoded } : { outcome };
+}
+
+function* openSteps(
+  provider: CryptoProvider,
+  sealed: Uint8Array,
+  context: OpenContext,
+  onSigned?: (encoded: Uint8Array) => void,
+): Steps<OpenOutcome> {
   let signed: SignedPart;
   let profiled: ProfiledMessage;
   try {
@@ -91,6 +115,7 @@ function* openSteps(provider: CryptoProvider, sealed: Uint8Array, context: OpenC
     if (content === 'not-for-me') return { kind: 'not-for-me' };
     if (content === null) return unverifiable('VERIFY_DECRYPTION');
     signed = parseSigned(content, context.address);
+    onSigned?.(content.bytes.subarray(0, signed.end));
   } catch (error) {
     if (error instanceof SealMQError && error.code.startsWith('DECODE_')) return { kind: 'malformed', error };
     throw error;
@@ -102,6 +127,8 @@ interface SignedPart {
   readonly sign1: Sign1;
   readonly claims: Claims;
   readonly kid: Uint8Array;
+  /** Where its encoding ends, in bytes. */
+  readonly end: number;
   /** Whether the signed audience is me, in the form that the outer audience announced. */
   readonly forMe: boolean;
 }
@@ -115,7 +142,7 @@ function parseSigned({ bytes, audience: outer }: Decrypted, address: string): Si
   const forSeveral = outer === null;
   const forMe =
     typeof audience === 'string' ? !forSeveral && audience === address : forSeveral && audience.includes(address);
-  return { sign1, claims, kid, forMe };
+  return { sign1, claims, kid, end, forMe };
 }
 
 function* verifySigned(

@@ -43,29 +43,42 @@ export interface SealKeys {
  *   `USAGE_SUITE_UNAVAILABLE`, `DECODE_KEY` for a recipient's key that is not on its curve
  */
 export async function seal(provider: CryptoProvider, draft: Draft, keys: SealKeys): Promise<Uint8Array> {
-  return run(sealSteps(provider, draft, keys));
+  return sealedOf(await run(sealSigned(provider, draft, keys)));
 }
 
 /** {@link seal} at once, on a synchronous backend. @throws `USAGE_SYNC_UNAVAILABLE` on the others */
 export function sealSync(provider: CryptoProvider, draft: Draft, keys: SealKeys): Uint8Array {
-  return atOnce(run(sealSteps(provider, draft, keys)));
+  return sealedOf(atOnce(run(sealSigned(provider, draft, keys))));
 }
 
-function* sealSteps(provider: CryptoProvider, draft: Draft, keys: SealKeys): Steps<Uint8Array> {
+/** A sealed message, and the part of it that only its readers see. */
+export interface SealedAndSigned {
+  /** The encoded COSE_Encrypt. */
+  readonly sealed: Uint8Array;
+  /** The encoded COSE_Sign1 inside: what the hashes of a handshake are over. */
+  readonly signed: Uint8Array;
+}
+
+const sealedOf = ({ sealed }: SealedAndSigned): Uint8Array => sealed;
+
+/** {@link seal} as a program, which answers the signed part as well. */
+export function* sealSigned(provider: CryptoProvider, draft: Draft, keys: SealKeys): Steps<SealedAndSigned> {
   const { family = 'message', padding = DEFAULT_PADDING } = draft;
   assertSize(draft, keys.recipients.length);
   assertPadding(padding);
 
   const random = provider.randomBytes(CEK_BYTES + IV_BYTES + MESSAGE_ID_BYTES);
   const id = draft.id ?? random.slice(CEK_BYTES + IV_BYTES);
-  return yield* encryptContent(provider, {
+  // Set before anything is encrypted.
+  let signed = new Uint8Array(0) as Uint8Array;
+  const sealed = yield* encryptContent(provider, {
     family,
     audience: typeof draft.audience === 'string' ? draft.audience : null,
     recipients: keys.recipients,
     cek: random.subarray(0, CEK_BYTES),
     iv: random.subarray(CEK_BYTES, CEK_BYTES + IV_BYTES),
     *plaintext(recipientsHash) {
-      const signed = yield* sign(provider, keys.signKey, {
+      signed = yield* sign(provider, keys.signKey, {
         purpose: 'message',
         bound: [family, recipientsHash],
         header: encodeClaims(Object.assign({}, draft, { id })),
@@ -74,6 +87,7 @@ function* sealSteps(provider: CryptoProvider, draft: Draft, keys: SealKeys): Ste
       return padding === false ? signed : pad(signed, padding);
     },
   });
+  return { sealed, signed };
 }
 
 function assertSize({ payload, maxPayloadBytes = MAX_PAYLOAD_BYTES }: Draft, recipients: number): void {

@@ -1,5 +1,6 @@
 /** Frames of rooms as pure programs: SFrame (RFC 9605), sender keys and key rings, usable without any network; `run` them. */
 export { type Awaitable, run, type Steps } from '../../crypto/steps.js';
+export { emptyWindow, REPLAY_WINDOW, type ReplayWindow, seeCounter } from '../replay-window.js';
 export {
   addKey,
   emptyRing,
@@ -11,7 +12,6 @@ export {
   OLD_KEY_LIFE,
   openWithRing,
 } from './key-ring.js';
-export { emptyWindow, REPLAY_WINDOW, type ReplayWindow, seeCounter } from './replay-window.js';
 export {
   decodeFrame,
   encodeFrame,

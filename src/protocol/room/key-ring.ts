@@ -1,6 +1,6 @@
 import type { CryptoProvider } from '../../crypto/provider.js';
 import type { Steps } from '../../crypto/steps.js';
-import { emptyWindow, type ReplayWindow, seeCounter } from './replay-window.js';
+import { emptyWindow, type ReplayWindow, seeCounter } from '../replay-window.js';
 import {
   kidOf,
   leadsTo,

@@ -1,0 +1,72 @@
+import { encodeCbor } from '../../bytes/cbor.js';
+import type { CryptoProvider } from '../../crypto/provider.js';
+import { type Awaitable, type Steps, step } from '../../crypto/steps.js';
+import { CALL_CONTEXT } from './keys.js';
+
+/** Length of a counter in bytes: the nonce of AES-GCM. */
+export const COUNTER_BYTES = 12;
+
+/** What something encrypted belongs to; `msg` is a record of the line. */
+export type BodyType = 'offer' | 'answer' | 'ice' | 'msg';
+
+/** AAD of everything that is encrypted for a call: CBOR `["sealmq/1 call", callId, type]`. */
+export function callAad(call: Uint8Array, type: BodyType): Uint8Array {
+  return encodeCbor([CALL_CONTEXT, call, type]);
+}
+
+/**
+ * A 96-bit counter, most significant byte first.
+ *
+ * @param low - the lower 64 bits, as far as a safe integer goes
+ * @param high - the upper 32 bits
+ */
+export function counter(low: number, high = 0): Uint8Array {
+  const bytes = new Uint8Array(COUNTER_BYTES);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, high);
+  view.setUint32(4, Math.floor(low / 2 ** 32));
+  view.setUint32(8, low % 2 ** 32);
+  return bytes;
+}
+
+/** The parts of a {@link counter}; `low` is not exact above 2⁵³. */
+export function readCounter(bytes: Uint8Array): { readonly high: number; readonly low: number } {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, COUNTER_BYTES);
+  return { high: view.getUint32(0), low: view.getUint32(4) * 2 ** 32 + view.getUint32(8) };
+}
+
+/** Encrypts the body of a frame. @param ctr - never used before with this key */
+export function* sealBody(
+  provider: CryptoProvider,
+  key: Uint8Array,
+  { call, type, ctr }: { readonly call: Uint8Array; readonly type: BodyType; readonly ctr: number },
+  body: Uint8Array,
+): Steps<Uint8Array> {
+  return yield* step(provider.aesGcmEncrypt(key, counter(ctr), callAad(call, type), body));
+}
+
+/** The body of a frame, or `null` when it does not decrypt. */
+export function* openBody(
+  provider: CryptoProvider,
+  key: Uint8Array,
+  { call, type, ctr }: { readonly call: Uint8Array; readonly type: BodyType; readonly ctr: number },
+  ct: Uint8Array,
+): Steps<Uint8Array | null> {
+  return yield* step(provider.aesGcmDecrypt(key, counter(ctr), callAad(call, type), ct));
+}
+
+/** One direction of the line: a key, and the AAD that all its records share. */
+export interface RecordCipher {
+  seal(ctr: Uint8Array, plaintext: Uint8Array): Awaitable<Uint8Array>;
+  /** `null` when it does not decrypt. */
+  open(ctr: Uint8Array, ciphertext: Uint8Array): Awaitable<Uint8Array | null>;
+}
+
+/** The cipher of one direction, under `msg-a` or `msg-b`. */
+export function recordCipher(provider: CryptoProvider, key: Uint8Array, call: Uint8Array): RecordCipher {
+  const aad = callAad(call, 'msg');
+  return {
+    seal: (ctr, plaintext) => provider.aesGcmEncrypt(key, ctr, aad, plaintext),
+    open: (ctr, ciphertext) => provider.aesGcmDecrypt(key, ctr, aad, ciphertext),
+  };
+}

@@ -1,0 +1,142 @@
+import { concat } from '../../bytes/bytes.js';
+import { decodeCbor, encodeCbor } from '../../bytes/cbor.js';
+import { type Check, isArrayOf, isBytes, isBytesOf, isCounter, isMap, readFields, toMap } from '../../bytes/fields.js';
+import { SealMQError } from '../../errors.js';
+import { COUNTER_BYTES } from './cipher.js';
+import { CALL_ID_BYTES } from './frame.js';
+
+/** Bytes that a record is longer than its content: counter and authentication tag. */
+export const RECORD_OVERHEAD = COUNTER_BYTES + 16;
+
+/** Largest record in bytes: what every WebRTC stack takes in one message. */
+export const MAX_RECORD_BYTES = 64 * 1024;
+
+/** The streams of a call, each of which counts its records from 0; the number stands in the upper 32 bits of the counter. */
+export const Stream = { ordered: 0, unordered: 1, control: 2 } as const;
+
+/** One encrypted piece of what a call carries. */
+export interface CallRecord {
+  /** 96-bit counter, 12 bytes. */
+  readonly ctr: Uint8Array;
+  /** Ciphertext and tag. */
+  readonly ct: Uint8Array;
+}
+
+/** A record as it goes over a data channel: counter, then ciphertext. */
+export function encodeRecord({ ctr, ct }: CallRecord): Uint8Array {
+  return concat(ctr, ct);
+}
+
+/** @throws `DECODE_TOO_LARGE`, `DECODE_CBOR` */
+export function decodeRecord(bytes: Uint8Array): CallRecord {
+  if (bytes.length > MAX_RECORD_BYTES) throw new SealMQError('DECODE_TOO_LARGE', `record of ${bytes.length} bytes`);
+  if (bytes.length < RECORD_OVERHEAD) throw new SealMQError('DECODE_CBOR', 'not a record of a call');
+  return { ctr: bytes.subarray(0, COUNTER_BYTES), ct: bytes.subarray(COUNTER_BYTES) };
+}
+
+/** How a record over MQTT begins: a map of three. Sealed messages begin with a tag. */
+const FIRST_BYTE = 0xa3;
+
+/** Whether bytes on a topic of family `signal` are a record rather than a sealed message. */
+export function isRecordMessage(bytes: Uint8Array): boolean {
+  return bytes[0] === FIRST_BYTE;
+}
+
+/** A record as it goes over MQTT: `{callId, ctr, ct}`. */
+export function encodeRecordMessage(callId: Uint8Array, { ctr, ct }: CallRecord): Uint8Array {
+  return encodeCbor(toMap({ callId, ctr, ct }));
+}
+
+/** @throws `DECODE_TOO_LARGE`, `DECODE_CBOR`, `DECODE_CLAIMS` */
+export function decodeRecordMessage(bytes: Uint8Array): CallRecord & { readonly callId: Uint8Array } {
+  if (bytes.length > MAX_RECORD_BYTES + 64)
+    throw new SealMQError('DECODE_TOO_LARGE', `record of ${bytes.length} bytes`);
+  const fields = readFields(decodeCbor(bytes), 'DECODE_CLAIMS', 'call record');
+  return {
+    callId: fields.required('callId', isBytesOf(CALL_ID_BYTES)),
+    ctr: fields.required('ctr', isBytesOf(COUNTER_BYTES)),
+    ct: fields.required('ct', isBytes),
+  };
+}
+
+/** A piece of a message of the application. */
+export interface Chunk {
+  readonly text: boolean;
+  readonly last: boolean;
+  /** On the unordered stream: which message it is of, and which piece of it. */
+  readonly place?: { readonly message: number; readonly index: number };
+  readonly bytes: Uint8Array;
+}
+
+const LAST = 1;
+const TEXT = 2;
+const PLACED = 4;
+const PLACE_BYTES = 8;
+
+/** Bytes that a chunk is longer than its part of the message. */
+export const CHUNK_OVERHEAD = 1 + PLACE_BYTES;
+
+/** The content of a record of the ordered or unordered stream: a byte of flags, the place if there is one, the bytes. */
+export function encodeChunk({ text, last, place, bytes }: Chunk): Uint8Array {
+  const head = new Uint8Array(place ? CHUNK_OVERHEAD : 1);
+  head[0] = (last ? LAST : 0) | (text ? TEXT : 0) | (place ? PLACED : 0);
+  if (place) {
+    const view = new DataView(head.buffer);
+    view.setUint32(1, place.message);
+    view.setUint32(5, place.index);
+  }
+  return concat(head, bytes);
+}
+
+/** @throws `DECODE_CBOR` */
+export function decodeChunk(content: Uint8Array): Chunk {
+  const flags = content[0] ?? 0xff;
+  const placed = (flags & PLACED) !== 0;
+  if (flags > 7 || (placed && content.length < CHUNK_OVERHEAD)) throw new SealMQError('DECODE_CBOR', 'malformed chunk');
+  const common = { text: (flags & TEXT) !== 0, last: (flags & LAST) !== 0 };
+  if (!placed) return { ...common, bytes: content.subarray(1) };
+  const view = new DataView(content.buffer, content.byteOffset, content.length);
+  const place = { message: view.getUint32(1), index: view.getUint32(5) };
+  return { ...common, place, bytes: content.subarray(CHUNK_OVERHEAD) };
+}
+
+/** What the ends of a call tell each other besides the application's messages. */
+export type CallControl =
+  /** First on every way: it works, and we have the keys. */
+  | { readonly kind: 'hello'; readonly maxMessageBytes: number }
+  /** Of the ordered stream everything below `next` is here; in all so many bytes of messages may be sent. */
+  | { readonly kind: 'ack'; readonly next: number; readonly credit: number }
+  | { readonly kind: 'ping' | 'pong'; readonly n: number }
+  /** Nothing follows behind this many records of the ordered stream. */
+  | { readonly kind: 'bye'; readonly records: number };
+
+const KINDS = ['hello', 'ack', 'ping', 'pong', 'bye'] as const;
+const isNumbers = isArrayOf(isCounter, 2);
+const isKind: Check<CallControl['kind']> = (value): value is CallControl['kind'] =>
+  KINDS.some((kind) => kind === value);
+
+export function encodeCallControl(control: CallControl): Uint8Array {
+  const { kind, ...rest } = control;
+  return encodeCbor(toMap({ kind, of: Object.values(rest) }));
+}
+
+/** @throws `DECODE_CBOR`, `DECODE_CLAIMS` */
+export function decodeCallControl(content: Uint8Array): CallControl {
+  const decoded = decodeCbor(content);
+  const fields = readFields(isMap(decoded) ? decoded : null, 'DECODE_CLAIMS', 'call control');
+  const kind = fields.required('kind', isKind);
+  const [first, second] = fields.required('of', isNumbers);
+  if (first === undefined || (kind === 'ack') !== (second !== undefined)) {
+    throw new SealMQError('DECODE_CLAIMS', 'malformed call control: of');
+  }
+  switch (kind) {
+    case 'hello':
+      return { kind, maxMessageBytes: first };
+    case 'ack':
+      return { kind, next: first, credit: second as number };
+    case 'bye':
+      return { kind, records: first };
+    default:
+      return { kind, n: first };
+  }
+}
