@@ -35,7 +35,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   level: ['adapters/store', 'server/broker'],
   'abstract-level': ['adapters/store', 'server/broker'],
   undici: ['adapters/http'],
-  'lru-cache': ['client', 'server/key-provider', 'server/admission'],
+  'lru-cache': ['client', 'server/key-provider', 'server/admission', 'server/relay'],
   hono: ['server/key-provider'],
   '@hono/node-server': ['server/key-provider'],
   jose: ['server/admission'],

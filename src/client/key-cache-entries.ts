@@ -5,7 +5,7 @@ import type { CryptoProvider } from '../crypto/provider.js';
 import { run } from '../crypto/steps.js';
 import { type ErrorCode, SealMQError } from '../errors.js';
 import type { Store } from '../ports/store.js';
-import { type KeyRecord, verifyRecord } from '../protocol/identity/record.js';
+import { type KeyRecord, verifyRecordOf } from '../protocol/identity/record.js';
 import type { RecordConflict } from './key-cache-types.js';
 
 /** Why a known record may not be used: the directory offered another that excludes it. */
@@ -58,7 +58,7 @@ export function knownRecords(max: number, provider: CryptoProvider, store: Store
 
   async function read(address: string): Promise<KnownRecord | undefined> {
     const stored = await store?.get(recordKey(address));
-    const known = stored && (await decodeKnown(stored, provider));
+    const known = stored && (await decodeKnown(address, stored, provider));
     // Somebody may have saved a newer one while this was reading.
     if (known && !memory.has(address)) memory.set(address, known);
     return memory.peek(address);
@@ -96,15 +96,15 @@ function encodeKnown({ record, checkedAt, freshUntil, dispute, offered }: KnownR
   return encodeCbor(toMap({ record: record.bytes, checkedAt, freshUntil, dispute, offered: offered?.bytes }));
 }
 
-async function decodeKnown(stored: Uint8Array, provider: CryptoProvider): Promise<KnownRecord> {
+async function decodeKnown(address: string, stored: Uint8Array, provider: CryptoProvider): Promise<KnownRecord> {
   const fields = readFields(decodeCbor(stored), 'STATE_CORRUPT', 'known record');
   const offered = fields.optional('offered', isBytes);
   return present({
-    record: await run(verifyRecord(provider, fields.required('record', isBytes))),
+    record: await run(verifyRecordOf(provider, address, fields.required('record', isBytes))),
     checkedAt: fields.required('checkedAt', isCounter),
     freshUntil: fields.required('freshUntil', isCounter),
     dispute: fields.optional('dispute', isDispute),
-    offered: offered && (await run(verifyRecord(provider, offered))),
+    offered: offered && (await run(verifyRecordOf(provider, address, offered))),
   });
 }
 

@@ -6,7 +6,7 @@ import { isSealMQError, SealMQError } from '../errors.js';
 import type { DirectoryAnswer } from '../ports/key-directory.js';
 import { compareRecords } from '../protocol/identity/chain.js';
 import { type DeviceEntry, isCurrent } from '../protocol/identity/device.js';
-import { type KeyRecord, verifyRecord } from '../protocol/identity/record.js';
+import { type KeyRecord, verifyRecordOf } from '../protocol/identity/record.js';
 import { type Dispute, disputeError, type KnownRecord, type KnownRecords } from './key-cache-entries.js';
 import type { KeyCacheEvents, KeyCacheOptions } from './key-cache-types.js';
 
@@ -180,7 +180,7 @@ function tellOnce(onEvent: KeyCacheOptions['onEvent']) {
 async function verifiedRecord(provider: CryptoProvider, address: string, bytes: Uint8Array): Promise<KeyRecord> {
   let record: KeyRecord;
   try {
-    record = await run(verifyRecord(provider, bytes));
+    record = await run(verifyRecordOf(provider, address, bytes));
   } catch (cause) {
     if (!isSealMQError(cause)) throw cause;
     throw badAnswer(`a record of ${address} that does not verify`, cause);

@@ -2,7 +2,7 @@ import { equal } from '../bytes/bytes.js';
 import { run } from '../crypto/steps.js';
 import { isSealMQError, SealMQError } from '../errors.js';
 import { coarseClock, systemClock } from '../ports/clock.js';
-import { assertAddress } from '../protocol/address.js';
+import { assertRecordAddress } from '../protocol/address.js';
 import { findDevice } from '../protocol/identity/account.js';
 import type { KeyRecord } from '../protocol/identity/record.js';
 import { type TokenBucket, takeToken } from '../protocol/token-bucket.js';
@@ -133,7 +133,7 @@ export function createKeyCache(options: KeyCacheOptions): KeyCache {
 
   function assertUsable(address: string): void {
     if (closed) throw new SealMQError('USAGE_CLOSED', 'the key cache is closed');
-    assertAddress(address);
+    assertRecordAddress(address);
   }
 
   return {

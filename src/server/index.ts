@@ -6,3 +6,12 @@ export type { AccessRules, BrokerClient, Credentials, Denial, Grant, Published, 
 export { type Broker, type BrokerOptions, createBroker } from './broker/broker.js';
 export { createKeyProvider, type KeyProvider, type KeyProviderOptions } from './key-provider/key-provider.js';
 export type { CheckInfoOk, Registered } from './registered.js';
+export {
+  createRelay,
+  type DropReason,
+  type Relay,
+  type RelayEvent,
+  type RelayKeysFile,
+  type RelayOptions,
+  type WakeRequest,
+} from './relay/relay.js';

@@ -5,7 +5,7 @@ import { SealMQError } from '../../errors.js';
 import { type Clock, offsetFrom, systemClock } from '../../ports/clock.js';
 import type { DirectoryAnswer, KeyDirectory } from '../../ports/key-directory.js';
 import type { Store } from '../../ports/store.js';
-import { assertAddress } from '../../protocol/address.js';
+import { assertAddress, assertRecordAddress } from '../../protocol/address.js';
 import {
   type Freshness,
   freshness,
@@ -102,7 +102,7 @@ export function httpKeyDirectory(options: HttpKeyDirectoryOptions): KeyDirectory
     async lookup(address, knownHash) {
       const headers: Record<string, string> = { Accept: 'application/cose' };
       if (knownHash) headers['If-None-Match'] = `"${toBase64url(knownHash)}"`;
-      const answer = await request(keyPath(address), { headers });
+      const answer = await request(keyPath(assertRecordAddress(address)), { headers });
       if (answer.status === 404) return absent(address, answer);
       if (answer.status === 304 && knownHash) {
         return { kind: 'unchanged', maxAge: await confirmed(address, knownHash, answer) };
@@ -114,7 +114,7 @@ export function httpKeyDirectory(options: HttpKeyDirectoryOptions): KeyDirectory
     async publish(address, record) {
       const headers = { 'Content-Type': 'application/cose' };
       const body = record as Uint8Array<ArrayBuffer>;
-      const answer = await request(keyPath(address), { method: 'PUT', headers, body });
+      const answer = await request(keyPath(assertAddress(address)), { method: 'PUT', headers, body });
       if (answer.status !== 200 && answer.status !== 201) throw refusal(answer);
     },
 
@@ -124,7 +124,7 @@ export function httpKeyDirectory(options: HttpKeyDirectoryOptions): KeyDirectory
 }
 
 function keyPath(address: string): string {
-  return `v1/keys/${encodeURIComponent(assertAddress(address))}`;
+  return `v1/keys/${encodeURIComponent(address)}`;
 }
 
 /** The URL below which the routes lie. */

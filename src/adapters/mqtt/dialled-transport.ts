@@ -8,7 +8,7 @@ import { createOpening, type Opening } from './opening.js';
 import type { DialOptions } from './options.js';
 import { attemptCause } from './reasons.js';
 import { createReport } from './report.js';
-import { createSubscriptions } from './subscriptions.js';
+import { createSubscriptions, type Subscriptions } from './subscriptions.js';
 import { pauseFor } from './time.js';
 
 /** An `open` that failed for one of these will not get better by itself. */
@@ -25,10 +25,11 @@ export class DialledTransport implements Transport {
   #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #link: Link | undefined;
-  readonly #subscriptions = createSubscriptions();
+  readonly #subscriptions: Subscriptions;
 
   constructor(options: DialOptions) {
     this.#dialler = createDialler(options);
+    this.#subscriptions = createSubscriptions(options.shareGroup);
     this.#backoff = createBackoff(options.random ?? Math.random);
     this.#opening = createOpening(options.connectTimeout * options.urls.length);
   }

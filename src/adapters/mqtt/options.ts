@@ -50,6 +50,15 @@ export interface MqttTransportOptions extends Credentials {
   /** Seconds that the broker keeps the session while we are away (4,294,967,295: for ever); brokers of MQTT 5 only. */
   readonly sessionExpiry?: number;
 
+  /** The broker forgets the session with the connection (off): nothing waits there, nothing is left there. */
+  readonly clean?: boolean;
+
+  /**
+   * Name of a group whose members share what comes on the filters of `open`: each message goes to one of them (MQTT 5 §4.8.2).
+   * Where the broker cannot do that, each member gets everything.
+   */
+  readonly shareGroup?: string;
+
   /** Uniform in [0, 1), for the jitter between attempts (`Math.random`). */
   readonly random?: () => number;
 }
@@ -101,7 +110,7 @@ export function createClient(
     reconnectPeriod: 0,
     resubscribe: false,
     queueQoSZero: false,
-    clean: false,
+    clean: options.clean ?? false,
     clientId: options.clientId,
     // A `clientId` in the address would replace ours.
     query: {},
@@ -112,7 +121,8 @@ export function createClient(
   if (password !== undefined) common.password = password;
   if (options.keepalive !== undefined) common.keepalive = options.keepalive;
   if (will !== undefined) common.will = willOption(will, version);
-  if (version === 5) common.properties = { sessionExpiryInterval: options.sessionExpiry ?? NEVER };
+  if (version === 5)
+    common.properties = { sessionExpiryInterval: options.clean ? 0 : (options.sessionExpiry ?? NEVER) };
   const { ca, cert, key } = options.tls ?? {};
   const tls = Object.fromEntries(Object.entries({ ca, cert, key }).filter(([, value]) => value !== undefined));
   return mqtt.connect(url, { ...common, ...tls, rejectUnauthorized: true });

@@ -24,7 +24,8 @@ export interface Subscriptions {
   close(): void;
 }
 
-export function createSubscriptions(): Subscriptions {
+/** @param shareGroup - of the first filters, where the broker has shared subscriptions */
+export function createSubscriptions(shareGroup?: string): Subscriptions {
   let first: readonly string[] = [];
   const added = new Set<string>();
   /** Removed while the broker could not be told: its session may still have them. */
@@ -71,7 +72,7 @@ export function createSubscriptions(): Subscriptions {
       // Each time: a broker can have the session and not its subscriptions, and we would be deaf for good.
       // A later filter that is denied now is no reason to give the connection up.
       const later = added.size > 0 ? subscribe(next, [...added]).catch(() => {}) : undefined;
-      await subscribe(next, first);
+      if (first.length > 0) await subscribe(next, shareGroup === undefined ? first : shared(next, shareGroup, first));
       await later;
     },
     lost() {
@@ -105,6 +106,16 @@ export function createSubscriptions(): Subscriptions {
       wake();
     },
   };
+}
+
+/** The filters as shared ones (MQTT 5 §4.8.2), unless the broker of this connection has none. */
+function shared(
+  { options, serverProperties }: MqttClient,
+  group: string,
+  filters: readonly string[],
+): readonly string[] {
+  const isAvailable = options.protocolVersion === 5 && serverProperties?.sharedSubscriptionAvailable !== false;
+  return isAvailable ? filters.map((filter) => `$share/${group}/${filter}`) : filters;
 }
 
 function tellRemoved(client: MqttClient, sessionPresent: boolean, removed: Set<string>): void {

@@ -2,7 +2,7 @@ import type { CborValue } from '../../bytes/cbor.js';
 import { isBytesOf, isCounter, present, toMap } from '../../bytes/fields.js';
 import { type PublicKey, publicKeyMap, readPublicKey } from '../../cose/key.js';
 import { SealMQError } from '../../errors.js';
-import { isAddress } from '../address.js';
+import { isRecordAddress } from '../address.js';
 import type { StatementKind } from '../statement.js';
 
 /** How far a directory's clock and ours may differ, and a cache in between may overdraw, in seconds. */
@@ -59,7 +59,7 @@ export const freshness: StatementKind<Freshness> = {
   purpose: 'freshness',
   encode: (content) => toMap({ ...content }),
   read: (fields) => ({
-    address: fields.required('address', isAddress),
+    address: fields.required('address', isRecordAddress),
     record: fields.required('record', isHash),
     version: fields.required('version', isCounter),
     servedAt: fields.required('servedAt', isCounter),
@@ -72,7 +72,7 @@ export const negative: StatementKind<Negative> = {
   purpose: 'negative',
   encode: (content) => toMap({ ...content }),
   read: (fields) => ({
-    address: fields.required('address', isAddress),
+    address: fields.required('address', isRecordAddress),
     servedAt: fields.required('servedAt', isCounter),
     maxAge: fields.required('maxAge', isCounter),
   }),

@@ -1,8 +1,4 @@
 import type { HttpBindings } from '@hono/node-server';
-import { fileDataKey } from '../../adapters/store/data-key-file.js';
-import { encryptedStore } from '../../adapters/store/encrypted-store.js';
-import { openLevelStore } from '../../adapters/store/level-store.js';
-import { memoryStore } from '../../adapters/store/memory-store.js';
 import { encodePublicKey } from '../../cose/key.js';
 import { nativeProvider } from '../../crypto/native.js';
 import type { CryptoProvider } from '../../crypto/provider.js';
@@ -12,6 +8,7 @@ import type { Store } from '../../ports/store.js';
 import { verifyInfoOk } from '../../protocol/registration/info-ok.js';
 import { type AdmissionDesk, type AdmissionParts, openAdmission } from '../admission/admission.js';
 import { recordOfRequest } from '../admission/record-of-request.js';
+import { openDataFolder } from '../data-folder.js';
 import type { CheckInfoOk, Registered } from '../registered.js';
 import { openDirectoryKeys } from './directory-keys.js';
 import { errorAnswer } from './http-error.js';
@@ -38,7 +35,7 @@ const INFO_OK_LIFE = 90 * 24 * 3600;
  */
 export async function createKeyProvider(options: KeyProviderOptions = {}): Promise<KeyProvider> {
   const provider = options.provider ?? nativeProvider();
-  const store = options.store ?? (await openStore(options.data, provider));
+  const store = options.store ?? (await openDataFolder(options.data, provider));
   const release = options.store ? async () => {} : () => store.close();
   try {
     return await start(store, provider, options, release);
@@ -94,6 +91,7 @@ async function start(
       const { publicKey, thumbprint } = keys.current();
       return { publicKey: encodePublicKey(publicKey), thumbprint };
     },
+    publishRelay: (record) => records.publishRelay(record),
     rotateDirectoryKey: ({ overlap = DEFAULT_OVERLAP } = {}) => keys.rotate(overlap),
     close() {
       closing ??= shutDown();
@@ -107,17 +105,4 @@ async function openDesk(
   parts: AdmissionParts,
 ): Promise<AdmissionDesk | undefined> {
   return admission === false ? undefined : openAdmission(parts, admission === true ? {} : admission);
-}
-
-/** The database in `folder`, encrypted under the data key beside it, or one in memory. */
-async function openStore(folder: string | undefined, provider: CryptoProvider): Promise<Store> {
-  if (folder === undefined) return memoryStore();
-  const dataKey = await fileDataKey(folder, provider);
-  const level = await openLevelStore(folder);
-  try {
-    return await encryptedStore(level, dataKey, provider);
-  } catch (error) {
-    await level.close();
-    throw error;
-  }
 }

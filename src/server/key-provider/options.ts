@@ -68,6 +68,13 @@ export interface KeyProvider {
   readonly registered: Registered;
   /** Verifies an Info OK of this directory. */
   readonly checkInfoOk: CheckInfoOk;
+  /**
+   * Publishes the key record of the relay under its reserved address. Only who runs this directory can: there is no request
+   * for it, and clients take the directory's word for it.
+   *
+   * @throws `DECODE_*`, `VERIFY_SIGNATURE` for what is no record of a relay, `DIRECTORY_CONFLICT` for an older one
+   */
+  publishRelay(record: Uint8Array): Promise<void>;
   /** Where it listens, such as `http://127.0.0.1:8080`. */
   readonly url: string;
   /** The present public signing key (COSE_Key) and its thumbprint (base64url): what clients pin. */

@@ -5,7 +5,8 @@ import { run } from '../../crypto/steps.js';
 import { SealMQError } from '../../errors.js';
 import type { Store } from '../../ports/store.js';
 import { type ClaimKind, judgeClaim } from '../../protocol/directory/claim.js';
-import { type KeyRecord, verifyRecord } from '../../protocol/identity/record.js';
+import { compareRecords } from '../../protocol/identity/chain.js';
+import { type KeyRecord, verifyRecord, verifyRecordOf, verifyRelayRecord } from '../../protocol/identity/record.js';
 import type { KeyProviderOptions } from './options.js';
 
 /** The published records. */
@@ -19,6 +20,13 @@ export interface Records {
    *   `DIRECTORY_REFUSED`
    */
   publish(address: string, bytes: Uint8Array, headers: Headers): Promise<ClaimKind>;
+  /**
+   * Publishes the record of the relay, on the word of whoever runs this directory: another identity may take its place, an
+   * earlier version of the same may not. Durable when it resolves.
+   *
+   * @throws `DECODE_*`, `VERIFY_SIGNATURE`, `DIRECTORY_CONFLICT`
+   */
+  publishRelay(bytes: Uint8Array): Promise<void>;
 }
 
 /** Verified records kept in memory. */
@@ -57,9 +65,22 @@ export function openRecords(
     if (kind === 'repeated') return kind;
     const decision = await claimPolicy({ record, current, headers });
     if (decision !== 'allow') throw new SealMQError('DIRECTORY_REFUSED', decision.refused);
+    await keep(record);
+    return kind;
+  }
+
+  async function keep(record: KeyRecord): Promise<void> {
     await store.batch([{ type: 'put', key: recordKey(record.address), value: record.bytes }], { sync: true });
     held.set(record.address, record);
-    return kind;
+  }
+
+  async function putRelay(record: KeyRecord): Promise<void> {
+    const { kind } = await run(compareRecords(provider, await get(record.address), record));
+    if (kind === 'unchanged') return;
+    if (kind === 'rollback' || kind === 'conflict') {
+      throw new SealMQError('DIRECTORY_CONFLICT', 'the directory has a later record of this relay');
+    }
+    await keep(record);
   }
 
   return {
@@ -71,6 +92,10 @@ export function openRecords(
       }
       return next(address, () => put(record, headers));
     },
+    async publishRelay(bytes) {
+      const record = await run(verifyRelayRecord(provider, bytes));
+      return next(record.address, () => putRelay(record));
+    },
   };
 }
 
@@ -81,7 +106,7 @@ function recordKey(address: string): string {
 /** What was verified when it was published must verify again. */
 async function verifyStored(provider: CryptoProvider, address: string, bytes: Uint8Array): Promise<KeyRecord> {
   try {
-    return await run(verifyRecord(provider, bytes));
+    return await run(verifyRecordOf(provider, address, bytes));
   } catch (cause) {
     throw new SealMQError('STATE_CORRUPT', `the stored record of ${address} does not verify`, cause);
   }

@@ -5,7 +5,7 @@ import { readBounded } from '../../adapters/http/read-bounded.js';
 import { fromBase64url } from '../../bytes/base64url.js';
 import { SealMQError } from '../../errors.js';
 import type { Clock } from '../../ports/clock.js';
-import { assertAddress } from '../../protocol/address.js';
+import { assertAddress, assertRecordAddress } from '../../protocol/address.js';
 import { MAX_REQUEST_BYTES } from '../../protocol/directory/admission.js';
 import { MAX_NONCE_BYTES, MIN_NONCE_BYTES, time } from '../../protocol/directory/statements.js';
 import { encodeKeyLists } from '../../protocol/directory/trust.js';
@@ -108,7 +108,7 @@ function wrongMethod(allow: string): Response {
 /** Reads or writes a key record. */
 function keyRoute({ records, answers }: RouteParts): Handler {
   const read: Handler = async ({ req }) => {
-    const address = assertAddress(req.param('address'));
+    const address = assertRecordAddress(req.param('address'));
     const record = await records.get(address);
     return record ? answers.found(record, req.raw) : answers.notFound(address);
   };
