@@ -4,6 +4,7 @@ import type { Context } from './context.js';
 import { createFrameQueue } from './room/frame-queue.js';
 import { roomPort } from './room/identity.js';
 import { type JoinOptions, Room } from './room/room.js';
+import { guestList } from './room/roster.js';
 import { RoomSession } from './room/session.js';
 
 /** The rooms that a messenger is in. */
@@ -40,13 +41,14 @@ export function createRooms(context: Context): Rooms {
   }
 
   async function enter(name: string, options: JoinOptions): Promise<Room> {
+    const guests = guestList(options.admit, options.roster);
     const filters = roomFilters(topicPrefix, name, account.device.id, { frames: options.frames ?? true });
     const port = roomPort(context, name);
     const queue = createFrameQueue();
     await store.batch([{ type: 'put', key: STORED + name, value: new Uint8Array(0) }]);
     const session = await RoomSession.begin({
       ...options,
-      ...{ room: name, port },
+      ...{ room: name, port, ...guests },
       onFrame(frame) {
         const { device, from: address } = queue.put(frame) ?? {};
         if (device !== undefined && address !== undefined) {

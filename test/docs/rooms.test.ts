@@ -2,10 +2,38 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { createWorld, until } from '../client/world.js';
 
 const page = await readFile('docs/rooms.md', 'utf8');
 const snippets = (language: string) =>
   [...page.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'g'))].map(([, body]) => body as string);
+
+const AsyncFunction = (async () => {}).constructor as new (
+  ...args: string[]
+) => (...values: unknown[]) => Promise<void>;
+
+test('the page’s first lines do what they say', async () => {
+  const world = await createWorld();
+  const [alice, bob, casey] = [await world.join('alice'), await world.join('bob'), await world.join('casey')];
+  const rooms = await Promise.all(
+    [bob, casey].map((one) => one.joinRoom('room-1', { admit: ['alice', 'bob', 'casey'] })),
+  );
+  const told: string[] = [];
+  const console = { log: (...words: unknown[]) => told.push(words.join(' ')) };
+  const [lines] = snippets('ts');
+  const running = new AsyncFunction('alice', 'bytes', 'console', lines as string)(alice, new Uint8Array(20), console);
+  for (const room of rooms) {
+    const { value: frame } = await room.frames().next();
+    expect(frame).toMatchObject({ from: 'alice', channel: 'telemetry/temperature', bytes: new Uint8Array(20) });
+    await until(() => room.members.find(({ address, ready }) => address === 'alice' && ready));
+    await room.send(new Uint8Array(3), { channel: 'answer' });
+  }
+  await until(() => told.length === 4 || undefined);
+  expect(told.sort()).toEqual(['bob answer 3', 'bob is here', 'casey answer 3', 'casey is here']);
+  await alice.close();
+  await running;
+  for (const room of rooms) await room.leave();
+});
 
 test('frames without a messenger: the program runs with the built package', async () => {
   const [program] = snippets('js');

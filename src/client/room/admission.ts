@@ -1,5 +1,6 @@
 import { toHex } from '../../bytes/bytes.js';
-import { isSealMQError } from '../../errors.js';
+import { isSealMQError, SealMQError } from '../../errors.js';
+import { assertAddress } from '../../protocol/address.js';
 import { type ReceivedStatement, type RoomStatement, readRoomStatement } from '../../protocol/room/room-statement.js';
 import { type TokenBucket, takeToken } from '../../protocol/token-bucket.js';
 import type { RoomMember } from './events.js';
@@ -13,6 +14,14 @@ export type Admit =
   | readonly string[]
   | { readonly creator: string; readonly invitation?: Uint8Array }
   | ((who: RoomMember) => boolean | Promise<boolean>);
+
+/** @throws `USAGE_INVALID_ARGUMENT`, `USAGE_INVALID_ADDRESS` for what admits nobody as it is */
+export function assertAdmit(admit: Admit): void {
+  if (typeof admit === 'function') return;
+  if (Array.isArray(admit)) return void admit.map(assertAddress);
+  if (typeof admit === 'object' && admit !== null && 'creator' in admit) return void assertAddress(admit.creator);
+  throw new SealMQError('USAGE_INVALID_ARGUMENT', 'admit is a list of addresses, a function, or names the creator');
+}
 
 /** How far a statement's time may be from ours, in seconds. */
 const TOLERANCE = 300;

@@ -43,6 +43,10 @@ export interface RefusedMember {
 
 /** What a room tells. */
 export interface RoomEvents {
+  /** Everybody on the roster is there: we have exchanged keys with at least one device of each. */
+  assembled: { readonly addresses: readonly string[] };
+  /** Somebody on the roster has left, or has stayed away for as long as it takes to be `gone`. */
+  absent: { readonly address: string };
   joined: RoomMember;
   /** Also about ourselves, when we were expelled. */
   left: RoomMember & { readonly reason: Departure };

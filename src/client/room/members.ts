@@ -1,4 +1,4 @@
-import { emptyRing, type KeyRing } from '../../protocol/room/key-ring.js';
+import { emptyRing, type KeyRing, latestKid } from '../../protocol/room/key-ring.js';
 import { meetPeer, type Peer } from '../../protocol/room/peer.js';
 import { type FrameKind, frameMetadata } from '../../protocol/room/room-frame.js';
 import type { Departure, RoomEvents, RoomMember } from './events.js';
@@ -15,6 +15,11 @@ export interface Member {
   /** A key that it uses and we lack, and since when (milliseconds). */
   wanted?: { readonly kid: number; readonly since: number };
   readonly metadata: Readonly<Record<FrameKind, Uint8Array>>;
+}
+
+/** Whether we hold a key of the member's, and it one of ours. */
+export function hasKeys({ peer, ring }: Member): boolean {
+  return peer.has !== undefined && latestKid(ring) !== undefined;
 }
 
 type Emit = <Name extends keyof RoomEvents>(name: Name, event: RoomEvents[Name]) => void;

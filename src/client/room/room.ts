@@ -13,8 +13,10 @@ const INVITATION_LIFE = 24 * 3600;
 
 /** How a room is joined. */
 export interface JoinOptions {
-  /** Who may be in it, as far as we are concerned: nobody else gets our key. */
-  readonly admit: Admit;
+  /** Who may be in it, as far as we are concerned: nobody else gets our key. By default whoever is on the roster. */
+  readonly admit?: Admit;
+  /** Addresses that are expected, at most 1,024: see {@link Room.absent} and {@link Room.assembled}. Who is expected is no less checked. */
+  readonly roster?: readonly string[];
   /** Whether to receive the frames of the others; default true. Off for one who only sends: a gateway. */
   readonly frames?: boolean;
   readonly timing?: Partial<PresenceTiming>;
@@ -33,17 +35,54 @@ export interface RoomParts {
 export class Room {
   readonly name: string;
   readonly #parts: RoomParts;
+  readonly #left: Promise<void>;
   #leaving: Promise<void> | undefined;
+  #tellLeft: () => void = () => {};
 
   /** Made by `Messenger.joinRoom`. */
   constructor(name: string, parts: RoomParts) {
     this.name = name;
     this.#parts = parts;
+    this.#left = new Promise((resolve) => {
+      this.#tellLeft = resolve;
+    });
   }
 
   /** The other members that we know, as they are now. */
   get members(): readonly MemberView[] {
     return this.#parts.session.view();
+  }
+
+  /** Addresses on the roster of which no device has exchanged keys with us. */
+  get absent(): readonly string[] {
+    return this.#parts.session.absent;
+  }
+
+  /**
+   * Resolves when everybody on the roster is there: what is sent from then on reaches them all.
+   *
+   * @param timeout - milliseconds; for ever without it
+   * @throws `TRANSPORT_TIMEOUT` when somebody stays away for so long; `USAGE_CLOSED` when the room is left
+   */
+  async assembled({ timeout }: { timeout?: number } = {}): Promise<void> {
+    this.#assertOpen();
+    if (this.absent.length === 0) return;
+    const stops: (() => void)[] = [];
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const out = () => reject(new SealMQError('USAGE_CLOSED', 'the room was left'));
+        const self = this.#parts.port.self.device;
+        void this.#left.then(out);
+        stops.push(this.on('assembled', () => resolve()));
+        stops.push(this.on('left', ({ device }) => device === self && out()));
+        if (timeout === undefined) return;
+        const late = () => new SealMQError('TRANSPORT_TIMEOUT', `not in the room in time: ${this.absent.join(', ')}`);
+        const timer = setTimeout(() => reject(late()), timeout);
+        stops.push(() => clearTimeout(timer));
+      });
+    } finally {
+      for (const stop of stops) stop();
+    }
   }
 
   /**
@@ -95,6 +134,7 @@ export class Room {
   }
 
   async #leave(): Promise<void> {
+    this.#tellLeft();
     await this.#parts.session.end();
     this.#parts.queue.close();
     await this.#parts.release();

@@ -13,6 +13,7 @@ import { createLiveClock } from './live-clock.js';
 import { type Member, Members } from './members.js';
 import type { RoomPort } from './port.js';
 import { createReceiving, type Receiving } from './receiving.js';
+import { createRoster, type Roster } from './roster.js';
 import { createSending, type FrameOptions, type Sending } from './sending.js';
 import { createStrangers, type Strangers } from './strangers.js';
 import { createTalk, type Talk } from './talk.js';
@@ -29,6 +30,8 @@ export interface SessionOptions {
   readonly room: string;
   readonly port: RoomPort;
   readonly admit: Admit;
+  /** Addresses that are expected. */
+  readonly roster?: readonly string[];
   readonly timing?: Partial<PresenceTiming>;
   readonly bounds?: Partial<KeyBounds>;
   /** Takes the frames of the others. */
@@ -44,6 +47,7 @@ export class RoomSession {
   readonly #receiving: Receiving;
   readonly #talk: Talk;
   readonly #strangers: Strangers;
+  readonly #roster: Roster;
   readonly #control = createTurns();
   #timer: ReturnType<typeof setInterval> | undefined;
   #beatAt = 0;
@@ -53,12 +57,16 @@ export class RoomSession {
     this.events = context.events;
     this.members = context.members;
     this.#strangers = createStrangers(context);
+    this.#roster = createRoster(context, options.roster ?? []);
     this.#sending = createSending(context, first, () => this.#handOut());
     this.#receiving = createReceiving(context, {
       frame: options.onFrame,
       stranger: (device) => this.#strangers.heard(device),
     });
-    this.events.on('left', ({ device }) => this.#receiving.giveUp(device));
+    this.events.on('left', ({ device, address, reason }) => {
+      this.#receiving.giveUp(device);
+      if (reason !== 'restarted') this.#roster.departed(address);
+    });
     this.#talk = createTalk(context, {
       sending: this.#sending,
       receiving: this.#receiving,
@@ -108,6 +116,11 @@ export class RoomSession {
     }));
   }
 
+  /** Addresses on the roster that are not there. */
+  get absent(): readonly string[] {
+    return this.#roster.absent;
+  }
+
   send(payload: Uint8Array, options: FrameOptions): Promise<void> {
     return this.#sending.send(payload, options);
   }
@@ -120,7 +133,7 @@ export class RoomSession {
         return;
       case 'message':
         if (place.device !== this.#context.port.self.device) return;
-        this.#control.take(() => this.#quietly(() => this.#talk.onMessage(bytes)));
+        this.#control.take(() => this.#quietly(() => this.#talk.onMessage(bytes)).finally(() => this.#roster.look()));
         return;
       default:
         this.#receiving.take(place.kind, place.device, bytes);
@@ -160,6 +173,7 @@ export class RoomSession {
     clock.tick();
     if (port.now() - this.#beatAt >= timing.heartbeat) this.#beat();
     this.#watch();
+    this.#roster.look();
     this.#receiving.tick();
     this.#sending.progress();
     void this.#quietly(() => this.#sending.renew());
