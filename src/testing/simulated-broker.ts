@@ -23,9 +23,11 @@ export class SimulatedBroker implements BrokerEnd {
     return new SimulatedTransport(this, name);
   }
 
-  /** Breaks every connection at this moment; new ones are possible at once. */
-  interrupt(): void {
-    for (const { client } of this.#sessions.values()) client?.cut('interrupted');
+  /** Breaks every connection at this moment, or that of one session; new ones are possible at once. Wills are published. */
+  interrupt(name?: string): void {
+    for (const session of this.#sessions.values()) {
+      if (name === undefined || session.name === name) session.client?.cut('interrupted');
+    }
   }
 
   /** Passes a message on as it is, whatever the temper: what somebody publishes who is no client of this process. */

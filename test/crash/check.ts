@@ -6,6 +6,7 @@ import { defaultProvider } from '../../src/crypto/probe.js';
 import { open } from '../../src/protocol/envelope/open.js';
 import { gaps } from '../../src/protocol/envelope/sequence.js';
 import { nonceWatch } from '../simulation/wiretap.js';
+import { type Autopsy, type JournalLine, readHandings } from './autopsy.js';
 import type { CrashOutcome } from './crash-run.js';
 import { readJournal, type Task } from './task.js';
 import type { Wire } from './wire.js';
@@ -16,15 +17,24 @@ export interface Remains {
   readonly bob: Task;
   readonly messages: number;
   readonly wire: Wire['seen'];
+  /** What the receiver had recorded, each time when it was killed. */
+  readonly autopsies: readonly Autopsy[];
 }
 
 /** Holds journals, stores and wire against what is promised. */
-export async function checkRun({ alice, bob, messages, wire }: Remains): Promise<Omit<CrashOutcome, 'kills'>> {
+export async function checkRun({
+  alice,
+  bob,
+  messages,
+  wire,
+  autopsies,
+}: Remains): Promise<Omit<CrashOutcome, 'kills'>> {
   const problems: string[] = [];
-  const journal = readJournal(bob.journal).map((line) => line.split(' ') as [pid: string, id: string, text: string]);
-  const handled = new Set(journal.map(([, , text]) => text));
+  const journal = readHandings(bob);
+  const handled = new Set(journal.filter(({ what }) => what === 'through').map(({ text }) => text));
   for (let n = 0; n < messages; n++) if (!handled.has(String(n))) problems.push(`${n} was never handled`);
   const repeated = checkRepetitions(journal, problems);
+  checkCompletions(journal, autopsies, problems);
   const numbers = readJournal(alice.journal).map((line) => line.split(' ')[1]);
   if (new Set(numbers).size < numbers.length) problems.push('send gave a number twice');
 
@@ -37,21 +47,32 @@ export async function checkRun({ alice, bob, messages, wire }: Remains): Promise
   } finally {
     for (const { store } of states) await store.close();
   }
-  return { problems, handled: handled.size, repeated, onTheWire: wire.length };
+  const completed = new Set(autopsies.flatMap(({ completed: ids }) => [...ids])).size;
+  return { problems, handled: handled.size, repeated, completed, onTheWire: wire.length };
 }
 
-/** Only the last message of a process that died may come again: with the next one it recorded that it was through. */
-function checkRepetitions(journal: readonly (readonly [string, string, string])[], problems: string[]): number {
-  const through = new Set<string>();
+/** Only the last message of a process that died may come again: before the next one it recorded that it was through. */
+function checkRepetitions(journal: readonly JournalLine[], problems: string[]): number {
+  const handings = journal.filter(({ what }) => what === 'handed');
+  const over = new Set<string>();
   const ids = new Set<string>();
   let repeated = 0;
-  for (const [i, [pid, id, text]] of journal.entries()) {
-    if (through.has(id)) problems.push(`${text} was handed over again after its handler was through`);
+  for (const [i, { pid, id, text }] of handings.entries()) {
+    if (over.has(id)) problems.push(`${text} was handed over again after its handler was through`);
     if (ids.has(id)) repeated++;
     ids.add(id);
-    if (journal[i + 1]?.[0] === pid) through.add(id);
+    if (handings[i + 1]?.pid === pid) over.add(id);
   }
   return repeated;
+}
+
+/** What a dead receiver had on its disk as completed is not handed over by any later one. */
+function checkCompletions(journal: readonly JournalLine[], autopsies: readonly Autopsy[], problems: string[]): void {
+  for (const { lines, completed } of autopsies) {
+    for (const { what, id, text } of journal.slice(lines)) {
+      if (what === 'handed' && completed.has(id)) problems.push(`${text} was completed, and is handed over again`);
+    }
+  }
 }
 
 async function checkGaps({ store }: State, problems: string[]): Promise<void> {

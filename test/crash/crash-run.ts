@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createKeyProvider } from '../../src/server/key-provider/key-provider.js';
 import { type Random, seededRandom } from '../../src/testing/seeded.js';
+import { type Autopsy, examine, readHandings } from './autopsy.js';
 import { checkRun } from './check.js';
 import { type Victim, type VictimBroker, victim } from './processes.js';
 import { readJournal, type Task } from './task.js';
@@ -27,6 +28,8 @@ export interface CrashOutcome {
   readonly handled: number;
   /** Messages that were handed over again since nobody had recorded that their handler was through. */
   readonly repeated: number;
+  /** Messages whose completion a receiver had recorded when it was killed. */
+  readonly completed: number;
   readonly onTheWire: number;
 }
 
@@ -57,7 +60,11 @@ export async function crashRun({
   const sender = victim('sender-process.ts', [JSON.stringify(alice)], (line) => {
     done ||= line === 'done';
   });
-  const receiver = victim('receiver-process.ts', [JSON.stringify(bob)]);
+  const autopsies: Autopsy[] = [];
+  const listener = victim('receiver-process.ts', [JSON.stringify(bob)]);
+  const receiver = examined(listener, async () => {
+    autopsies.push(await examine(bob));
+  });
   await broker.start();
   const wire = await recordWire(broker.url);
   try {
@@ -67,12 +74,12 @@ export async function crashRun({
     const victims = { sender, receiver, broker };
     const forget = () => loseQueue(victims, () => readJournal(alice.journal).length, messages);
     const killed = await kill(victims, { random, kills, isDone: () => done, ...(amnesia && { forget }) });
-    while (!done || new Set(handledTexts(bob.journal)).size < messages) await sleep(50);
+    while (!done || handled(bob) < messages) await sleep(50);
     await Promise.all([sender.kill(), receiver.kill()]);
-    return { kills: killed, ...(await checkRun({ alice, bob, messages, wire: wire.seen })) };
+    return { kills: killed, ...(await checkRun({ alice, bob, messages, wire: wire.seen, autopsies })) };
   } finally {
     wire.close();
-    for (const one of [sender, receiver, broker]) await one.kill();
+    for (const one of [sender, listener, broker]) await one.kill();
     await directory.close();
     await rm(folder, { recursive: true, force: true });
   }
@@ -114,6 +121,17 @@ async function loseQueue({ receiver, broker }: Victims, sent: () => number, mess
   await receiver.start();
 }
 
-function handledTexts(journal: string): string[] {
-  return readJournal(journal).map((line) => line.split(' ')[2] ?? '');
+/** Each time when it was killed, `look` may look at what it left. */
+function examined(one: Victim, look: () => Promise<void>): Victim {
+  return {
+    start: one.start,
+    async kill() {
+      await one.kill();
+      await look();
+    },
+  };
+}
+
+function handled(bob: Task): number {
+  return new Set(readHandings(bob).flatMap(({ what, text }) => (what === 'through' ? [text] : []))).size;
 }

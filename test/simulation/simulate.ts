@@ -9,6 +9,7 @@ import { HONEST, type Temper } from '../../src/testing/temper.js';
 import { type VirtualTime, virtualTime } from '../../src/testing/virtual-time.js';
 import { Actor } from './actor.js';
 import { Ledger } from './ledger.js';
+import { Presence } from './presence.js';
 import { seededProvider } from './seeded-provider.js';
 import { wiretap } from './wiretap.js';
 
@@ -31,12 +32,21 @@ export interface Outcome {
   readonly lives: number;
   /** Virtual seconds until the last message was there, counted from the end of the mischief. */
   readonly healed: number;
+  /** Wills that were handed over, and states that were told. */
+  readonly wills: number;
+  readonly states: number;
   readonly mischief: ReadonlyMap<keyof Mischief, number>;
   readonly rejections: ReadonlyMap<string, number>;
 }
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
+/** Every so many actors one has a will, for the one two after it, which has none. */
+const WILLS = 4;
+const HEIR = 2;
+/** Changes of states for each message. */
+const CHANGES = 0.5;
+
 /** Actors that write half of the messages, and peers that each actor writes to, the first of them most. */
 const CHATTY = 4;
 const PEERS = 4;
@@ -56,15 +66,17 @@ export async function simulate(seed: number, { actors: count, messages, minutes 
   const random = seededRandom(seed);
   const time = virtualTime();
   const ledger = new Ledger();
+  const presence = new Presence(ledger);
   const broker = new SimulatedBroker(WELL);
   const tap = wiretap(ledger);
   let actors: Actor[] = [];
   try {
-    actors = await gather(seed, count, { random, ledger, broker, time });
+    actors = await gather(seed, count, { random, ledger, presence, broker, time });
     const evil = malice(seededRandom(random.next(2 ** 32)));
     broker.temper = tap(evil);
     for (const actor of actors) actor.mortal = random.chance(0.3);
     scheduleSends(actors, { random, ledger, messages, within: minutes * MINUTE });
+    scheduleChanges(actors, { random, ledger, messages, within: minutes * MINUTE });
     scheduleDeaths(actors, random, minutes * MINUTE);
     await time.pass(minutes * MINUTE);
 
@@ -82,12 +94,26 @@ export async function simulate(seed: number, { actors: count, messages, minutes 
     // What the broker held back for hours comes now.
     await time.pass(3 * HOUR);
     checkEnd(ledger, actors);
+    await checkStates(presence, actors);
+    await checkWills({ random, ledger, presence, broker, time }, actors);
     const lives = actors.reduce((sum, actor) => sum + actor.lives, 0);
     const rejections = new Map<string, number>();
     for (const actor of actors)
       for (const [reason, n] of actor.rejections) rejections.set(reason, (rejections.get(reason) ?? 0) + n);
     const { problems, trace, posted } = ledger;
-    return { seed, problems, trace, posted: posted.size, lives, healed, mischief: evil.done, rejections };
+    const { wills, states } = presence;
+    return {
+      seed,
+      problems,
+      trace,
+      posted: posted.size,
+      lives,
+      healed,
+      wills,
+      states,
+      mischief: evil.done,
+      rejections,
+    };
   } finally {
     for (const actor of actors) await actor.end();
     time.end();
@@ -97,12 +123,17 @@ export async function simulate(seed: number, { actors: count, messages, minutes 
 interface Stage {
   readonly random: Random;
   readonly ledger: Ledger;
+  readonly presence: Presence;
   readonly broker: SimulatedBroker;
   readonly time: VirtualTime;
 }
 
 /** Actors with an account each, known to one directory, which is away now and then. */
-async function gather(seed: number, count: number, { random, ledger, broker, time }: Stage): Promise<Actor[]> {
+async function gather(
+  seed: number,
+  count: number,
+  { random, ledger, presence, broker, time }: Stage,
+): Promise<Actor[]> {
   const provider = seededProvider(seed);
   const clock = { now: () => Date.now() };
   const shared = await staticDirectory({ provider, clock });
@@ -117,8 +148,11 @@ async function gather(seed: number, count: number, { random, ledger, broker, tim
   const actors = Array.from({ length: count }, (_, i) => {
     const address = `actor-${i}`;
     const connect = () => broker.create(address);
+    const cut = () => broker.interrupt(address);
     const options = { directory, provider, clock };
-    return new Actor({ ...{ address, random, ledger, connect, options }, store: memoryStore() });
+    const heir = i % WILLS === 0 && { heir: `actor-${(i + HEIR) % count}` };
+    const parts = { address, random, ledger, presence, connect, cut, options, ...heir };
+    return new Actor({ ...parts, store: memoryStore() });
   });
   const ready = Promise.all(
     actors.map(async (actor) => {
@@ -157,6 +191,20 @@ function scheduleSends(actors: readonly Actor[], { random, ledger, messages, wit
   }
 }
 
+/** Everybody has a state for the next one, which changes now and then. */
+function scheduleChanges(actors: readonly Actor[], { random, ledger, messages, within }: Sends): void {
+  const failed = (error: unknown) => {
+    if (!isSealMQError(error)) ledger.problems.push(`setState threw ${error}`);
+  };
+  for (let i = 0; i < CHANGES * messages; i++) {
+    const from = random.next(actors.length);
+    const owner = actors[from] as Actor;
+    const { address } = actors[(from + 1) % actors.length] as Actor;
+    const cleared = random.chance(0.2);
+    setTimeout(() => owner.changeState(address, cleared).catch(failed), random.next(within));
+  }
+}
+
 function scheduleDeaths(actors: readonly Actor[], random: Random, within: number): void {
   for (const actor of actors) if (actor.mortal) setTimeout(() => actor.die(), random.next(within));
 }
@@ -183,5 +231,30 @@ function checkEnd(ledger: Ledger, actors: readonly Actor[]): void {
     const left = QUEUES.filter((name) => status?.[name] !== 0);
     if (connection !== 'connected' || left.length > 0)
       ledger.problems.push(`${address} is left ${connection} with something in ${left}`);
+  }
+}
+
+async function checkStates(presence: Presence, actors: readonly Actor[]): Promise<void> {
+  for (const [i, { address }] of actors.entries()) {
+    const reader = actors[(i + 1) % actors.length] as Actor;
+    presence.checkState(address, reader.address, (await reader.messenger?.states()) ?? []);
+  }
+}
+
+/** At last, by an honest broker: who says farewell leaves no will, who is killed does. */
+async function checkWills({ random, ledger, presence, time }: Stage, actors: readonly Actor[]): Promise<void> {
+  const testators = actors.filter((_, i) => i % WILLS === 0);
+  const polite = testators.filter(() => random.chance(0.5));
+  for (const actor of testators) {
+    if (polite.includes(actor)) void actor.leave();
+    else actor.perish();
+  }
+  await time.pass(5 * MINUTE);
+  for (const actor of testators) {
+    const heir = actors[(actors.indexOf(actor) + HEIR) % actors.length] as Actor;
+    const came = presence.lastWillCame(actor.address, heir.address);
+    if (came === polite.includes(actor)) {
+      ledger.problems.push(`${actor.address} ${came ? 'left' : 'was killed'}, and ${heir.address} was told otherwise`);
+    }
   }
 }
