@@ -9,11 +9,14 @@ export { type MqttTransportOptions, mqttTransport } from './adapters/mqtt/mqtt-t
 export { openLevelStore } from './adapters/store/level-store.js';
 export { memoryStore } from './adapters/store/memory-store.js';
 export type { DeviceLinking } from './client/await-link.js';
+export type { AddOptions } from './client/contact-cards.js';
 export type { Contact, ContactPolicy, ReceiptsTo } from './client/contact-list.js';
 export type { Contacts } from './client/contacts.js';
 export type { Devices } from './client/devices.js';
 export {
+  type CardConflict,
   createKeyCache,
+  type Introduced,
   type KeyCache,
   type KeyCacheEvents,
   type KeyCacheOptions,
@@ -36,6 +39,7 @@ export type {
   MessengerLimits,
   MessengerOptions,
 } from './client/options.js';
+export type { CardOptions, OwnCard } from './client/own-card.js';
 export type { SetStateOptions, StateSet } from './client/own-states.js';
 export type { Admit } from './client/room/admission.js';
 export type {
@@ -67,3 +71,4 @@ export type {
   TransportHandlers,
 } from './ports/transport.js';
 export { assertAddress, isAddress } from './protocol/address.js';
+export type { SafetyNumber } from './protocol/identity/safety-number.js';

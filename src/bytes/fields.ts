@@ -66,6 +66,9 @@ export function toMap(fields: Readonly<Record<string, CborValue | undefined>>): 
 export const isCounter: Check<number> = (value): value is number =>
   typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 
+/** True or false. */
+export const isFlag: Check<boolean> = (value): value is boolean => typeof value === 'boolean';
+
 /** Any map. */
 export const isMap: Check<CborMap> = (value): value is CborMap => value instanceof Map;
 

@@ -86,9 +86,11 @@ export function createAnnouncements(context: Context): Announcements {
   };
 }
 
-/** Our own address, and everybody that we have written to or heard of; some of them twice. */
-async function* knownPeers({ account, store }: Context): AsyncIterable<string> {
+/** Our own address, contacts by card, and everybody that we have written to or heard of; some of them twice. */
+async function* knownPeers({ account, contacts, store }: Context): AsyncIterable<string> {
   yield account.address;
+  // Who exchanged cards with us may have no directory to ask.
+  for (const { address, byCard } of contacts.all()) if (byCard) yield address;
   for (const prefix of ['seq/', 'seen/', 'latest/', 'own-state/']) {
     let last: string | undefined;
     const end = `${prefix.slice(0, -1)}0`;

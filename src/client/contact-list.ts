@@ -1,6 +1,7 @@
 import { equal } from '../bytes/bytes.js';
-import { decodeCbor, encodeCbor } from '../bytes/cbor.js';
-import { type Check, isBytesOf, isText, present, readFields, toMap } from '../bytes/fields.js';
+import { type CborMap, type CborValue, decodeCbor, encodeCbor } from '../bytes/cbor.js';
+import { isBytes, isBytesOf, isFlag, isText, present, readFields, toMap } from '../bytes/fields.js';
+import type { ErrorCode } from '../errors.js';
 import type { Store } from '../ports/store.js';
 import type { KeyChange, OnKeyChange } from './key-cache.js';
 
@@ -17,6 +18,10 @@ export interface Contact {
   /** The application has made sure that the identity key is theirs. */
   readonly verified: boolean;
   readonly blocked: boolean;
+  /** The identity key came by a contact card, not from a directory: another one does not take its place unasked. */
+  readonly byCard?: boolean;
+  /** The registration service's word on their card that the address is registered; not verified. */
+  readonly infoOk?: Uint8Array;
 }
 
 /** Who gets receipts. */
@@ -31,8 +36,8 @@ export interface ContactPolicy {
   readonly receipts?: ReceiptsTo;
   /**
    * What becomes of a new identity key of somebody: it is taken with an event, or their mail waits and sending to them is
-   * refused until `contacts.acceptKey` or `contacts.refuseKey`. Default: `hold` for contacts that are marked as verified,
-   * unless the old key vouches for the new one, and `accept` for everybody else.
+   * refused until `contacts.acceptKey` or `contacts.refuseKey`. Default: `hold` for contacts that are marked as verified or were
+   * added by their card, unless the old key vouches for the new one, and `accept` for everybody else.
    */
   readonly onKeyChange?: OnKeyChange;
 }
@@ -61,13 +66,13 @@ export async function openContactList(
   const contacts = new Map<string, Contact>();
   for await (const [key, value] of store.iterator({ gte: 'contact/', lt: 'contact0' })) {
     const address = key.slice('contact/'.length);
-    contacts.set(address, decodeContact(address, value));
+    contacts.set(address, readContact(address, decodeCbor(value), 'STATE_CORRUPT'));
   }
 
   const isBlocked = (address: string) => contacts.get(address)?.blocked === true;
   const put = async (contact: Contact) => {
     contacts.set(contact.address, contact);
-    await store.batch([{ type: 'put', key: keyOf(contact.address), value: encodeContact(contact) }]);
+    await store.batch([{ type: 'put', key: keyOf(contact.address), value: encodeCbor(contactMap(contact)) }]);
   };
   /** What the old identity key vouches for is as good as the old one, unless the application wants to see everything. */
   const decisionOn = (change: Omit<KeyChange, 'held'>): OnKeyChange => {
@@ -75,7 +80,8 @@ export async function openContactList(
     const contact = contacts.get(change.address);
     // Accepted before, and the process died before the record was kept.
     if (contact?.identity && equal(contact.identity, change.current.identity)) return 'accept';
-    return onKeyChange ?? (contact?.verified && !change.vouched ? 'hold' : 'accept');
+    const pinned = contact?.verified || contact?.byCard;
+    return onKeyChange ?? (pinned && !change.vouched ? 'hold' : 'accept');
   };
 
   return {
@@ -95,30 +101,37 @@ export async function openContactList(
       const decision = decisionOn(change);
       const contact = contacts.get(change.address);
       if (decision === 'accept' && contact) {
-        await put({ ...contact, identity: change.current.identity, verified: false });
+        await put(withIdentity(contact, change.current.identity));
       }
       return decision;
     },
   };
 }
 
+/** A contact whose identity key is another from now on, which nobody has compared. */
+export function withIdentity({ byCard: _, infoOk: _infoOk, ...contact }: Contact, identity: Uint8Array): Contact {
+  return { ...contact, identity, verified: false };
+}
+
 function keyOf(address: string): string {
   return `contact/${address}`;
 }
 
-const isFlag: Check<boolean> = (value): value is boolean => typeof value === 'boolean';
-
-function encodeContact({ name, identity, verified, blocked }: Contact): Uint8Array {
-  return encodeCbor(toMap({ name, identity, verified, blocked }));
+/** A contact without its address: how it is kept, and handed over to another device of ours. */
+export function contactMap({ address: _, ...fields }: Contact): CborMap {
+  return toMap(fields);
 }
 
-function decodeContact(address: string, bytes: Uint8Array): Contact {
-  const fields = readFields(decodeCbor(bytes), 'STATE_CORRUPT', 'contact');
+/** Reads what {@link contactMap} wrote. @throws `code` */
+export function readContact(address: string, value: CborValue, code: ErrorCode): Contact {
+  const fields = readFields(value, code, 'contact');
   return present({
     address,
     name: fields.optional('name', isText(MAX_NAME)),
     identity: fields.optional('identity', isBytesOf(32)),
     verified: fields.required('verified', isFlag),
     blocked: fields.required('blocked', isFlag),
+    byCard: fields.optional('byCard', isFlag),
+    infoOk: fields.optional('infoOk', isBytes),
   });
 }

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { decodeCbor, encodeCbor } from '../bytes/cbor.js';
-import { isBytes, isCounter, present, readFields, toMap } from '../bytes/fields.js';
+import { isBytes, isCounter, isFlag, present, readFields, toMap } from '../bytes/fields.js';
 import type { CryptoProvider } from '../crypto/provider.js';
 import { run } from '../crypto/steps.js';
 import { type ErrorCode, SealMQError } from '../errors.js';
@@ -32,6 +32,8 @@ export interface KnownRecord {
   readonly checkedAt: number;
   readonly freshUntil: number;
   readonly dispute?: Dispute;
+  /** Its owner handed it over, and no directory has confirmed it since: that none has it is no rollback. */
+  readonly byHand?: boolean;
   /** A record with another identity that was held or refused. */
   readonly offered?: KeyRecord;
 }
@@ -92,8 +94,8 @@ function recordKey(address: string): string {
   return `directory/record/${address}`;
 }
 
-function encodeKnown({ record, checkedAt, freshUntil, dispute, offered }: KnownRecord): Uint8Array {
-  return encodeCbor(toMap({ record: record.bytes, checkedAt, freshUntil, dispute, offered: offered?.bytes }));
+function encodeKnown({ record, offered, checkedAt, freshUntil, dispute, byHand }: KnownRecord): Uint8Array {
+  return encodeCbor(toMap({ record: record.bytes, checkedAt, freshUntil, dispute, byHand, offered: offered?.bytes }));
 }
 
 async function decodeKnown(address: string, stored: Uint8Array, provider: CryptoProvider): Promise<KnownRecord> {
@@ -104,6 +106,7 @@ async function decodeKnown(address: string, stored: Uint8Array, provider: Crypto
     checkedAt: fields.required('checkedAt', isCounter),
     freshUntil: fields.required('freshUntil', isCounter),
     dispute: fields.optional('dispute', isDispute),
+    byHand: fields.optional('byHand', isFlag),
     offered: offered && (await run(verifyRecordOf(provider, address, offered))),
   });
 }

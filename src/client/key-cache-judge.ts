@@ -4,11 +4,12 @@ import type { CryptoProvider } from '../crypto/provider.js';
 import { run } from '../crypto/steps.js';
 import { isSealMQError, SealMQError } from '../errors.js';
 import type { DirectoryAnswer } from '../ports/key-directory.js';
+import { isRegistrationId } from '../protocol/address.js';
 import { compareRecords } from '../protocol/identity/chain.js';
 import { type DeviceEntry, isCurrent } from '../protocol/identity/device.js';
 import { type KeyRecord, verifyRecordOf } from '../protocol/identity/record.js';
 import { type Dispute, disputeError, type KnownRecord, type KnownRecords } from './key-cache-entries.js';
-import type { KeyCacheEvents, KeyCacheOptions } from './key-cache-types.js';
+import type { CardConflict, Introduced, KeyCacheEvents, KeyCacheOptions } from './key-cache-types.js';
 
 /** Longest and shortest life of a record, in milliseconds, whatever the directory says. */
 const LONGEST_LIFE = 24 * 3600 * 1000;
@@ -16,6 +17,14 @@ const SHORTEST_LIFE = 1000;
 
 /** Refusals that were told already, so that a directory that repeats itself does not flood the application. */
 const MAX_TOLD = 1000;
+
+/** What stands behind a record. */
+export interface Source {
+  /** Seconds for which it is fresh. */
+  readonly maxAge: number;
+  /** Only its owner's hand, so far. */
+  readonly byHand?: boolean;
+}
 
 /** Decides what an answer of the directory does to what is known. */
 export interface Judge {
@@ -36,8 +45,22 @@ export interface Judge {
    */
   learn(known: KnownRecord, bytes: Uint8Array, maxAge: number): Promise<KeyRecord | undefined>;
 
-  /** Remembers a record of our own without a question or an event. `maxAge` in seconds. */
-  remember(record: KeyRecord, maxAge: number): Promise<KeyRecord>;
+  /**
+   * Takes in what somebody has handed over, and what the directory says of them, `undefined` when it could not be asked.
+   *
+   * @param replace - a record that was handed over takes the place of any other identity
+   * @returns the record that stands now, of that identity; `undefined` when there is none on either side
+   * @throws `STATE_CARD_CONFLICT`, `DIRECTORY_CARD_CONFLICT`, both with an event; as {@link takeIn}
+   */
+  meet(
+    card: Introduced,
+    known: KnownRecord | undefined,
+    answer: DirectoryAnswer | undefined,
+    replace: boolean,
+  ): Promise<KeyRecord | undefined>;
+
+  /** Remembers a record without a question or an event. */
+  remember(record: KeyRecord, source: Source): Promise<KeyRecord>;
 
   /** Settles what becomes of the record that is offered beside `known`; durable when it resolves. */
   decide(known: KnownRecord, offered: KeyRecord, decision: 'accept' | 'refuse'): Promise<void>;
@@ -48,17 +71,17 @@ export function createJudge(records: KnownRecords, now: () => number, options: K
   const { provider, onIdentityChange = () => 'accept' } = options;
   const tell = tellOnce(options.onEvent);
 
-  async function accept(record: KeyRecord, maxAge: number): Promise<KeyRecord> {
+  async function accept(record: KeyRecord, { maxAge, byHand = false }: Source): Promise<KeyRecord> {
     const checkedAt = now();
     const life = Math.min(Math.max(Math.floor(maxAge * 1000), SHORTEST_LIFE), LONGEST_LIFE);
-    await records.save({ record, checkedAt, freshUntil: checkedAt + life });
+    await records.save({ record, checkedAt, freshUntil: checkedAt + life, ...(byHand && { byHand }) });
     return record;
   }
 
   async function dispute(known: KnownRecord, code: Dispute, offered?: KeyRecord): Promise<SealMQError> {
-    const { record, checkedAt, freshUntil } = known;
-    await records.save(present({ record, checkedAt, freshUntil, dispute: code, offered }));
-    return disputeError(code, record.address);
+    const { offered: _, ...standing } = known;
+    await records.save(present({ ...standing, dispute: code, offered }));
+    return disputeError(code, known.record.address);
   }
 
   function refuseRollback(known: KeyRecord, offered: Uint8Array | undefined, what: string): never {
@@ -74,7 +97,7 @@ export function createJudge(records: KnownRecords, now: () => number, options: K
     throw await dispute(known, 'DIRECTORY_CONFLICT');
   }
 
-  async function changeIdentity(known: KnownRecord, next: KeyRecord, vouched: boolean, maxAge: number) {
+  async function changeIdentity(known: KnownRecord, next: KeyRecord, vouched: boolean, source: Source) {
     const { dispute: disputed, offered } = known;
     if (disputed === 'DIRECTORY_IDENTITY_REFUSED' && offered && equal(offered.identity, next.identity)) {
       throw await dispute(known, disputed, next);
@@ -83,7 +106,7 @@ export function createJudge(records: KnownRecords, now: () => number, options: K
     const held = (await onIdentityChange(change)) === 'hold';
     // Who hears of it may decide at once, so it is kept before it is told.
     const refusal = held ? await dispute(known, 'DIRECTORY_IDENTITY_HELD', next) : undefined;
-    if (!refusal) await accept(next, maxAge);
+    if (!refusal) await accept(next, source);
     tell('keyChanged', `${toHex(next.hash)} ${held}`, { ...change, held });
     if (refusal) throw refusal;
     return next;
@@ -97,13 +120,13 @@ export function createJudge(records: KnownRecords, now: () => number, options: K
     }
     const change = await run(compareRecords(provider, record, offered));
     const vouched = change.kind === 'identity-changed' && change.vouched;
-    await accept(offered, 0);
+    await accept(offered, { maxAge: 0 });
     const event = { address: record.address, previous: record, current: offered, vouched, dropped: [], held: false };
     tell('keyChanged', `${toHex(offered.hash)} decided`, event);
   }
 
-  async function moveOn(previous: KeyRecord, current: KeyRecord, dropped: readonly string[], maxAge: number) {
-    await accept(current, maxAge);
+  async function moveOn(previous: KeyRecord, current: KeyRecord, dropped: readonly string[], source: Source) {
+    await accept(current, source);
     const event = { address: current.address, previous, current, vouched: true, dropped, held: false };
     if (dropped.length > 0) tell('keyChanged', toHex(current.hash), event);
     const { added, removed } = changedDevices(previous, current);
@@ -113,16 +136,16 @@ export function createJudge(records: KnownRecords, now: () => number, options: K
     return current;
   }
 
-  async function compare(known: KnownRecord, next: KeyRecord, maxAge: number): Promise<KeyRecord> {
+  async function compare(known: KnownRecord, next: KeyRecord, source: Source): Promise<KeyRecord> {
     const change = await run(compareRecords(provider, known.record, next));
     switch (change.kind) {
       case 'first':
       case 'unchanged':
-        return accept(known.record, maxAge);
+        return accept(known.record, source);
       case 'newer':
-        return moveOn(known.record, next, change.dropped, maxAge);
+        return moveOn(known.record, next, change.dropped, source);
       case 'identity-changed':
-        return changeIdentity(known, next, change.vouched, maxAge);
+        return changeIdentity(known, next, change.vouched, source);
       case 'rollback':
         return refuseRollback(known.record, next.bytes, `version ${next.version}`);
       case 'conflict':
@@ -130,6 +153,40 @@ export function createJudge(records: KnownRecords, now: () => number, options: K
       case 'wrong-address':
         throw badAnswer(`a record of another address than ${known.record.address}`);
     }
+  }
+
+  /** Directories do not have everybody: an address is only missing where one has confirmed it. */
+  async function takeInNone(known: KnownRecord, maxAge: number): Promise<KeyRecord> {
+    const { record, dispute, byHand } = known;
+    if (!byHand && !isRegistrationId(record.address)) return refuseRollback(record, undefined, 'no record at all');
+    if (dispute) throw disputeError(dispute, record.address);
+    return accept(record, { maxAge, byHand: true });
+  }
+
+  function refuseCard(card: Introduced, other: KeyRecord, source: CardConflict['source']): never {
+    const { address, identity } = card;
+    tell('cardConflict', `${toHex(identity)} ${source} ${toHex(other.hash)}`, present({ ...card, other, source }));
+    throw source === 'directory'
+      ? new SealMQError('DIRECTORY_CARD_CONFLICT', `the directory has another identity key of ${address} than the card`)
+      : new SealMQError('STATE_CARD_CONFLICT', `another identity key than that on the card is known of ${address}`);
+  }
+
+  /** A record that its owner handed over, beside the one that stands. */
+  async function takeCard(known: KnownRecord | undefined, card: KeyRecord, replace: boolean): Promise<KeyRecord> {
+    if (!known) return accept(card, { maxAge: 0, byHand: true });
+    const { record, byHand = false } = known;
+    const change = await run(compareRecords(provider, record, card));
+    const sameIdentity = equal(record.identity, card.identity);
+    // A card that was made before the last change of devices is as good as a new one.
+    if (change.kind === 'rollback' && sameIdentity) return record;
+    if (sameIdentity || (change.kind === 'identity-changed' && change.vouched)) {
+      return compare(known, card, { maxAge: 0, byHand });
+    }
+    if (!replace) return record;
+    await accept(card, { maxAge: 0, byHand: true });
+    const event = { address: card.address, previous: record, current: card, vouched: false, dropped: [], held: false };
+    tell('keyChanged', `${toHex(card.hash)} by hand`, event);
+    return card;
   }
 
   return {
@@ -142,17 +199,28 @@ export function createJudge(records: KnownRecords, now: () => number, options: K
       // An old notice that comes once more is no attack.
       if (change.kind === 'rollback' || change.kind === 'unchanged') return record;
       if (change.kind === 'identity-changed' && !change.vouched) return undefined;
-      return compare(known, next, maxAge);
+      return compare(known, next, { maxAge, byHand: known.byHand === true });
+    },
+    async meet(card, known, answer, replace) {
+      const { address, identity, record } = card;
+      const listed = answer?.kind === 'record' ? await verifiedRecord(provider, address, answer.record) : undefined;
+      const agrees = listed && equal(listed.identity, identity);
+      if (listed && !agrees && !(replace && record)) refuseCard(card, listed, 'directory');
+      if (answer && agrees) await (known ? compare(known, listed, answer) : accept(listed, { maxAge: answer.maxAge }));
+      const standing = await records.load(address);
+      const met = record ? await takeCard(standing, record, replace) : standing?.record;
+      if (met && !equal(met.identity, identity)) refuseCard(card, met, 'known');
+      return met;
     },
     async takeIn(address, known, answer) {
       // An address is never given up: a directory that has forgotten it was rolled back as well.
-      if (answer.kind === 'none') return known && refuseRollback(known.record, undefined, 'no record at all');
+      if (answer.kind === 'none') return known && takeInNone(known, answer.maxAge);
       if (answer.kind === 'unchanged') {
         if (!known) throw badAnswer('"unchanged" without a known record');
-        return accept(known.record, answer.maxAge);
+        return accept(known.record, { maxAge: answer.maxAge });
       }
       const next = await verifiedRecord(provider, address, answer.record);
-      return known ? compare(known, next, answer.maxAge) : accept(next, answer.maxAge);
+      return known ? compare(known, next, answer) : accept(next, { maxAge: answer.maxAge });
     },
   };
 }

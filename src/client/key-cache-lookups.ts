@@ -1,12 +1,16 @@
 import { LRUCache } from 'lru-cache';
 import { isSealMQError, type SealMQError } from '../errors.js';
-import type { KeyDirectory } from '../ports/key-directory.js';
+import type { DirectoryAnswer, KeyDirectory } from '../ports/key-directory.js';
+import { isRegistrationId } from '../protocol/address.js';
 import type { KeyRecord } from '../protocol/identity/record.js';
 import type { KnownRecords } from './key-cache-entries.js';
 import type { Judge } from './key-cache-judge.js';
 
 /** Addresses without a record, or whose look-up failed, that are remembered: strangers choose them. */
 const MAX_SHORT_LIVED = 1000;
+
+/** How long a registration id is not asked for again, in seconds: as long as it likes, there is nobody to ask. */
+const UNLISTED_LIFE = 24 * 3600;
 
 /** Requests to the directory: one at a time for an address. */
 export interface Lookups {
@@ -18,6 +22,8 @@ export interface Lookups {
   refresh(address: string): Promise<KeyRecord | undefined>;
   /** Does `work`, which finds a record without a look-up, behind a look-up under way: its older answer must not come later. */
   inTurn(address: string, work: () => Promise<KeyRecord | undefined>): Promise<KeyRecord | undefined>;
+  /** The directory's answer, which nobody has taken in yet. @throws what the directory throws */
+  consult(address: string): Promise<DirectoryAnswer>;
   isUnderWay(address: string): boolean;
   /** Whether the directory stated a moment ago that nobody has claimed the address. */
   isAbsent(address: string): boolean;
@@ -48,9 +54,14 @@ export function createLookups({ directory, records, judge, now, negativeLife, co
   const failed = new LRUCache<string, { error: SealMQError; until: number }>({ max: MAX_SHORT_LIVED });
   const counts = { lookups: 0, failures: 0 };
 
+  /** No directory has a registration id, and asking for one would tell it who writes to whom. */
+  async function lookUp(address: string, knownHash?: Uint8Array): Promise<DirectoryAnswer> {
+    return isRegistrationId(address) ? { kind: 'none', maxAge: UNLISTED_LIFE } : directory.lookup(address, knownHash);
+  }
+
   async function ask(address: string): Promise<KeyRecord | undefined> {
     const known = await records.load(address);
-    const answer = await directory.lookup(address, known?.record.hash);
+    const answer = await lookUp(address, known?.record.hash);
     const record = await judge.takeIn(address, known, answer);
     if (!record) absentUntil.set(address, now() + Math.min(answer.maxAge * 1000, negativeLife));
     return record;
@@ -92,6 +103,7 @@ export function createLookups({ directory, records, judge, now, negativeLife, co
       }
       return record;
     },
+    consult: lookUp,
     isUnderWay: (address) => flights.has(address),
     forgetFailures: () => failed.clear(),
     isAbsent: (address) => now() < (absentUntil.get(address) ?? 0),

@@ -51,12 +51,29 @@ export interface RecordConflict {
   readonly other: Uint8Array;
 }
 
+/** Somebody's identity key as they have handed it over. */
+export interface Introduced {
+  readonly address: string;
+  /** Thumbprint of the identity key, 32 bytes. */
+  readonly identity: Uint8Array;
+  /** Absent where the directory is to supply it. */
+  readonly record?: KeyRecord;
+}
+
+/** A contact card against what is known of its address: one of the two is false. Nothing was taken over from the card. */
+export interface CardConflict extends Introduced {
+  readonly other: KeyRecord;
+  /** Who has the other: the directory says so now, or this device knows it from before. */
+  readonly source: 'directory' | 'known';
+}
+
 /** What a key cache tells. Each refused answer is told once. */
 export interface KeyCacheEvents {
   keyChanged: KeyChange;
   devicesChanged: DevicesChange;
   rollbackRefused: RefusedRollback;
   conflict: RecordConflict;
+  cardConflict: CardConflict;
   /** A look-up failed; where a record is known it goes on being used. */
   warning: SealMQError;
 }
@@ -145,6 +162,18 @@ export interface KeyCache {
    * @throws as `record`, and `DIRECTORY_BAD_ANSWER` for what is no record of `address`
    */
   learn(address: string, bytes: Uint8Array): Promise<KeyRecord | undefined>;
+
+  /**
+   * Takes in what somebody has handed over, as a contact card does. The directory is asked as well, where it may have the address:
+   * when it has another identity, nothing is taken over. When it has none, or cannot be reached, the record that was handed over
+   * stands by itself, and so it does at every later look-up that finds none.
+   *
+   * @param replace - takes the place of whatever is known, and whatever the directory says
+   * @returns the record that stands now, of that identity
+   * @throws `STATE_CARD_CONFLICT`, `DIRECTORY_CARD_CONFLICT`, both with an event; `DIRECTORY_NOT_FOUND` without a record on either
+   *   side; `DIRECTORY_IDENTITY_HELD`, `DIRECTORY_CONFLICT`; what the directory throws when only it could say
+   */
+  meet(introduced: Introduced, options?: { readonly replace?: boolean }): Promise<KeyRecord>;
 
   /** The record with another identity that the directory offers and that was not accepted. */
   offered(address: string): Promise<KeyRecord | undefined>;

@@ -12,7 +12,9 @@ import { createLookups } from './key-cache-lookups.js';
 import type { KeyCache, KeyCacheOptions } from './key-cache-types.js';
 
 export type {
+  CardConflict,
   DevicesChange,
+  Introduced,
   KeyCache,
   KeyCacheEvents,
   KeyCacheOptions,
@@ -150,7 +152,7 @@ export function createKeyCache(options: KeyCacheOptions): KeyCache {
     async publish(record) {
       assertUsable(record.address);
       await directory.publish(record.address, record.bytes);
-      await lookups.inTurn(record.address, () => judge.remember(record, PUBLISHED_LIFE));
+      await lookups.inTurn(record.address, () => judge.remember(record, { maxAge: PUBLISHED_LIFE }));
     },
     async learn(address, bytes) {
       assertUsable(address);
@@ -161,6 +163,22 @@ export function createKeyCache(options: KeyCacheOptions): KeyCache {
       if (learned || lookups.recentFailure(address)) return learned;
       payForLookup();
       return lookups.refresh(address);
+    },
+    async meet(introduced, { replace = false } = {}) {
+      const { address } = introduced;
+      assertUsable(address);
+      let failure: SealMQError | undefined;
+      const met = await lookups.inTurn(address, async () => {
+        // All of the directory's record: what is known may not be what was handed over.
+        const answer = await lookups.consult(address).catch((error: unknown) => {
+          if (!isSealMQError(error)) throw error;
+          failure = error;
+          return undefined;
+        });
+        return judge.meet(introduced, await records.load(address), answer, replace);
+      });
+      if (met) return met;
+      throw failure ?? new SealMQError('DIRECTORY_NOT_FOUND', `nobody is registered as ${address}`);
     },
     offered: async (address) => (await records.load(address))?.offered,
     async decide(address, identity, decision) {

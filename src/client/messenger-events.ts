@@ -58,9 +58,9 @@ export interface ClearedState {
   readonly channel: string;
 }
 
-/** What a messenger tells. */
+/** What a messenger tells; `cardConflict` is an alarm: a contact card that contradicts what is known. */
 export interface MessengerEvents
-  extends Pick<KeyCacheEvents, 'keyChanged' | 'devicesChanged' | 'rollbackRefused' | 'conflict'> {
+  extends Pick<KeyCacheEvents, 'keyChanged' | 'devicesChanged' | 'rollbackRefused' | 'conflict' | 'cardConflict'> {
   /** `cause` says why there is none; `paused` means that the inbox is full, and the broker keeps what follows. */
   connection: ConnectionState;
   rejected: Rejection;

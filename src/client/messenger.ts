@@ -12,6 +12,7 @@ import { exportIdentity } from './identity-file.js';
 import type { Message, Payload } from './message.js';
 import type { MessengerEvents } from './messenger-events.js';
 import type { LinkDeviceOptions, MessengerOptions } from './options.js';
+import { type CardOptions, type OwnCard, ownCard } from './own-card.js';
 import type { SetStateOptions, StateSet } from './own-states.js';
 import type { JoinOptions, Room } from './room/room.js';
 import { type SendOptions, type Sent, send } from './send.js';
@@ -78,6 +79,17 @@ export class Messenger {
   get contacts(): Contacts {
     this.#assertOpen();
     return this.#parts.contacts;
+  }
+
+  /**
+   * Our contact card: address and identity key, to be handed over directly, as a link or QR code. It is public. Somebody with an
+   * anonymous address can be reached by card alone.
+   *
+   * @throws `STATE_NOT_REGISTERED` when our record does not name this device; `USAGE_INVALID_ARGUMENT`
+   */
+  contactCard(options: CardOptions = {}): Promise<OwnCard> {
+    this.#assertOpen();
+    return ownCard(this.#context, options);
   }
 
   /** Our entry's id in the record. */

@@ -1,7 +1,7 @@
 import { toBase64url } from '../bytes/base64url.js';
 import { equal } from '../bytes/bytes.js';
 import { type CborValue, decodeCbor, encodeCbor } from '../bytes/cbor.js';
-import { isArrayOf, isBytes, isCounter, isText, present, readFields, toMap } from '../bytes/fields.js';
+import { isArrayOf, isBytes, isCounter, isFlag, isText, present, readFields, toMap } from '../bytes/fields.js';
 import { encodePublicKey, type PublicKey } from '../cose/key.js';
 import type { CryptoProvider, PrivateKey } from '../crypto/provider.js';
 import { run } from '../crypto/steps.js';
@@ -80,8 +80,6 @@ export function putSaved(saved: SavedAccount): StoreOperation {
   };
 }
 
-const isBoolean = (value: unknown): value is boolean => typeof value === 'boolean';
-
 /** Reads what {@link putSaved} wrote. @throws `STATE_CORRUPT` */
 export function readSaved(bytes: Uint8Array): SavedAccount {
   const fields = readFields(decodeCbor(bytes), 'STATE_CORRUPT', 'account');
@@ -94,8 +92,8 @@ export function readSaved(bytes: Uint8Array): SavedAccount {
     sealKeys: fields.required('sealKeys', isArrayOf(isName, 1024)),
     record: fields.required('record', isBytes),
     pending: fields.optional('pending', isBytes),
-    registered: fields.required('registered', isBoolean),
-    linking: fields.optional('linking', isBoolean),
+    registered: fields.required('registered', isFlag),
+    linking: fields.optional('linking', isFlag),
     announced: fields.optional('announced', isCounter),
     clientId: fields.required('clientId', isName),
     stream: fields.required('stream', isCounter),

@@ -25,6 +25,11 @@ export function isRecordAddress(value: unknown): value is string {
   return value === RELAY_ADDRESS || isAddress(value);
 }
 
+/** Whether an address is a registration id, which no directory has: its keys travel by contact cards. */
+export function isRegistrationId(address: string): boolean {
+  return REGISTRATION_ID.test(address);
+}
+
 /** `value` itself when it is an address. @throws {@link SealMQError} `USAGE_INVALID_ADDRESS` */
 export function assertAddress(value: unknown): string {
   if (isAddress(value)) return value;

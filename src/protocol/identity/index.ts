@@ -77,6 +77,7 @@ export {
   verifyRelayRecord,
 } from './record.js';
 export {
+  assertMembers,
   type Comparison,
   combineFingerprints,
   compareSafetyNumber,

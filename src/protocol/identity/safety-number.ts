@@ -147,7 +147,8 @@ function bytewise(a: Uint8Array, b: Uint8Array): number {
   return at < 0 ? 0 : (a[at] as number) - (b[at] as number);
 }
 
-function assertMembers(members: readonly Pick<SafetyMember, 'address'>[]): void {
+/** @throws {@link SealMQError} `USAGE_INVALID_ADDRESS`; `USAGE_INVALID_ARGUMENT` as {@link safetyNumber} */
+export function assertMembers(members: readonly Pick<SafetyMember, 'address'>[]): void {
   const addresses = new Set(members.map(({ address }) => assertAddress(address)));
   if (addresses.size < members.length) throw new SealMQError('USAGE_INVALID_ARGUMENT', 'somebody is named twice');
   if (addresses.size >= 2 && addresses.size <= MAX_MEMBERS) return;
