@@ -1,5 +1,5 @@
 import { asSealMQError, isSealMQError } from '../errors.js';
-import type { Context } from './context.js';
+import { type Context, seconds } from './context.js';
 import { tellEveryDevice } from './control.js';
 import { createSignal } from './signal.js';
 
@@ -44,10 +44,12 @@ export function createAnnouncements(context: Context): Announcements {
   };
   /** A peer whose record is not to be had is not waited for: it asks the directory for ours in its own time. */
   const tell = (peer: string, record: Uint8Array) =>
-    tellEveryDevice(context, peer, { kind: 'record', record }).catch((error: unknown) => {
-      if (!isSealMQError(error) || !error.code.startsWith('DIRECTORY_')) throw error;
-      events.emit('warning', error);
-    });
+    tellEveryDevice(context, peer, { kind: 'record', record }, account.oldest(seconds(context)).signKey).catch(
+      (error: unknown) => {
+        if (!isSealMQError(error) || !error.code.startsWith('DIRECTORY_')) throw error;
+        events.emit('warning', error);
+      },
+    );
   const start = () => {
     working ??= announce()
       .catch((cause) =>

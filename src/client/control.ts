@@ -1,3 +1,4 @@
+import type { PrivateKey } from '../crypto/provider.js';
 import { MESSAGE_ID_BYTES } from '../protocol/envelope/claims.js';
 import { CONTROL_TYPE, type Control, encodeControl } from '../protocol/envelope/control.js';
 import { seal } from '../protocol/envelope/seal.js';
@@ -20,10 +21,15 @@ export async function sendControl(context: Context, to: string, deviceId: string
   return true;
 }
 
-/** As {@link sendControl}, to every other device of `to`; those of our own address as our record has them. */
-export async function tellEveryDevice(context: Context, to: string, control: Control): Promise<void> {
+/** As {@link sendControl}, to every other device of `to`; those of our own address as our record has them. `signKey`: not the newest of this device. */
+export async function tellEveryDevice(
+  context: Context,
+  to: string,
+  control: Control,
+  signKey?: PrivateKey,
+): Promise<void> {
   const devices = (await devicesOf(context, to)).filter(({ id }) => id !== context.account.device.id);
-  if (devices.length > 0) await publishControl(context, to, devices, control);
+  if (devices.length > 0) await publishControl(context, to, devices, control, signKey);
 }
 
 /** Whoever is blocked is told nothing, not even that we are here. */
@@ -39,12 +45,13 @@ export async function publishControl(
   to: string,
   devices: readonly Pick<DeviceEntry, 'sealKey'>[],
   control: Control,
+  signKey: PrivateKey = account.device.signKey,
 ): Promise<void> {
   const draft = {
     ...{ from: account.address, audience: to, issuedAt: seconds({ now }), id: provider.randomBytes(MESSAGE_ID_BYTES) },
     ...{ family: 'control' as const, contentType: CONTROL_TYPE, payload: encodeControl(control) },
   };
   const recipients = devices.map(({ sealKey }) => sealKey);
-  const sealed = await seal(provider, draft, { signKey: account.device.signKey, recipients });
+  const sealed = await seal(provider, draft, { signKey, recipients });
   await transport.publish(topicOf(topicPrefix, to, 'control'), sealed, { qos: 1 });
 }

@@ -29,6 +29,7 @@ import {
   type LoadedKeys,
   loadKeys,
   markAccount,
+  oldestKeys,
   putSaved,
   readSaved,
   type SavedAccount,
@@ -141,6 +142,10 @@ export class LocalAccount {
   /** Everything that mail may be sealed to. */
   get sealKeys(): readonly PrivateKey[] {
     return this.#keys.map(({ sealKey }) => sealKey);
+  }
+  /** The key pair of this device that most people know: see {@link oldestKeys}. */
+  oldest(now: number): DeviceKeys {
+    return oldestKeys(this.#keys, this.#record, now) ?? this.#device;
   }
   get clientId(): string {
     return this.#saved.clientId;

@@ -2,13 +2,19 @@ import { toBase64url } from '../bytes/base64url.js';
 import { equal } from '../bytes/bytes.js';
 import { type CborValue, decodeCbor, encodeCbor } from '../bytes/cbor.js';
 import { isArrayOf, isBytes, isCounter, isFlag, isText, present, readFields, toMap } from '../bytes/fields.js';
-import { encodePublicKey, type PublicKey } from '../cose/key.js';
+import { encodePublicKey } from '../cose/key.js';
 import type { CryptoProvider, PrivateKey } from '../crypto/provider.js';
 import { run } from '../crypto/steps.js';
 import { keyThumbprint } from '../crypto/thumbprints.js';
 import { SealMQError } from '../errors.js';
 import type { StoreOperation } from '../ports/store.js';
-import { type DeviceKeys, isCurrent, type KeyRecord } from '../protocol/identity/index.js';
+import {
+  type DeviceEntry,
+  type DeviceKeys,
+  deviceStanding,
+  isCurrent,
+  type KeyRecord,
+} from '../protocol/identity/index.js';
 import type { State } from './state.js';
 
 /** Where the store keeps the account. */
@@ -102,9 +108,21 @@ export function readSaved(bytes: Uint8Array): SavedAccount {
 
 /** Of a device's key pairs the one that `record` has as active, else the newest. */
 export function currentKeys(keys: readonly DeviceKeys[], record: KeyRecord): DeviceKeys {
-  const active = record.devices.filter(isCurrent).map(({ signKey }) => signKey);
-  const isActive = (key: PublicKey) => active.some((other) => equal(encodePublicKey(key), encodePublicKey(other)));
-  return keys.find(({ signKey }) => isActive(signKey.publicKey)) ?? (keys[0] as DeviceKeys);
+  return keys.find((pair) => hasKeys(record, pair, isCurrent)) ?? (keys[0] as DeviceKeys);
+}
+
+/**
+ * Of a device's key pairs the oldest that still verifies: who has a record of ours from its time on knows it. With it a device
+ * tells of the keys that took its place, since people without a directory know no others.
+ */
+export function oldestKeys(keys: readonly DeviceKeys[], record: KeyRecord, now: number): DeviceKeys | undefined {
+  return keys.findLast((pair) => hasKeys(record, pair, (entry) => deviceStanding(entry, now) === 'good'));
+}
+
+/** Whether an entry of `record` that passes `stands` has the signing key of `pair`. */
+function hasKeys({ devices }: KeyRecord, { signKey }: DeviceKeys, stands: (entry: DeviceEntry) => boolean): boolean {
+  const key = encodePublicKey(signKey.publicKey);
+  return devices.some((entry) => stands(entry) && equal(encodePublicKey(entry.signKey), key));
 }
 
 /** A new account must not take the place of one that a damaged store has lost. @throws `STATE_CORRUPT` */
