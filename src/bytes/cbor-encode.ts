@@ -68,9 +68,12 @@ function integerSize(value: number): number {
   return headSize(value < 0 ? -1 - value : value);
 }
 
+/** `forEach` here and below: an entry of an iterator is an array and a result object, for each encoding of each map. */
 function mapSize(map: CborMap): number {
   let size = headSize(map.size);
-  for (const [key, value] of map) size += sizeOf(key) + sizeOf(value);
+  map.forEach((value, key) => {
+    size += sizeOf(key) + sizeOf(value);
+  });
   return size;
 }
 
@@ -109,7 +112,9 @@ function write(value: Encodable, target: Uint8Array, offset: number): number {
 
 function writeMap(map: CborMap, target: Uint8Array, offset: number): number {
   let end = writeHead(target, offset, Major.map, map.size);
-  for (const [key, value] of inOrder(map)) end = write(value, target, write(key, target, end));
+  inOrder(map).forEach((value, key) => {
+    end = write(value, target, write(key, target, end));
+  });
   return end;
 }
 
@@ -157,16 +162,15 @@ function utf8Length(text: string): number {
   return length;
 }
 
-/** The entries in bytewise order of their encoded keys (RFC 8949 §4.2.1). */
-function inOrder(map: CborMap): Iterable<readonly [number | string, CborValue]> {
+/** The map with its entries in bytewise order of their encoded keys (RFC 8949 §4.2.1). */
+function inOrder(map: CborMap): CborMap {
   let previous: number | string | undefined;
-  for (const key of map.keys()) {
-    if (previous !== undefined && compareKeys(previous, key) > 0) {
-      return [...map].sort(([a], [b]) => compareKeys(a, b));
-    }
+  let ordered = true;
+  map.forEach((_value, key) => {
+    ordered &&= previous === undefined || compareKeys(previous, key) < 0;
     previous = key;
-  }
-  return map;
+  });
+  return ordered ? map : new Map([...map].sort(([a], [b]) => compareKeys(a, b)));
 }
 
 /** Heads sort first by major type, then by argument; so do integers, and texts of different lengths. */

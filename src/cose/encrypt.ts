@@ -29,11 +29,12 @@ const PREFIX = Uint8Array.of(0xd8, 0x60, 0x84);
 const MAX_HEADER_BYTES = 1024;
 const MAX_RECIPIENT_BYTES = 2048;
 
-/** Encodes the recipients array. */
+/** Encodes the recipients array, by `encodeBriefly` where it becomes part of something larger. */
 export function encodeRecipients(
   recipients: readonly Pick<Recipient, 'protectedHeader' | 'unprotectedHeader' | 'ciphertext'>[],
+  encode = encodeCbor,
 ): Uint8Array {
-  return encodeCbor(
+  return encode(
     recipients.map((recipient) => [
       encodeProtected(recipient.protectedHeader),
       recipient.unprotectedHeader,

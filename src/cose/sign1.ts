@@ -25,10 +25,10 @@ export function prepareSign1(protectedHeader: HeaderMap, payload: Uint8Array | n
   };
 }
 
-/** The tagged encoding (tag 18). */
-export function encodeSign1(message: Sign1): Uint8Array {
+/** The tagged encoding (tag 18), by `encodeBriefly` where it becomes part of something larger. */
+export function encodeSign1(message: Omit<Sign1, 'protectedHeader'>, encode = encodeCbor): Uint8Array {
   const { protectedBytes, unprotectedHeader, payload, signature } = message;
-  return encodeCbor(new Tagged(MessageTag.Sign1, [protectedBytes, unprotectedHeader, payload, signature]));
+  return encode(new Tagged(MessageTag.Sign1, [protectedBytes, unprotectedHeader, payload, signature]));
 }
 
 /**

@@ -12,13 +12,37 @@ export type Awaitable<T> = T | Promise<T>;
 export type Steps<T> = Generator<unknown, T, unknown>;
 
 /** One step: hands `value` to the driver and continues with what it settles to. Use as `yield* step(…)`. */
-export function* step<T>(value: Awaitable<T>): Steps<T> {
-  return (value instanceof Promise ? yield value : value) as T;
+export function step<T>(value: Awaitable<T>): Steps<T> {
+  return value instanceof Promise ? awaited(value) : settled(value);
 }
 
 /** All of `values`, waited for together where any is a promise. Use as `yield* all(…)`. */
-export function* all<T>(values: readonly Awaitable<T>[]): Steps<T[]> {
-  return (values.some((value) => value instanceof Promise) ? yield Promise.all(values) : values) as T[];
+export function all<T>(values: readonly Awaitable<T>[]): Steps<T[]> {
+  return values.some((value) => value instanceof Promise) ? awaited(Promise.all(values)) : settled(values as T[]);
+}
+
+/** A program that is through: what a generator without a `yield` would be, for a quarter of its memory. */
+export function settled<T>(value: T): Steps<T> {
+  return new Settled(value) as unknown as Steps<T>;
+}
+
+/** Iterator and its last result in one. */
+class Settled<T> {
+  readonly done = true;
+
+  constructor(readonly value: T) {}
+
+  next(): this {
+    return this;
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
+}
+
+function* awaited<T>(value: Promise<T>): Steps<T> {
+  return (yield value) as T;
 }
 
 /** Runs a program: answers its result at once if no step was a promise, else a promise of it. */

@@ -1,5 +1,5 @@
 import { equal } from '../bytes/bytes.js';
-import { encodeBriefly } from '../bytes/cbor.js';
+import { type CborValue, encodeBriefly } from '../bytes/cbor.js';
 import type { Recipient } from '../cose/encrypt.js';
 import { encodeProtected } from '../cose/header.js';
 import { kdfContext } from '../cose/kdf-context.js';
@@ -33,7 +33,7 @@ export interface KeyManagementAlgorithm {
   matches(key: PublicKey): boolean;
   /** Whether a recipient has this algorithm's form: headers, ephemeral key and sizes. @throws `DECODE_KEY` */
   accepts(recipient: Recipient): boolean;
-  /** Wraps `cek` (32 bytes) to `key`, whose RFC 9679 thumbprint is handed in; the caller adds the `kid`. */
+  /** Wraps `cek` (32 bytes) to `key`, whose RFC 9679 thumbprint is handed in. */
   wrap(provider: CryptoProvider, key: PublicKey, keyThumbprint: Uint8Array, cek: Uint8Array): Steps<WrappedKey>;
   /** The content encryption key, or `null` when this recipient was not made for `key`. */
   unwrap(
@@ -42,6 +42,13 @@ export interface KeyManagementAlgorithm {
     keyThumbprint: Uint8Array,
     recipient: Recipient,
   ): Steps<Uint8Array | null>;
+}
+
+/** Length in bytes of a recipient's `kid`: the beginning of the thumbprint of the device's sealing key. A hint only. */
+export const KID_BYTES = 8;
+
+function kidOf(keyThumbprint: Uint8Array): Uint8Array {
+  return keyThumbprint.subarray(0, KID_BYTES);
 }
 
 const NO_SALT = new Uint8Array(0);
@@ -87,7 +94,10 @@ function ecdhEsA256kw(name: KeyManagementName, matches: (key: PublicKey) => bool
       const kek = yield* keyEncryptionKey(provider, keyThumbprint, ephemeralKey, sharedSecret);
       return {
         protectedHeader,
-        unprotectedHeader: new Map([[Header.ephemeralKey, publicKeyMap(ephemeralKey)]]),
+        unprotectedHeader: new Map<number, CborValue>([
+          [Header.kid, kidOf(keyThumbprint)],
+          [Header.ephemeralKey, publicKeyMap(ephemeralKey)],
+        ]),
         ciphertext: yield* step(provider.aesKwWrap(kek, cek)),
       };
     },
@@ -108,10 +118,13 @@ const rsaesOaep256: KeyManagementAlgorithm = {
   matches: (key) => key.kty === 'RSA',
   accepts: ({ protectedBytes, ciphertext }) =>
     protectedBytes.length === 0 && ciphertext.length >= MIN_RSA_BYTES && ciphertext.length <= MAX_RSA_BYTES,
-  *wrap(provider, key, _keyThumbprint, cek) {
+  *wrap(provider, key, keyThumbprint, cek) {
     return {
       protectedHeader: new Map(),
-      unprotectedHeader: new Map([[Header.alg, Algorithm['RSAES-OAEP-256']]]),
+      unprotectedHeader: new Map<number, CborValue>([
+        [Header.alg, Algorithm['RSAES-OAEP-256']],
+        [Header.kid, kidOf(keyThumbprint)],
+      ]),
       ciphertext: yield* step(provider.rsaOaepEncrypt(key, cek)),
     };
   },

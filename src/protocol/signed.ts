@@ -1,9 +1,9 @@
 import { equal } from '../bytes/bytes.js';
-import { type CborValue, encodeBriefly } from '../bytes/cbor.js';
+import { type CborValue, encodeBriefly, encodeCbor } from '../bytes/cbor.js';
 import type { HeaderMap } from '../cose/header.js';
 import type { PublicKey } from '../cose/key.js';
 import { Header } from '../cose/labels.js';
-import { encodeSign1, prepareSign1, type Sign1, sigStructure } from '../cose/sign1.js';
+import { encodeSign1, type Sign1, sigStructure } from '../cose/sign1.js';
 import type { CryptoProvider, PrivateKey } from '../crypto/provider.js';
 import { type Steps, step } from '../crypto/steps.js';
 import { signatureAlgorithms } from '../crypto/suites.js';
@@ -46,19 +46,28 @@ export interface SignatureDraft extends SignatureContext {
   readonly detached?: boolean;
 }
 
-/** A COSE_Sign1 with `alg` and the 32-byte thumbprint of the signing key as `kid`. */
-export function* sign(provider: CryptoProvider, key: PrivateKey, draft: SignatureDraft): Steps<Uint8Array> {
+const NOTHING: HeaderMap = new Map();
+
+/** A COSE_Sign1 with `alg` and the 32-byte thumbprint of the signing key as `kid`, encoded as {@link encodeSign1} does. */
+export function* sign(
+  provider: CryptoProvider,
+  key: PrivateKey,
+  draft: SignatureDraft,
+  encode = encodeCbor,
+): Steps<Uint8Array> {
   const algorithm = signatureAlgorithms.find(({ name }) => name === key.algorithm);
   if (!algorithm) throw new SealMQError('USAGE_INVALID_ARGUMENT', 'not a signing key');
-  const header: HeaderMap = new Map<number | string, CborValue>([
-    [Header.alg, algorithm.alg],
-    [Header.kid, yield* keyThumbprint(provider, key.publicKey)],
-    ...(draft.header ?? []),
-  ]);
-  const prepared = prepareSign1(header, draft.detached ? null : draft.payload);
-  const toBeSigned = sigStructure(prepared.protectedBytes, externalAad(draft), draft.payload);
+  // In the order of the encoding, which spares a sort.
+  const header = new Map<number | string, CborValue>([[Header.alg, algorithm.alg]]);
+  const contentType = draft.header?.get(Header.contentType);
+  if (contentType !== undefined) header.set(Header.contentType, contentType);
+  header.set(Header.kid, yield* keyThumbprint(provider, key.publicKey));
+  for (const [label, value] of draft.header ?? NOTHING) header.set(label, value);
+  const protectedBytes = encodeBriefly(header);
+  const toBeSigned = sigStructure(protectedBytes, externalAad(draft), draft.payload);
   const signature = algorithm.canonical(yield* step(provider.sign(key, toBeSigned)));
-  return encodeSign1(Object.assign(prepared, { signature }));
+  const payload = draft.detached ? null : draft.payload;
+  return encodeSign1({ protectedBytes, unprotectedHeader: NOTHING, payload, signature }, encode);
 }
 
 /**

@@ -111,9 +111,7 @@ export async function wrap(key: PublicKey, cek: Uint8Array): Promise<WrappedKey>
   const row = keyManagementAlgorithms.find((candidate) => candidate.matches(key));
   if (!row) throw new TypeError('not a key to seal to');
   const thumbprint = await run(keyThumbprint(native, key));
-  const wrapped = await run(row.wrap(native, key, thumbprint, cek));
-  const kid: [number, Uint8Array] = [Header.kid, thumbprint.subarray(0, 8)];
-  return { ...wrapped, unprotectedHeader: new Map([...wrapped.unprotectedHeader, kid]) };
+  return run(row.wrap(native, key, thumbprint, cek));
 }
 
 /** What a reader of a message holds in hand: enough to seal it again to whomever it likes. */

@@ -72,13 +72,16 @@ interface ClaimField {
   readonly decode?: (value: never) => string;
 }
 
-/** All claims, each with its one check for both directions. `audience` stands before `seq`, which depends on it. */
+/**
+ * All claims, each with its one check for both directions, in the order of the encoding. `audience` stands before `seq`,
+ * which depends on it.
+ */
 const FIELDS: readonly ClaimField[] = [
   { name: 'from', cwt: true, label: Claim.iss, required: true, is: isAddress },
   { name: 'audience', cwt: true, label: Claim.aud, required: true, is: isAudience },
+  { name: 'expiresAt', cwt: true, label: Claim.exp, is: isCounter },
   { name: 'issuedAt', cwt: true, label: Claim.iat, required: true, is: isCounter },
   { name: 'id', cwt: true, label: Claim.cti, required: true, is: isMessageId },
-  { name: 'expiresAt', cwt: true, label: Claim.exp, is: isCounter },
   {
     name: 'contentType',
     label: Header.contentType,

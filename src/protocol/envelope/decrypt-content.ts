@@ -4,9 +4,10 @@ import { Header } from '../../cose/labels.js';
 import { type Sign1, toSign1 } from '../../cose/sign1.js';
 import type { CryptoProvider, PrivateKey } from '../../crypto/provider.js';
 import { type Steps, step } from '../../crypto/steps.js';
+import { KID_BYTES } from '../../crypto/suites.js';
 import { keyThumbprint } from '../../crypto/thumbprints.js';
 import { SealMQError } from '../../errors.js';
-import { contentAad, KID_BYTES, type ProfiledMessage } from './profile.js';
+import { contentAad, type ProfiledMessage } from './profile.js';
 import type { Family } from './topics.js';
 
 /** Who decrypts, and what the topic said. */

@@ -1,4 +1,5 @@
 import { equal } from '../../bytes/bytes.js';
+import { encodeBriefly } from '../../bytes/cbor.js';
 import { encodeEncrypt, encodeRecipients } from '../../cose/encrypt.js';
 import type { PublicKey } from '../../cose/key.js';
 import { Header } from '../../cose/labels.js';
@@ -8,7 +9,7 @@ import { type KeyManagementAlgorithm, keyManagementAlgorithms, type WrappedKey }
 import { keyThumbprint } from '../../crypto/thumbprints.js';
 import { SealMQError } from '../../errors.js';
 import { MAX_RECIPIENTS } from './claims.js';
-import { CEK_BYTES, contentAad, IV_BYTES, KID_BYTES, OUTER_HEADER_BYTES } from './profile.js';
+import { CEK_BYTES, contentAad, IV_BYTES, OUTER_HEADER_BYTES } from './profile.js';
 import type { Family } from './topics.js';
 
 /** What is encrypted, and to whom. */
@@ -36,7 +37,7 @@ export function* encryptContent(provider: CryptoProvider, content: Content): Ste
   const devices = content.recipients.map((key) => ({ key, algorithm: keyManagementFor(key) }));
   const wrapped = yield* all(devices.map((device) => run(wrapSteps(provider, device, cek))));
   assertDistinct(wrapped);
-  const recipientsBytes = encodeRecipients(wrapped);
+  const recipientsBytes = encodeRecipients(wrapped, encodeBriefly);
   const plaintext = yield* content.plaintext(yield* step(provider.sha256(recipientsBytes)));
   const aad = contentAad(OUTER_HEADER_BYTES, family, audience);
   const ciphertext = yield* step(provider.aesGcmEncrypt(cek, iv, aad, plaintext));
@@ -75,13 +76,11 @@ function keyManagementFor(key: PublicKey): KeyManagementAlgorithm {
 
 /** Wraps the content encryption key to one device. */
 function* wrapSteps(provider: CryptoProvider, { key, algorithm }: Device, cek: Uint8Array): Steps<WrappedKey> {
-  const thumbprint = yield* keyThumbprint(provider, key);
-  const wrapped = yield* algorithm.wrap(provider, key, thumbprint, cek);
-  const kid = thumbprint.subarray(0, KID_BYTES);
-  return { ...wrapped, unprotectedHeader: new Map([...wrapped.unprotectedHeader, [Header.kid, kid]]) };
+  return yield* algorithm.wrap(provider, key, yield* keyThumbprint(provider, key), cek);
 }
 
 function assertDistinct(recipients: readonly WrappedKey[]): void {
+  if (recipients.length === 1) return;
   const kids = recipients.map(({ unprotectedHeader }) => unprotectedHeader.get(Header.kid) as Uint8Array);
   if (kids.some((kid, i) => kids.findIndex((other) => equal(kid, other)) !== i)) {
     throw new SealMQError('USAGE_INVALID_ARGUMENT', 'the same device twice among the recipients');

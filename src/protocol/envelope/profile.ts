@@ -4,7 +4,7 @@ import { isBytes } from '../../bytes/fields.js';
 import { decodeEncrypt, type Encrypt, encStructure, type Recipient } from '../../cose/encrypt.js';
 import { encodeProtected, type HeaderMap, malformed } from '../../cose/header.js';
 import { Algorithm, Header } from '../../cose/labels.js';
-import { type KeyManagementAlgorithm, keyManagementAlgorithms } from '../../crypto/suites.js';
+import { type KeyManagementAlgorithm, KID_BYTES, keyManagementAlgorithms } from '../../crypto/suites.js';
 import { SealMQError } from '../../errors.js';
 import { MAX_RECIPIENTS } from './claims.js';
 import type { Family } from './topics.js';
@@ -22,9 +22,6 @@ export const OUTER_HEADER_BYTES = encodeProtected(OUTER_HEADER);
 /** AES-256-GCM nonce and content encryption key, in bytes. */
 export const IV_BYTES = 12;
 export const CEK_BYTES = 32;
-
-/** A recipient's `kid`: the first bytes of the thumbprint of the device's sealing key. A hint only. */
-export const KID_BYTES = 8;
 
 /** Largest payload (1 MiB) and largest sealed message (1.5 MiB), in bytes, where nothing else is set. */
 export const MAX_PAYLOAD_BYTES = 1 << 20;

@@ -1,9 +1,10 @@
+import { encodeBriefly } from '../../bytes/cbor.js';
 import { isCounter } from '../../bytes/fields.js';
 import type { PublicKey } from '../../cose/key.js';
 import type { CryptoProvider, PrivateKey } from '../../crypto/provider.js';
 import { atOnce, run, type Steps } from '../../crypto/steps.js';
 import { SealMQError } from '../../errors.js';
-import { sign } from '../signed.js';
+import { type SignatureDraft, sign } from '../signed.js';
 import { type Claims, encodeClaims, MESSAGE_ID_BYTES } from './claims.js';
 import { assertRecipients, encryptContent } from './encrypt-content.js';
 import { pad } from './padding.js';
@@ -55,7 +56,7 @@ export function sealSync(provider: CryptoProvider, draft: Draft, keys: SealKeys)
 export interface SealedAndSigned {
   /** The encoded COSE_Encrypt. */
   readonly sealed: Uint8Array;
-  /** The encoded COSE_Sign1 inside: what the hashes of a handshake are over. */
+  /** The encoded COSE_Sign1 inside: what the hashes of a handshake are over. A view into shared memory, not to be kept. */
   readonly signed: Uint8Array;
 }
 
@@ -78,12 +79,13 @@ export function* sealSigned(provider: CryptoProvider, draft: Draft, keys: SealKe
     cek: random.subarray(0, CEK_BYTES),
     iv: random.subarray(CEK_BYTES, CEK_BYTES + IV_BYTES),
     *plaintext(recipientsHash) {
-      signed = yield* sign(provider, keys.signKey, {
+      const signature: SignatureDraft = {
         purpose: 'message',
         bound: [family, recipientsHash],
         header: encodeClaims(Object.assign({}, draft, { id })),
         payload: draft.payload,
-      });
+      };
+      signed = yield* sign(provider, keys.signKey, signature, encodeBriefly);
       return padding === false ? signed : pad(signed, padding);
     },
   });
