@@ -5,6 +5,7 @@ export default defineConfig({
     index: 'src/index.ts',
     envelope: 'src/protocol/envelope/index.ts',
     identity: 'src/protocol/identity/index.ts',
+    registration: 'src/protocol/registration/index.ts',
     room: 'src/protocol/room/index.ts',
     crypto: 'src/crypto/index.ts',
     cose: 'src/cose/index.ts',

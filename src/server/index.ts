@@ -6,6 +6,15 @@ export type { AccessRules, BrokerClient, Credentials, Denial, Grant, Published, 
 export { type Broker, type BrokerOptions, createBroker } from './broker/broker.js';
 export { createKeyProvider, type KeyProvider, type KeyProviderOptions } from './key-provider/key-provider.js';
 export type { CheckInfoOk, Registered } from './registered.js';
+export type {
+  CodeMessage,
+  CodeSender,
+  FilterOptions,
+  RegistrationLimits,
+  RegistrationOptions,
+} from './registration/options.js';
+export { type SmsWebhookOptions, smsWebhookSender } from './registration/sms-webhook.js';
+export { type SmtpOptions, smtpSender } from './registration/smtp.js';
 export {
   createRelay,
   type DropReason,

@@ -9,6 +9,7 @@ export type Registered = (address: string) => Promise<boolean>;
 /**
  * Verifies an Info OK that somebody presents, by the directory's own keys and time.
  *
- * @throws `DIRECTORY_KEY_CHANGED`, `DIRECTORY_BAD_ANSWER`, `DIRECTORY_STALE`, as `verifyInfoOk`
+ * @throws `DIRECTORY_KEY_CHANGED`, `DIRECTORY_BAD_ANSWER`, `DIRECTORY_STALE`, as `verifyInfoOk`; `DIRECTORY_REFUSED` when another registration
+ *   has taken the place of this one
  */
 export type CheckInfoOk = (infoOk: Uint8Array) => Promise<InfoOk>;

@@ -1,9 +1,9 @@
-import { toHex } from '../../bytes/bytes.js';
 import { encodeCbor } from '../../bytes/cbor.js';
 import type { CryptoProvider } from '../../crypto/provider.js';
 import { SealMQError } from '../../errors.js';
 import { nodeBuiltin } from './node-builtin.js';
 import { unwrapWithPassphrase, wrapWithPassphrase } from './passphrase.js';
+import { removeTemporaries, replaceFile, writeTemporary } from './replace-file.js';
 import { DATA_KEY_FILE, databaseState, type Files, inFolder, prepareFolder, syncFolder } from './state-folder.js';
 import { bytesField, decodeVersioned } from './versioned-map.js';
 
@@ -11,7 +11,6 @@ const VERSION = 1;
 const KEY_BYTES = 32;
 const PURPOSE = 'sealmq/1 data-key';
 const MAX_FILE_BYTES = 1024;
-const TEMPORARY = /^data-key\.[0-9a-f]+\.tmp$/;
 
 /**
  * The data key of the database in `folder`: 32 bytes out of the file `data-key` beside it (mode 0600). The first opening
@@ -55,7 +54,9 @@ export async function changePassphrase(
   if (stored === undefined) throw missing(folder);
   const dataKey = await decodeKeyFile(stored, provider, from);
   const encoded = await encodeKeyFile(dataKey, provider, to);
-  await replaceKeyFile(files, folder, encoded, provider);
+  // One of them may be a second name of an unprotected key.
+  await removeTemporaries(files, folder, DATA_KEY_FILE);
+  await replaceFile(files, folder, DATA_KEY_FILE, encoded, provider);
 }
 
 async function encodeKeyFile(dataKey: Uint8Array, provider: CryptoProvider, passphrase?: string): Promise<Uint8Array> {
@@ -94,7 +95,7 @@ async function readKeyFile(files: Files, folder: string): Promise<Uint8Array | u
 
 /** Writes the file unless there is one by now, and answers the content that stands. */
 async function createKeyFile(files: Files, folder: string, content: Uint8Array, provider: CryptoProvider) {
-  const temporary = await writeTemporary(files, folder, content, provider);
+  const temporary = await writeTemporary(files, pathIn(folder), content, provider);
   try {
     await files.link(temporary, pathIn(folder)); // unlike a rename, it never replaces another's file
     await syncFolder(files, folder);
@@ -106,31 +107,6 @@ async function createKeyFile(files: Files, folder: string, content: Uint8Array, 
   const stored = await readKeyFile(files, folder);
   if (stored === undefined) throw missing(folder);
   return stored;
-}
-
-async function replaceKeyFile(files: Files, folder: string, content: Uint8Array, provider: CryptoProvider) {
-  await removeTemporaries(files, folder);
-  const temporary = await writeTemporary(files, folder, content, provider);
-  try {
-    await inFolder(folder, files.rename(temporary, pathIn(folder)));
-    await syncFolder(files, folder);
-  } finally {
-    await inFolder(folder, files.rm(temporary, { force: true }));
-  }
-}
-
-/** A process killed in mid-creation leaves its temporary file, which may be a second name of an unprotected key. */
-async function removeTemporaries(files: Files, folder: string): Promise<void> {
-  for (const name of await inFolder(folder, files.readdir(folder))) {
-    if (TEMPORARY.test(name)) await inFolder(folder, files.rm(`${folder}/${name}`, { force: true }));
-  }
-}
-
-/** A complete, synced file of mode 0600 beside the data key; its path. */
-async function writeTemporary(files: Files, folder: string, content: Uint8Array, provider: CryptoProvider) {
-  const path = `${pathIn(folder)}.${toHex(provider.randomBytes(8))}.tmp`;
-  await inFolder(folder, files.writeFile(path, content, { mode: 0o600, flag: 'wx', flush: true }));
-  return path;
 }
 
 function pathIn(folder: string): string {

@@ -33,11 +33,21 @@ export function* judgeClaim(
     const chained = next.version === current.version + 1 && next.previous && equal(next.previous, current.hash);
     if (!known || !chained) throw new SealMQError('DIRECTORY_CONFLICT', REASONS[change.kind]);
   }
-  if (Math.abs(next.issuedAt - now) > ISSUE_TOLERANCE) {
+  assertIssuedNow(next, now);
+  return current ? 'next' : 'first';
+}
+
+/**
+ * Refuses a record that was not issued just now, or is expired.
+ *
+ * @param now - directory time in seconds
+ * @throws {@link SealMQError} `DIRECTORY_REFUSED`
+ */
+export function assertIssuedNow(record: KeyRecord, now: number): void {
+  if (Math.abs(record.issuedAt - now) > ISSUE_TOLERANCE) {
     throw new SealMQError('DIRECTORY_REFUSED', 'issuedAt is more than five minutes from directory time');
   }
-  if (next.expiresAt <= now) throw new SealMQError('DIRECTORY_REFUSED', 'the record is expired');
-  return current ? 'next' : 'first';
+  if (record.expiresAt <= now) throw new SealMQError('DIRECTORY_REFUSED', 'the record is expired');
 }
 
 const NOT_NEXT = 'the record does not follow the current one';

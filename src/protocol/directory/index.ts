@@ -15,7 +15,7 @@ export {
   type TokenRequest,
   verifyTokenRequest,
 } from './admission.js';
-export { type ClaimKind, ISSUE_TOLERANCE, judgeClaim } from './claim.js';
+export { assertIssuedNow, type ClaimKind, ISSUE_TOLERANCE, judgeClaim } from './claim.js';
 export {
   type Freshness,
   freshness,

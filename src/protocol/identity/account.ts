@@ -33,6 +33,8 @@ export interface Account {
 /** How an account is made. */
 export interface AccountOptions {
   readonly address: string;
+  /** Default: a new one. */
+  readonly identityKey?: PrivateKey;
   /** Default X25519-Ed25519. */
   readonly suite?: SuiteName;
   /** Seconds. */
@@ -55,10 +57,11 @@ export function createRelayAccount(provider: CryptoProvider, options: Omit<Accou
 function* accountAt(
   address: string,
   provider: CryptoProvider,
-  { suite = DEFAULT_SUITE, now, extractable = true, deviceName }: Omit<AccountOptions, 'address'>,
+  options: Omit<AccountOptions, 'address'>,
 ): Steps<Account> {
+  const { suite = DEFAULT_SUITE, now, extractable = true, deviceName } = options;
   const device = yield* generateDeviceKeys(provider, suite, { extractable });
-  const identityKey = yield* step(provider.generateKey(device.signKey.algorithm, extractable));
+  const identityKey = options.identityKey ?? (yield* step(provider.generateKey(device.signKey.algorithm, extractable)));
   const identity = yield* keyThumbprint(provider, identityKey.publicKey);
   const entry = yield* enterDevice(
     provider,

@@ -20,6 +20,8 @@ const STATUS: Partial<Record<HttpErrorCode, number>> = {
   DIRECTORY_CONFLICT: 409,
   DIRECTORY_REFUSED: 403,
   DIRECTORY_RATE_LIMITED: 429,
+  DIRECTORY_CODE_WRONG: 403,
+  DIRECTORY_CODE_SPENT: 410,
 };
 
 /** An answer with the body `{code, message}`. */

@@ -10,6 +10,7 @@ import { type AdmissionDesk, type AdmissionParts, openAdmission } from '../admis
 import { recordOfRequest } from '../admission/record-of-request.js';
 import { openDataFolder } from '../data-folder.js';
 import type { CheckInfoOk, Registered } from '../registered.js';
+import { DEFAULT_INFO_OK_LIFE, openRegistrations } from '../registration/open.js';
 import { openDirectoryKeys } from './directory-keys.js';
 import { errorAnswer } from './http-error.js';
 import { listen } from './listener.js';
@@ -22,9 +23,6 @@ export type { Claim, ClaimDecision, KeyProvider, KeyProviderOptions, RateLimits 
 
 const DEFAULT_MAX_AGE = 300;
 const DEFAULT_OVERLAP = 7 * 24 * 3600;
-
-/** How long an Info OK lasts, in seconds. */
-const INFO_OK_LIFE = 90 * 24 * 3600;
 
 /**
  * Starts a key directory: an HTTP service that keeps the newest key record of each address, first claim first served, and
@@ -54,16 +52,28 @@ async function start(
   const { clock = systemClock, maxAge = DEFAULT_MAX_AGE, claimPolicy = () => 'allow', limits = {}, onError } = options;
   const now = () => Math.floor(clock.now() / 1000);
   const keys = await openDirectoryKeys(store, provider, now);
-  const records = openRecords(store, provider, now, claimPolicy);
+  const { registration } = options;
+  const records = openRecords(store, provider, now, claimPolicy, registration?.mode);
   const answers = recordAnswers(keys, maxAge, now);
   const probe = () => store.get('directory/keys');
   const report = (error: unknown) => onError?.(error);
-  const registered: Registered = async (address) => (await records.get(address)) !== undefined;
-  const checkInfoOk: CheckInfoOk = async (bytes) =>
-    run(verifyInfoOk(provider, await keys.publicKeys(INFO_OK_LIFE), bytes, now()));
+  const registrations =
+    registration &&
+    (await openRegistrations(registration, {
+      ...{ store, provider, clock, report, sign: keys.sign, publicKeys: keys.publicKeys },
+      folder: options.store ? undefined : options.data,
+      records: { ...records, publish: (address, record, at) => records.publish(address, record, new Headers(), at) },
+    }));
+  const registered: Registered =
+    registrations?.registered ?? (async (address) => (await records.get(address)) !== undefined);
+  const checkInfoOk: CheckInfoOk =
+    registrations?.check ??
+    (async (bytes) => run(verifyInfoOk(provider, await keys.publicKeys(DEFAULT_INFO_OK_LIFE), bytes, now())));
   const recordOf = recordOfRequest({ records, provider, checkInfoOk });
   const admission = await openDesk(options, { store, provider, keys, recordOf, registered, now });
-  const routes = createRoutes({ records, answers, keys, admission, limits, clock, probe, report });
+  const routes = createRoutes({
+    ...{ records, answers, keys, admission, registrations, provider, limits, clock, probe, report },
+  });
   const running = new Set<Promise<Response>>();
   let closing: Promise<void> | undefined;
 
@@ -79,6 +89,7 @@ async function start(
   async function shutDown(): Promise<void> {
     await listener.close();
     await Promise.allSettled(running);
+    await registrations?.close().catch(report);
     await release();
   }
 

@@ -6,6 +6,7 @@ import type { KeyRecord } from '../../protocol/identity/record.js';
 import type { TokenRate } from '../../protocol/token-bucket.js';
 import type { Admission, AdmissionOptions } from '../admission/admission.js';
 import type { CheckInfoOk, Registered } from '../registered.js';
+import type { RegistrationOptions } from '../registration/options.js';
 
 /** A record that somebody wants to publish; it is verified and follows the current one. */
 export interface Claim {
@@ -47,7 +48,12 @@ export interface KeyProviderOptions {
   readonly allowInsecure?: boolean;
   /** Life of an answer in seconds; default 300. Key changes take as long to be seen by everybody. */
   readonly maxAge?: number;
-  /** Default: everybody may claim a free address. */
+  /**
+   * Register people by a code that is sent to them. Without it (default) everybody may claim a free address. The claim policy is asked
+   * in either case.
+   */
+  readonly registration?: RegistrationOptions;
+  /** Default: whoever may claim an address may have it. */
   readonly claimPolicy?: (claim: Claim) => Awaitable<ClaimDecision>;
   /**
    * Hands out tokens for a broker to devices that prove their key; `true` for all defaults. Without it there are none, and

@@ -7,6 +7,7 @@ import type { Store } from '../../ports/store.js';
 import { type ClaimKind, judgeClaim } from '../../protocol/directory/claim.js';
 import { compareRecords } from '../../protocol/identity/chain.js';
 import { type KeyRecord, verifyRecord, verifyRecordOf, verifyRelayRecord } from '../../protocol/identity/record.js';
+import type { RegistrationOptions } from '../registration/options.js';
 import type { KeyProviderOptions } from './options.js';
 
 /** The published records. */
@@ -16,10 +17,11 @@ export interface Records {
   /**
    * Publishes an encoded record; durable when it resolves.
    *
+   * @param challenged - when its owner asked for the challenge that he answered since, in seconds
    * @throws `DECODE_*`, `VERIFY_SIGNATURE`, `USAGE_INVALID_ARGUMENT` for a record of another address, `DIRECTORY_CONFLICT`,
    *   `DIRECTORY_REFUSED`
    */
-  publish(address: string, bytes: Uint8Array, headers: Headers): Promise<ClaimKind>;
+  publish(address: string, bytes: Uint8Array, headers: Headers, challenged?: number): Promise<ClaimKind>;
   /**
    * Publishes the record of the relay, on the word of whoever runs this directory: another identity may take its place, an
    * earlier version of the same may not. Durable when it resolves.
@@ -36,12 +38,14 @@ const MAX_HELD = 10_000;
  * The records under `record/` of `store`.
  *
  * @param now - seconds
+ * @param mode - how people register, if not by publishing
  */
 export function openRecords(
   store: Store,
   provider: CryptoProvider,
   now: () => number,
   claimPolicy: NonNullable<KeyProviderOptions['claimPolicy']>,
+  mode: RegistrationOptions['mode'] | undefined,
 ): Records {
   const held = new LRUCache<string, KeyRecord>({ max: MAX_HELD });
   const next = inTurn();
@@ -59,10 +63,13 @@ export function openRecords(
     return record;
   }
 
-  async function put(record: KeyRecord, headers: Headers): Promise<ClaimKind> {
+  async function put(record: KeyRecord, headers: Headers, challenged: number | undefined): Promise<ClaimKind> {
     const current = await get(record.address);
-    const kind = await run(judgeClaim(provider, current, record, now()));
+    const kind = await run(judgeClaim(provider, current, record, challenged ?? now()));
     if (kind === 'repeated') return kind;
+    if (kind === 'first' && mode !== undefined && challenged === undefined) {
+      throw new SealMQError('DIRECTORY_REFUSED', 'addresses are registered with a code here: POST /v1/registrations');
+    }
     const decision = await claimPolicy({ record, current, headers });
     if (decision !== 'allow') throw new SealMQError('DIRECTORY_REFUSED', decision.refused);
     await keep(record);
@@ -85,12 +92,14 @@ export function openRecords(
 
   return {
     get,
-    async publish(address, bytes, headers) {
+    async publish(address, bytes, headers, challenged) {
+      if (mode === 'anonymous')
+        throw new SealMQError('DIRECTORY_REFUSED', 'no records are kept here: hand out contact cards');
       const record = await run(verifyRecord(provider, bytes));
       if (record.address !== address) {
         throw new SealMQError('USAGE_INVALID_ARGUMENT', 'the record is of another address');
       }
-      return next(address, () => put(record, headers));
+      return next(address, () => put(record, headers, challenged));
     },
     async publishRelay(bytes) {
       const record = await run(verifyRelayRecord(provider, bytes));

@@ -3,6 +3,7 @@ import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { cors } from 'hono/cors';
 import { readBounded } from '../../adapters/http/read-bounded.js';
 import { fromBase64url } from '../../bytes/base64url.js';
+import type { CryptoProvider } from '../../crypto/provider.js';
 import { SealMQError } from '../../errors.js';
 import type { Clock } from '../../ports/clock.js';
 import { assertAddress, assertRecordAddress } from '../../protocol/address.js';
@@ -11,10 +12,12 @@ import { MAX_NONCE_BYTES, MIN_NONCE_BYTES, time } from '../../protocol/directory
 import { encodeKeyLists } from '../../protocol/directory/trust.js';
 import { MAX_RECORD_BYTES } from '../../protocol/identity/record.js';
 import type { AdmissionDesk } from '../admission/admission.js';
+import type { Registrations } from '../registration/registrations.js';
+import { addRegistrationRoutes } from '../registration/routes.js';
 import type { DirectoryKeys } from './directory-keys.js';
 import { errorAnswer, failureAnswer } from './http-error.js';
 import type { RateLimits } from './options.js';
-import { clientOf, rateLimit } from './rate-limit.js';
+import { addressOf, rateLimit, tooManyRequests } from './rate-limit.js';
 import { FRESHNESS_HEADER, type RecordAnswers } from './record-answer.js';
 import type { Records } from './records.js';
 
@@ -25,6 +28,9 @@ export interface RouteParts {
   readonly keys: DirectoryKeys;
   readonly admission: AdmissionDesk | undefined;
   readonly limits: RateLimits;
+  readonly provider: CryptoProvider;
+  /** Where people register by a challenge. */
+  readonly registrations: Registrations | undefined;
   readonly clock: Clock;
   /** Rejects when the store does not answer. */
   readonly probe: () => Promise<unknown>;
@@ -49,7 +55,7 @@ const JWKS_LIFE = 300;
 
 /** The HTTP interface of a key provider (`docs/key-provider.md`). */
 export function createRoutes(parts: RouteParts): Hono<Environment> {
-  const { keys, clock } = parts;
+  const { keys, clock, registrations } = parts;
   const app = new Hono<Environment>();
   app.use(
     cors({
@@ -79,6 +85,10 @@ export function createRoutes(parts: RouteParts): Hono<Environment> {
   for (const path of ['/v1/keys/:address', '/v1/time', '/v1/directory-key', '/healthz']) {
     const allow = path.startsWith('/v1/keys') ? READ_AND_WRITE : READ;
     app.all(path, () => wrongMethod(allow));
+  }
+  if (registrations) {
+    const clientOf = (context: Context<Environment>) => clientIn(context, parts.limits.clientHeader);
+    addRegistrationRoutes(app, { provider: parts.provider, registrations, clientOf });
   }
   app.notFound((context) => errorAnswer('NO_SUCH_ROUTE', `no route ${context.req.path}`));
   app.onError((error) => failureAnswer(error, parts.report));
@@ -127,14 +137,17 @@ function limited({ limits, clock }: RouteParts): MiddlewareHandler<Environment> 
   const now = () => clock.now();
   const forReading = rateLimit(reads, clients, now);
   const forWriting = rateLimit(writes, clients, now);
-  return async ({ req, env }, next) => {
-    const stated = clientHeader === undefined ? undefined : req.header(clientHeader);
-    const client = clientOf(stated ?? env?.incoming?.socket.remoteAddress ?? 'unknown');
-    const wait = (WRITES.includes(req.method) ? forWriting : forReading)(client);
-    if (wait === 0) return next();
-    const seconds = String(Math.ceil(wait / 1000));
-    return errorAnswer('DIRECTORY_RATE_LIMITED', `ask again in ${seconds} s`, { 'Retry-After': seconds });
+  return async (context, next) => {
+    const isWrite = WRITES.includes(context.req.method);
+    const wait = (isWrite ? forWriting : forReading)(clientIn(context, clientHeader));
+    return wait === 0 ? next() : tooManyRequests(wait);
   };
+}
+
+/** Whom the limits count a request for. */
+function clientIn({ req, env }: Context<Environment>, clientHeader: string | undefined): string {
+  const stated = clientHeader === undefined ? undefined : req.header(clientHeader);
+  return addressOf(env?.incoming?.socket.remoteAddress, stated);
 }
 
 function readNonce(text: string | undefined): Uint8Array {
