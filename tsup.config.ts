@@ -7,6 +7,7 @@ export default defineConfig({
     identity: 'src/protocol/identity/index.ts',
     registration: 'src/protocol/registration/index.ts',
     room: 'src/protocol/room/index.ts',
+    'room-media': 'src/client/room/media/index.ts',
     crypto: 'src/crypto/index.ts',
     cose: 'src/cose/index.ts',
     server: 'src/server/index.ts',

@@ -3,6 +3,7 @@ import { peer } from '../peers/require.js';
 import { findChromium, type Stage, startChromium } from './chromium.js';
 import { contractTests } from './contract-tests.js';
 import { envelopeTests } from './envelope-tests.js';
+import { mediaTests } from './media-tests.js';
 import { messengerTests } from './messenger-tests.js';
 import { openSite } from './site.js';
 
@@ -23,5 +24,6 @@ describe.skipIf(!peer('chromium', findChromium() !== undefined))('in Chromium', 
 
   describe('the messenger', () => messengerTests(() => stage));
   describe('seal and open', () => envelopeTests(() => stage));
+  describe('media', () => mediaTests(() => stage));
   describe('the contracts', () => contractTests(() => stage));
 });

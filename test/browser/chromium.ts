@@ -17,6 +17,8 @@ export const INSECURE_HOST = 'lan.test';
 const ARGUMENTS = [
   ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
   ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  // A camera that shows a moving picture, and nobody who would have to be asked.
+  ...['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'],
   `--host-resolver-rules=MAP ${INSECURE_HOST} 127.0.0.1`,
 ];
 

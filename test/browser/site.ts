@@ -8,7 +8,7 @@ import { productionBuild } from '../../scripts/bundle-report.js';
 /** The pages of `app/`, built for production and served over plain http. */
 export interface Site {
   /** The address of a page. */
-  url(page: 'index.html' | 'contracts.html', host?: string): string;
+  url(page: 'index.html' | 'contracts.html' | 'call.html', host?: string): string;
   /** The paths of all files. */
   readonly files: readonly string[];
   /** What Vite complained about. */
@@ -27,13 +27,13 @@ const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   'img-src data:',
-  'worker-src blob:',
+  "worker-src 'self' blob:",
   'connect-src http://127.0.0.1:* ws://127.0.0.1:*',
 ].join('; ');
 
 /** Builds the pages and serves them on a free port. */
 export async function openSite(): Promise<Site> {
-  const input = { index: `${APP}index.html`, contracts: `${APP}contracts.html` };
+  const input = { index: `${APP}index.html`, contracts: `${APP}contracts.html`, call: `${APP}call.html` };
   const { output, warnings } = await productionBuild({ root: APP, build: { rolldownOptions: { input } } });
   const files = new Map(output.map((each) => [`/${each.fileName}`, each.type === 'chunk' ? each.code : each.source]));
   const missing: string[] = [];

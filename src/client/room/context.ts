@@ -4,7 +4,7 @@ import type { Events } from '../events.js';
 import type { Admission } from './admission.js';
 import type { RoomEvents } from './events.js';
 import type { LiveClock } from './live-clock.js';
-import type { Members } from './members.js';
+import type { Member, Members } from './members.js';
 import type { RoomPort } from './port.js';
 
 /** What the parts of one room's session share. */
@@ -12,6 +12,8 @@ export interface RoomContext {
   readonly room: string;
   readonly port: RoomPort;
   readonly events: Events<RoomEvents>;
+  /** What only parts of the session hear: a member gave us a key. */
+  readonly keys: Events<{ learnt: Member }>;
   readonly members: Members;
   readonly admission: Admission;
   /** For presence; everything else goes by `port.now()`. */

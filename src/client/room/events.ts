@@ -53,7 +53,7 @@ export interface RoomEvents {
   /** Some heartbeats are missing; nothing follows from it yet. */
   silent: RoomMember;
   /** We send under another key from now on. */
-  rekeyed: { readonly kid: number; readonly reason: 'departure' | 'newcomer' | 'worn' };
+  rekeyed: { readonly kid: number; readonly reason: 'departure' | 'newcomer' | 'worn' | 'media' };
   undecryptable: Undecryptable;
   refused: RefusedMember;
 }

@@ -4,6 +4,7 @@ import type { PresenceTiming } from '../../protocol/room/peer.js';
 import type { Admit } from './admission.js';
 import type { MemberView, RoomEvents, RoomFrame } from './events.js';
 import type { FrameQueue } from './frame-queue.js';
+import type { MediaKeys, MediaSink } from './media/media-keys.js';
 import type { RoomPort } from './port.js';
 import type { FrameOptions } from './sending.js';
 import type { RoomSession } from './session.js';
@@ -125,6 +126,12 @@ export class Room {
   async expel(address: string): Promise<void> {
     this.#assertOpen();
     await this.#parts.session.expel(assertAddress(address));
+  }
+
+  /** For `openRoomMedia`. @throws `USAGE_CLOSED`, `USAGE_INVALID_ARGUMENT` @internal */
+  async openMedia(sink: MediaSink): Promise<MediaKeys> {
+    this.#assertOpen();
+    return this.#parts.session.openMedia(sink);
   }
 
   /** Says farewell, so that the others change their keys, and ends {@link frames}. */

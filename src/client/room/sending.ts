@@ -11,6 +11,7 @@ import {
   startOwnKey,
   takeCounter,
   untilRekey,
+  useKey,
 } from '../../protocol/room/own-key.js';
 import { encodeFrame, type FrameKind, frameMetadata } from '../../protocol/room/room-frame.js';
 import type { SenderKey } from '../../protocol/room/sender-key.js';
@@ -53,8 +54,18 @@ export interface Sending {
   progress(): void;
   /** Resolves when no frame waits for a key any more. */
   settled(): Promise<void>;
-  /** Begins to replace a key that was used for long enough. */
-  renew(): Promise<void>;
+  /** Begins to replace a key that was used for long enough. `anyway`: whether or not it was. */
+  renew(anyway?: boolean): Promise<void>;
+  /** Replaces the key now if somebody left who holds it; resolves when the new one was handed out. */
+  rekeyIfDue(): Promise<void>;
+  /** Whether somebody left who holds the key: nothing goes out under it any more. */
+  readonly rekeyDue: boolean;
+  /** The index that is given with our keys, when there are media. */
+  readonly media: number | undefined;
+  /** Takes a new key that `index` is given with; none from the next key on when it is `undefined`. */
+  setMedia(index: number | undefined): Promise<void>;
+  /** The key that media are encrypted under. It counts as used. */
+  useForMedia(): SenderKey;
 }
 
 /** @param handOut - tells every member the key that is offered now */
@@ -70,6 +81,7 @@ export function createSending(context: RoomContext, first: SenderKey, handOut: (
   let own: OwnKey = startOwnKey(first, port.now());
   let reason: RoomEvents['rekeyed']['reason'] = 'newcomer';
   let turn: Promise<unknown> | undefined;
+  let media: number | undefined;
 
   function progress(): void {
     if (!own.next) return;
@@ -90,13 +102,21 @@ export function createSending(context: RoomContext, first: SenderKey, handOut: (
     return run(sealFrame(provider, own.current.frameKey, BigInt(taken.ctr), metadata[kind], plaintext, allocate));
   }
 
-  async function rekey(): Promise<void> {
+  /** @param index - of our media from this key on */
+  async function rekey(why: 'departure' | 'media' = 'departure', index = media): Promise<void> {
     await pause(untilRekey(own, port.now()));
     let replaced: OwnKey | undefined;
     while (!replaced) replaced = replaceKey(own, await run(freshKey(provider, own)), port.now());
     own = replaced;
-    events.emit('rekeyed', { kid: own.current.kid, reason: 'departure' });
+    media = index;
+    events.emit('rekeyed', { kid: own.current.kid, reason: why });
     await Promise.race([handOut(), pause(HANDOUT_PATIENCE)]);
+  }
+
+  async function inTurn(before: Promise<unknown> | undefined, work: () => Promise<void>) {
+    await before;
+    await work();
+    return { published: Promise.resolve() };
   }
 
   function publish(frame: Uint8Array, qos: 0 | 1): Promise<void> {
@@ -143,12 +163,27 @@ export function createSending(context: RoomContext, first: SenderKey, handOut: (
     async settled() {
       while (turn) await turn;
     },
-    async renew() {
-      if (!isWorn(own, port.now(), context.bounds)) return;
+    async renew(anyway = false) {
+      if (!anyway && !isWorn(own, port.now(), context.bounds)) return;
       const key = await run(freshKey(provider, own));
       reason = 'worn';
       own = follow(own, key, port.now());
       await handOut();
+    },
+    rekeyIfDue: () => waitInTurn(inTurn(turn, async () => void (own.rekeyDue && (await rekey())))),
+    get rekeyDue() {
+      return own.rekeyDue;
+    },
+    get media() {
+      return media;
+    },
+    async setMedia(index) {
+      if (index === undefined) media = undefined;
+      else await waitInTurn(inTurn(turn, () => rekey('media', index)));
+    },
+    useForMedia() {
+      own = useKey(own);
+      return own.current;
     },
   };
 

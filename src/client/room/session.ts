@@ -1,5 +1,5 @@
 import { run } from '../../crypto/steps.js';
-import { isSealMQError } from '../../errors.js';
+import { isSealMQError, SealMQError } from '../../errors.js';
 import { latestKid } from '../../protocol/room/key-ring.js';
 import { KEY_BOUNDS, type KeyBounds } from '../../protocol/room/own-key.js';
 import { ask, mayAsk, owesOffer, PRESENCE, type PresenceTiming, presenceOf } from '../../protocol/room/peer.js';
@@ -10,6 +10,7 @@ import { type Admit, createAdmission } from './admission.js';
 import type { RoomContext } from './context.js';
 import type { Departure, MemberView, RoomEvents, RoomFrame } from './events.js';
 import { createLiveClock } from './live-clock.js';
+import { MediaKeys, type MediaSink } from './media/media-keys.js';
 import { type Member, Members } from './members.js';
 import type { RoomPort } from './port.js';
 import { createReceiving, type Receiving } from './receiving.js';
@@ -49,6 +50,7 @@ export class RoomSession {
   readonly #strangers: Strangers;
   readonly #roster: Roster;
   readonly #control = createTurns();
+  #media: MediaKeys | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #beatAt = 0;
 
@@ -82,7 +84,7 @@ export class RoomSession {
     const timing = { ...PRESENCE, ...options.timing };
     const events = createEvents<RoomEvents>();
     const context: RoomContext = {
-      ...{ room, port, events, timing },
+      ...{ room, port, events, timing, keys: createEvents<{ learnt: Member }>() },
       members: new Members(room, events.emit),
       admission: createAdmission(room, admit, port),
       clock: createLiveClock(() => port.now(), 3 * timing.heartbeat),
@@ -125,6 +127,14 @@ export class RoomSession {
     return this.#sending.send(payload, options);
   }
 
+  /** Hands the keys of media, ours and the others', to `sink` from now on. One at a time. @throws `USAGE_INVALID_ARGUMENT` */
+  async openMedia(sink: MediaSink): Promise<MediaKeys> {
+    if (this.#media?.isOpen) throw new SealMQError('USAGE_INVALID_ARGUMENT', 'media of this room are open already');
+    this.#media = new MediaKeys(this.#context, this.#sending, sink);
+    await this.#media.start();
+    return this.#media;
+  }
+
   /** What came on a topic of the room. Never waits. */
   take(place: RoomPlace, bytes: Uint8Array): void {
     switch (place.kind) {
@@ -154,13 +164,14 @@ export class RoomSession {
   /** Says farewell and stops. */
   async end(): Promise<void> {
     await this.#sending.settled();
-    clearInterval(this.#timer);
+    this.stop();
     await this.#quietly(() => this.#talk.say({ kind: 'leave', since: this.#context.since }));
   }
 
   /** Stops without a word, as a crash does. */
   stop(): void {
     clearInterval(this.#timer);
+    this.#media?.close();
   }
 
   #beat(): void {

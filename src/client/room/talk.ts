@@ -64,7 +64,7 @@ export function createTalk(context: RoomContext, parts: TalkParts): Talk {
     const have = latestKid(member.ring);
     const message: RoomMessage = present({
       ...{ room, since, to: member.peer.since, have, invitation: context.invitation },
-      key: given ? { kid: key.kid, secret: key.secret } : undefined,
+      key: given ? present({ kid: key.kid, secret: key.secret, media: sending.media }) : undefined,
       want: want || have === undefined ? true : undefined,
     });
     const sealed = await port.seal(member.peer, encodeRoomMessage(message));
@@ -144,10 +144,14 @@ export function createTalk(context: RoomContext, parts: TalkParts): Talk {
     if (!key) return;
     await receiving.change(async () => {
       member.firstKid ??= key.kid;
-      member.ring = await run(addKey(port.provider, member.ring, key, port.now()));
+      const before = member.ring;
+      member.ring = await run(addKey(port.provider, before, key, port.now()));
+      // A member that takes no more part in media gives its next key without an index.
+      if (member.ring !== before) noteMedia(member, key.media);
       if (member.wanted && key.kid >= member.wanted.kid) delete member.wanted;
     });
     receiving.release(member.peer.device);
+    context.keys.emit('learnt', member);
   }
 
   return {
@@ -185,6 +189,11 @@ export function createTalk(context: RoomContext, parts: TalkParts): Talk {
       if (granted) await tell(member, { force: message.want ?? false });
     },
   };
+}
+
+function noteMedia(member: Member, index: number | undefined): void {
+  if (index === undefined) delete member.media;
+  else member.media = index;
 }
 
 /** What `decode` answers, or `undefined` for malformed bytes. */

@@ -45,9 +45,14 @@ export type FrameOutcome =
 
 export const emptyRing: KeyRing = { held: [] };
 
+/** The latest key, if there is one. */
+export function latestKey({ held }: KeyRing): SenderKey | undefined {
+  return held.at(-1)?.key;
+}
+
 /** The KID of the latest key, if there is one. */
-export function latestKid({ held }: KeyRing): number | undefined {
-  return held.at(-1)?.key.kid;
+export function latestKid(ring: KeyRing): number | undefined {
+  return latestKey(ring)?.kid;
 }
 
 /**

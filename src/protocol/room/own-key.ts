@@ -45,6 +45,11 @@ export function startOwnKey(key: SenderKey, now: number): OwnKey {
   return { current: key, frames: 0, since: now, rekeyDue: false };
 }
 
+/** The key in use, for other frames than ours to count: it counts as used from now on. */
+export function useKey(own: OwnKey): OwnKey {
+  return { ...own, frames: Math.max(own.frames, 1) };
+}
+
 /** The key that a member is given who asks now: the one that comes, where one comes. */
 export function offeredKey({ current, next }: OwnKey): SenderKey {
   return next?.key ?? current;

@@ -1,6 +1,7 @@
 import { decodeCbor, encodeCbor } from '../../bytes/cbor.js';
 import { isBytes, isCounter, isMap, present, readFields, toMap } from '../../bytes/fields.js';
 import { SealMQError } from '../../errors.js';
+import { isMediaIndex } from './media/media-kid.js';
 import { isRoomName } from './room-topics.js';
 import { generationOf, MAX_GENERATION } from './sender-key.js';
 
@@ -16,8 +17,8 @@ export interface RoomMessage {
   readonly to?: number;
   /** KID of the latest key of the other that the speaker holds. */
   readonly have?: number;
-  /** The speaker's sender key. */
-  readonly key?: { readonly kid: number; readonly secret: Uint8Array };
+  /** The speaker's sender key; with the index that stands in front of its KID on media streams, where it has any. */
+  readonly key?: { readonly kid: number; readonly secret: Uint8Array; readonly media?: number };
   /** The speaker asks for the other's key. */
   readonly want?: boolean;
   /** The speaker's invitation, for one who has not seen its announcement. */
@@ -55,6 +56,7 @@ function readKey(value: Parameters<typeof readFields>[0]): NonNullable<RoomMessa
   const fields = readFields(value, 'DECODE_CLAIMS', 'sender key');
   const kid = fields.required('kid', isKid);
   const secret = fields.required('secret', isSecret).slice();
-  if (kid % 256 === 0 || secret.length === 64) return { kid, secret };
+  const media = fields.optional('media', isMediaIndex);
+  if (kid % 256 === 0 || secret.length === 64) return present({ kid, secret, media });
   throw new SealMQError('DECODE_CLAIMS', 'malformed sender key: secret');
 }

@@ -93,7 +93,7 @@ export function* decryptFrame(
 }
 
 /** The salt XOR the counter as a big-endian number. */
-function nonce(salt: Uint8Array, ctr: bigint): Uint8Array {
+export function nonce(salt: Uint8Array, ctr: bigint): Uint8Array {
   const bytes = salt.slice();
   const [high, low] = [Number(ctr >> 32n), Number(ctr & 0xffffffffn)];
   for (let i = 1; i <= 8; i++)

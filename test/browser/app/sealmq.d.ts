@@ -5,6 +5,8 @@ declare module 'sealmq' {
   export const Messenger: Source['Messenger'];
   export type Messenger = import('../../../src/index.js').Messenger;
   export type MessengerStatus = import('../../../src/index.js').MessengerStatus;
+  export type Room = import('../../../src/index.js').Room;
+  export const memoryStore: Source['memoryStore'];
   export const openLevelStore: Source['openLevelStore'];
 }
 
@@ -33,4 +35,11 @@ declare module 'sealmq/identity' {
   type Source = typeof import('../../../src/protocol/identity/index.js');
   export const generateDeviceKeys: Source['generateDeviceKeys'];
   export const run: Source['run'];
+}
+
+declare module 'sealmq/room/media' {
+  type Source = typeof import('../../../src/client/room/media/index.js');
+  export type RoomMedia = import('../../../src/client/room/media/index.js').RoomMedia;
+  export const openRoomMedia: Source['openRoomMedia'];
+  export const startMediaWorker: Source['startMediaWorker'];
 }

@@ -1,0 +1,167 @@
+/** A page with members of a room who call each other: each with peer connections of its own, which all begin and end here. */
+import { Messenger, memoryStore, type Room } from 'sealmq';
+import { openRoomMedia, type RoomMedia } from 'sealmq/room/media';
+import { offer } from './bridge.js';
+
+/** Where a messenger finds the others. */
+export interface Place {
+  readonly broker: string;
+  readonly directory: string;
+}
+
+/** One direction of a connection, as its receiver sees it. */
+export interface Reception {
+  readonly bytes: number;
+  readonly framesReceived: number;
+  readonly framesDecoded: number;
+  /** Of the picture to that of the camera: 1 for the same, about 0 for noise and for none. */
+  readonly likeness: number;
+}
+
+/** What the page does for the tests. */
+export interface Caller {
+  /** Opens a messenger and joins a room. `stubborn`: a media worker that forgets nothing. */
+  join(address: string, room: string, admit: readonly string[], place: Place): Promise<string>;
+  /** How many members have the keys of this one, and it theirs. */
+  ready(address: string): number;
+  openMedia(address: string, worker?: 'stubborn'): Promise<void>;
+  /** Sends a camera and a microphone from one to the other; answers the number of the connection. */
+  call(from: string, to: string, how: { readonly codec: string; readonly playOnly?: string }): Promise<number>;
+  /** The same, to somebody who is in no room and plays what comes. */
+  callStranger(from: string, how: { readonly codec: string }): Promise<number>;
+  reception(connection: number): Promise<Reception>;
+  /** What the members' media have told, one line each. */
+  told(address: string): readonly string[];
+  leave(address: string): Promise<void>;
+}
+
+interface Member {
+  readonly messenger: Messenger;
+  readonly room: Room;
+  media?: RoomMedia;
+  readonly told: string[];
+}
+
+interface Connection {
+  readonly to: RTCPeerConnection;
+  readonly sent: HTMLVideoElement;
+  readonly video: HTMLVideoElement;
+}
+
+const members = new Map<string, Member>();
+const connections: Connection[] = [];
+const memberOf = (address: string): Member => members.get(address) as Member;
+const mediaOf = (address: string): RoomMedia => memberOf(address).media as RoomMedia;
+
+async function join(address: string, name: string, admit: readonly string[], place: Place): Promise<string> {
+  const messenger = await Messenger.open({ address, ...place, store: memoryStore() });
+  await messenger.register();
+  const room = await messenger.joinRoom(name, { admit });
+  members.set(address, { messenger, room, told: [] });
+  return messenger.deviceId;
+}
+
+async function openMedia(address: string, kind?: 'stubborn'): Promise<void> {
+  const worker =
+    kind === 'stubborn'
+      ? new Worker(new URL('./stubborn-worker.ts', import.meta.url), { type: 'module' })
+      : new Worker(new URL('./media-worker.ts', import.meta.url), { type: 'module' });
+  const member = memberOf(address);
+  const media = await openRoomMedia(member.room, worker);
+  media.on('heard', ({ address: from, receiver }) => member.told.push(`heard ${from}: ${receiver.track.kind}`));
+  media.on('dropped', ({ reason }) => member.told.push(`dropped: ${reason}`));
+  member.media = media;
+}
+
+/** A connection from one to the other, both ends in this page. */
+async function connect(
+  sending: (sender: RTCRtpSender) => void,
+  receiving: (receiver: RTCRtpReceiver) => void,
+  codec: string,
+): Promise<number> {
+  const [from, to] = [new RTCPeerConnection(), new RTCPeerConnection()];
+  from.onicecandidate = ({ candidate }) => void to.addIceCandidate(candidate ?? undefined);
+  to.onicecandidate = ({ candidate }) => void from.addIceCandidate(candidate ?? undefined);
+  const played = new MediaStream();
+  to.ontrack = ({ receiver, track }) => {
+    receiving(receiver);
+    played.addTrack(track);
+  };
+  const camera = await navigator.mediaDevices.getUserMedia({
+    video: { width: 160, height: 120, frameRate: 15 },
+    audio: true,
+  });
+  for (const track of camera.getTracks()) sending(from.addTrack(track, camera));
+  const codecs = RTCRtpSender.getCapabilities('video')?.codecs.filter(({ mimeType }) => mimeType === codec) ?? [];
+  for (const transceiver of from.getTransceivers()) {
+    if (transceiver.sender.track?.kind === 'video') transceiver.setCodecPreferences(codecs);
+  }
+  await from.setLocalDescription();
+  await to.setRemoteDescription(from.localDescription as RTCSessionDescription);
+  await to.setLocalDescription();
+  await from.setRemoteDescription(to.localDescription as RTCSessionDescription);
+  return connections.push({ to, sent: show(camera), video: show(played) }) - 1;
+}
+
+function show(srcObject: MediaStream): HTMLVideoElement {
+  const video = document.createElement('video');
+  Object.assign(video, { autoplay: true, muted: true, srcObject });
+  document.body.append(video);
+  return video;
+}
+
+async function reception(number: number): Promise<Reception> {
+  const { to, sent, video } = connections[number] as Connection;
+  const streams = [...(await to.getStats()).values()].filter(({ type }) => type === 'inbound-rtp');
+  const of = (kind: string, name: string): number => streams.find((stream) => stream.kind === kind)?.[name] ?? 0;
+  return {
+    bytes: of('video', 'bytesReceived') + of('audio', 'bytesReceived'),
+    framesReceived: of('video', 'framesReceived'),
+    framesDecoded: of('video', 'framesDecoded'),
+
+    likeness: likeness(brightness(video), brightness(sent)),
+  };
+}
+
+/** The brightness of a picture, at a raster of its points. */
+function brightness(video: HTMLVideoElement): number[] {
+  const canvas = new OffscreenCanvas(32, 24);
+  const context = canvas.getContext('2d') as OffscreenCanvasRenderingContext2D;
+  if (video.videoWidth > 0) context.drawImage(video, 0, 0, 32, 24);
+  const { data } = context.getImageData(0, 0, 32, 24);
+  return Array.from({ length: data.length / 4 }, (_, i) =>
+    [0, 1, 2].reduce((sum, c) => sum + (data[4 * i + c] ?? 0), 0),
+  );
+}
+
+/** How far two pictures go together: Pearson's correlation, 1 for the same, about 0 for noise; 0 for a plain one. */
+function likeness(left: readonly number[], right: readonly number[]): number {
+  const mean = (of: readonly number[]) => of.reduce((sum, value) => sum + value, 0) / of.length;
+  const [leftMean, rightMean] = [mean(left), mean(right)];
+  const together = mean(left.map((value, i) => (value - leftMean) * ((right[i] ?? 0) - rightMean)));
+  const spread = Math.sqrt(mean(left.map((v) => (v - leftMean) ** 2)) * mean(right.map((v) => (v - rightMean) ** 2)));
+  return spread === 0 ? 0 : together / spread;
+}
+
+const caller: Caller = {
+  join,
+  openMedia,
+  reception,
+  ready: (address) => memberOf(address).room.members.filter((member) => member.ready).length,
+  call: (from, to, { codec, playOnly }) =>
+    connect(
+      (sender) => mediaOf(from).send(sender),
+      (receiver) => mediaOf(to).receive(receiver, playOnly === undefined ? {} : { from: playOnly }),
+      codec,
+    ),
+  callStranger: (from, { codec }) =>
+    connect(
+      (sender) => mediaOf(from).send(sender),
+      () => {},
+      codec,
+    ),
+  told: (address) => memberOf(address).told,
+  leave: (address) => memberOf(address).room.leave(),
+};
+
+offer(caller);
