@@ -13,6 +13,8 @@ export default defineConfig({
     server: 'src/server/index.ts',
     workers: 'src/adapters/workers/index.ts',
     'envelope-worker': 'src/adapters/workers/envelope-worker.ts',
+    'node-datachannel': 'src/adapters/rtc/node-datachannel.ts',
+    werift: 'src/adapters/rtc/werift.ts',
     testing: 'src/testing/index.ts',
     cli: 'src/cli/main.ts',
   },

@@ -31,6 +31,8 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   '@noble/ciphers': ['crypto'],
   '@noble/curves': ['crypto'],
   '@noble/hashes': ['crypto', 'adapters/store'],
+  'node-datachannel': ['adapters/rtc'],
+  werift: ['adapters/rtc'],
   mqtt: ['adapters/mqtt', 'client/options.ts'],
   level: ['adapters/store', 'server/broker'],
   'abstract-level': ['adapters/store', 'server/broker'],

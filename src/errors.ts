@@ -25,6 +25,7 @@ export type ErrorCode =
   | 'DECODE_RECORD'
   | 'DECODE_CLAIMS'
   | 'DECODE_LINK'
+  | 'DECODE_RTC'
   | 'DECODE_CARD'
   | 'DECODE_SAFETY_NUMBER'
   | 'DECODE_TOO_LARGE'

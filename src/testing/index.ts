@@ -5,6 +5,7 @@
  */
 export * from './key-vault-contract.js';
 export * from './malice.js';
+export * from './rtc-contract.js';
 export * from './seeded.js';
 export { SimulatedBroker } from './simulated-broker.js';
 export * from './store-contract.js';

@@ -2,14 +2,17 @@
  * The contract suites of the ports, over IndexedDB. Node runs through this to know the names of the tests, the page to have
  * the tests themselves.
  */
+import { browserRtc } from '../../../src/adapters/rtc/browser.js';
 import { encryptedStore } from '../../../src/adapters/store/encrypted-store.js';
 import { indexedDbKeyVault } from '../../../src/adapters/store/indexed-db-key-vault.js';
 import { openLevelStore } from '../../../src/adapters/store/level-store.js';
 import { storeKeyVault } from '../../../src/adapters/store/store-key-vault.js';
 import { nobleProvider } from '../../../src/crypto/noble.js';
 import { webcryptoProvider } from '../../../src/crypto/webcrypto.js';
+import type { Rtc } from '../../../src/ports/rtc.js';
 import type { Store } from '../../../src/ports/store.js';
 import { keyVaultContract } from '../../../src/testing/key-vault-contract.js';
+import { rtcContract } from '../../../src/testing/rtc-contract.js';
 import { storeContract, type TestFunctions } from '../../../src/testing/store-contract.js';
 
 const DATA_KEY = new Uint8Array(32).fill(7);
@@ -17,6 +20,10 @@ const DATA_KEY = new Uint8Array(32).fill(7);
 /** Declares all suites. */
 export function contractSuites(tests: TestFunctions): void {
   const [web, noble] = [webcryptoProvider(), nobleProvider()];
+
+  // Node has none, and only wants the names.
+  const rtc = browserRtc() as Rtc;
+  rtcContract('the WebRTC of this browser', { left: rtc, right: rtc }, tests);
 
   storeContract('a store in IndexedDB', { open: (name) => openLevelStore(`plain ${name}`), durable: true }, tests);
 

@@ -1,0 +1,102 @@
+/** `sealmq/node-datachannel`: calls over libdatachannel, the fast WebRTC stack for Node. */
+import { type DataChannel, PeerConnection as NativePeer } from 'node-datachannel';
+import { SealMQError } from '../../errors.js';
+import type { IceServer, Rtc, RtcCandidate, RtcOptions } from '../../ports/rtc.js';
+import { type PeerConnection, rtcConnection } from './peer-connection.js';
+
+export type { Rtc } from '../../ports/rtc.js';
+
+/** WebRTC by the package `node-datachannel`. */
+export function nodeDataChannelRtc(): Rtc {
+  return { name: 'node-datachannel', create: (options) => rtcConnection(nativePeer(options), options) };
+}
+
+/** A channel with the W3C's names. */
+interface NamedChannel {
+  readonly native: DataChannel;
+  readonly label: string;
+  readonly bufferedAmount: number;
+  bufferedAmountLowThreshold: number;
+  readonly readyState: string;
+  close(): void;
+}
+
+function nativePeer({ iceServers, policy }: RtcOptions): PeerConnection<NamedChannel> {
+  const peer = new NativePeer('sealmq', {
+    iceServers: iceServers.flatMap(serversOf),
+    iceTransportPolicy: policy,
+    disableAutoNegotiation: true,
+  });
+  const described = (type: 'offer' | 'answer') =>
+    new Promise<string>((resolve) => {
+      peer.onLocalDescription((sdp) => resolve(sdp));
+      peer.setLocalDescription(type);
+    });
+  return {
+    createChannel: (label, ordered) => named(peer.createDataChannel(label, { unordered: !ordered })),
+    createOffer: () => described('offer'),
+    createAnswer: () => described('answer'),
+    setRemote: async (type, sdp) => peer.setRemoteDescription(sdp, type),
+    addCandidate: async ({ candidate, mid = '0' }) => peer.addRemoteCandidate(candidate, mid),
+    onState: (listener) => peer.onStateChange(listener),
+    onCandidate(listener) {
+      peer.onLocalCandidate((line, mid) => listener(candidateOf(line, mid)));
+      peer.onGatheringStateChange((state) => state === 'complete' && listener({ candidate: '' }));
+    },
+    onChannel: (listener) => peer.onDataChannel((channel) => listener(named(channel))),
+    // False says that it is buffered, not that it is lost.
+    send: ({ native }, bytes) => void native.sendMessageBinary(bytes),
+    listen({ native }, { open, closed, message, low }) {
+      native.onOpen(open);
+      native.onClosed(closed);
+      native.onMessage(message);
+      native.onBufferedAmountLow(low);
+      if (native.isOpen()) open();
+    },
+    async pair() {
+      const { local, remote } = peer.getSelectedCandidatePair() ?? {};
+      return [local?.type, remote?.type].map(String);
+    },
+    maxMessageBytes: () => peer.maxMessageSize(),
+    close: () => peer.close(),
+  };
+}
+
+function named(native: DataChannel): NamedChannel {
+  return {
+    native,
+    label: native.getLabel(),
+    get bufferedAmount() {
+      return native.bufferedAmount();
+    },
+    set bufferedAmountLowThreshold(bytes: number) {
+      native.setBufferedAmountLowThreshold(bytes);
+    },
+    get readyState() {
+      return native.isOpen() ? 'open' : 'connecting';
+    },
+    close: () => native.close(),
+  };
+}
+
+/** Libdatachannel writes a whole line of SDP. */
+function candidateOf(line: string, mid: string): RtcCandidate {
+  return { candidate: line.replace(/^a=/, ''), mid };
+}
+
+/** It wants the parts of a URL. @throws `USAGE_INVALID_ARGUMENT` */
+function serversOf({ urls, username, credential }: IceServer) {
+  return [urls].flat().map((url) => {
+    const [, scheme, hostname, port, transport = 'udp'] =
+      /^(stun|turns?):(\[[^\]]+\]|[^:?]+)(?::(\d+))?(?:\?transport=(udp|tcp))?$/.exec(url) ?? [];
+    if (!scheme || !hostname) throw new SealMQError('USAGE_INVALID_ARGUMENT', 'not a stun:, turn: or turns: URL');
+    const number = Number(port ?? (scheme === 'turns' ? 5349 : 3478));
+    if (scheme === 'stun') return `stun:${hostname}:${number}`;
+    const relayType = scheme === 'turns' ? 'TurnTls' : transport === 'tcp' ? 'TurnTcp' : 'TurnUdp';
+    const secret = {
+      ...(username !== undefined && { username }),
+      ...(credential !== undefined && { password: credential }),
+    };
+    return { hostname, port: number, relayType: relayType as 'TurnTls' | 'TurnTcp' | 'TurnUdp', ...secret };
+  });
+}
