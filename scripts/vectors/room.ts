@@ -1,6 +1,8 @@
 import { concat, toHex, utf8 } from '../../src/bytes/bytes.js';
 import { nativeProvider } from '../../src/crypto/native.js';
+import type { PrivateKey } from '../../src/crypto/provider.js';
 import { atOnce, run } from '../../src/crypto/steps.js';
+import { signFrame } from '../../src/protocol/room/frame-signature.js';
 import { encodeFrame, frameMetadata } from '../../src/protocol/room/room-frame.js';
 import { encodeRoomMessage, type RoomMessage } from '../../src/protocol/room/room-message.js';
 import { type RoomStatement, signRoomStatement } from '../../src/protocol/room/room-statement.js';
@@ -10,6 +12,7 @@ import { fixedBytes } from './fixed-provider.js';
 import { keys } from './keys.js';
 
 const native = nativeProvider();
+const signKey = keys['alice.sign'] as PrivateKey;
 const NOW = 1_900_000_000;
 const SINCE = NOW * 1000;
 const ORIGIN = { room: 'room-1', address: 'alice', device: 'alicephonealicep' };
@@ -43,6 +46,7 @@ const MESSAGES: Readonly<Record<string, RoomMessage>> = {
 const FRAMES = [
   { key: first, ctr: 0, kind: 'frame', payload: utf8('Hello, room.'), channel: undefined },
   { key: first, ctr: 300, kind: 'frame', payload: utf8('21.5'), channel: 'telemetry/temperature' },
+  { key: first, ctr: 301, kind: 'frame', payload: utf8('Signed.'), channel: undefined, isSigned: true },
   { key: second, ctr: 1, kind: 'heartbeat', payload: undefined, channel: undefined },
 ] as const;
 
@@ -53,9 +57,13 @@ export function roomVectors() {
     origin: ORIGIN,
     signKey: 'alice.sign',
     senderKeys: [first, second].map(keyVector),
-    frames: FRAMES.map(({ key, ctr, kind, payload, channel }) => {
+    since: SINCE,
+    frames: FRAMES.map(({ key, ctr, kind, payload, channel, ...rest }) => {
       const metadata = frameMetadata({ ...ORIGIN, kind });
-      const plaintext = payload ? concat(...encodeFrame(payload, channel)) : new Uint8Array(0);
+      const content = payload ? encodeFrame(payload, channel) : [];
+      const place = { ...ORIGIN, kind, since: SINCE, kid: key.kid, ctr };
+      const signature = 'isSigned' in rest ? [atOnce(run(signFrame(native, signKey, place, content)))] : [];
+      const plaintext = concat(...signature, ...content);
       const frame = atOnce(run(sealFrame(native, key.frameKey, BigInt(ctr), metadata, plaintext)));
       return { kid: key.kid, ctr, kind, metadata: toHex(metadata), plaintext: toHex(plaintext), frame: toHex(frame) };
     }),
@@ -65,7 +73,7 @@ export function roomVectors() {
 }
 
 function signed(statement: RoomStatement): Uint8Array {
-  return atOnce(run(signRoomStatement(native, keys['alice.sign'] as NonNullable<(typeof keys)[string]>, statement)));
+  return atOnce(run(signRoomStatement(native, keys['alice.sign'] as PrivateKey, statement)));
 }
 
 function keyVector({ kid, secret, frameKey }: SenderKey) {

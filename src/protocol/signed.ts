@@ -28,7 +28,8 @@ export type Purpose =
   | 'token'
   | 'notice'
   | 'device-link'
-  | 'room-announce';
+  | 'room-announce'
+  | 'room-frame';
 
 /** What a signature covers besides its header and payload. */
 export interface SignatureContext {

@@ -24,6 +24,7 @@ import { type OpenOutcome, openSync } from '../../src/protocol/envelope/index.js
 import { parseSealed } from '../../src/protocol/envelope/profile.js';
 import { LINK_PREFIX, linkText, parseLink, readLinkStatement } from '../../src/protocol/identity/device-link.js';
 import { verifyRecord } from '../../src/protocol/identity/index.js';
+import { splitSignature } from '../../src/protocol/room/frame-signature.js';
 import { decodeFrame, encodeFrame } from '../../src/protocol/room/room-frame.js';
 import { decodeRoomMessage, encodeRoomMessage } from '../../src/protocol/room/room-message.js';
 import { readRoomStatement } from '../../src/protocol/room/room-statement.js';
@@ -70,8 +71,9 @@ export const decoders: Readonly<Record<string, Decoder>> = {
     return 'read';
   },
   'room-frame'(input) {
-    const { payload, channel } = decodeFrame(input);
-    return same(concat(...encodeFrame(payload, channel)), input);
+    const { content } = splitSignature(input);
+    const { payload, channel } = decodeFrame(content);
+    return same(concat(...encodeFrame(payload, channel)), content);
   },
   'frame-header'(input) {
     const { length, ...header } = decodeSFrameHeader(input);

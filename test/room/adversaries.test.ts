@@ -6,8 +6,9 @@ import { atOnce, run } from '../../src/crypto/steps.js';
 import { frameMetadata } from '../../src/protocol/room/room-frame.js';
 import { decodeRoomMessage, encodeRoomMessage } from '../../src/protocol/room/room-message.js';
 import { signRoomStatement } from '../../src/protocol/room/room-statement.js';
-import { senderKeyOf } from '../../src/protocol/room/sender-key.js';
+import { kidOf, MAX_GENERATION, senderKeyOf } from '../../src/protocol/room/sender-key.js';
 import { sealFrame } from '../../src/protocol/room/sframe.js';
+import { encodeSFrameHeader } from '../../src/protocol/room/sframe-header.js';
 import { deviceOf, type Published, type Simulated, Simulation } from './simulation.js';
 import { stall } from './storm.js';
 
@@ -159,6 +160,20 @@ test('a member that announces itself in a loop, or is played again, costs a boun
   await simulation.time.pass(1_000);
   // Alice's answers, and Bob's acknowledgements of them.
   expect(simulation.counts.message - message).toBeLessThanOrEqual(2 * 12);
+});
+
+test('a frame under a key that never was is asked about, and forgotten', async () => {
+  const { alice, bob } = await roomOf('alice', 'bob', 'casey');
+  const place = { kind: 'frame', device: alice?.device as string } as const;
+  const header = encodeSFrameHeader({ kid: BigInt(kidOf(MAX_GENERATION, 7)), ctr: 1n });
+  simulation.inject({ place, bytes: Uint8Array.of(...header, ...provider.randomBytes(40)) });
+  const before = simulation.counts.message;
+  await simulation.time.pass(30_000);
+  const after = simulation.counts.message;
+  expect(after).toBeGreaterThan(before);
+  await simulation.time.pass(120_000);
+  expect(simulation.counts.message).toBe(after);
+  expect(bob?.undecryptable).toEqual([{ device: alice?.device, address: 'alice', reason: 'no-key' }]);
 });
 
 test('a flood from strangers costs bounded memory and announcements, and the room goes on', async () => {

@@ -7,6 +7,7 @@ import { RoomSession, type SessionOptions } from '../../src/client/room/session.
 import { nativeProvider } from '../../src/crypto/native.js';
 import type { PrivateKey } from '../../src/crypto/provider.js';
 import { atOnce, run } from '../../src/crypto/steps.js';
+import { signFrame, verifyFrame } from '../../src/protocol/room/frame-signature.js';
 import { signRoomStatement, verifyRoomStatement } from '../../src/protocol/room/room-statement.js';
 import type { RoomPlace } from '../../src/protocol/room/room-topics.js';
 import { seededRandom } from '../../src/testing/seeded.js';
@@ -185,6 +186,11 @@ export class Simulation {
         const known = this.#verified.get(id) ?? (honest && atOnce(run(verifyRoomStatement(provider, key, received))));
         this.#verified.set(id, known);
         return known;
+      },
+      signFrame: (place, content) => run(signFrame(provider, signKey, place, content)),
+      verifyFrame: async (place, signature, content) => {
+        const honest = deviceOf(place.address) === place.device;
+        return honest && run(verifyFrame(provider, this.#keyOf(place.device).publicKey, place, signature, content));
       },
       seal: async (to, payload) => encodeCbor([to.device, name, device, Math.floor(now() / 1000), payload]),
       open: async (bytes) => {

@@ -1,9 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { keys } from '../../scripts/vectors/keys.js';
 import { roomVectors } from '../../scripts/vectors/room.js';
 import { decodeCbor } from '../../src/bytes/cbor.js';
+import type { PublicKey } from '../../src/cose/key.js';
 import { decodeSign1 } from '../../src/cose/sign1.js';
 import { run } from '../../src/crypto/steps.js';
+import { type FrameSignature, splitSignature, verifyFrame } from '../../src/protocol/room/frame-signature.js';
 import { decodeFrame, frameMetadata } from '../../src/protocol/room/room-frame.js';
 import { decodeRoomMessage, encodeRoomMessage } from '../../src/protocol/room/room-message.js';
 import { readRoomStatement } from '../../src/protocol/room/room-statement.js';
@@ -13,6 +16,7 @@ import { backends, hex, readVectors } from '../crypto/backends.js';
 import { parseCddl } from '../docs/cddl.js';
 
 const vectors = readVectors<ReturnType<typeof roomVectors>>('room.json');
+const signKey = keys['alice.sign']?.publicKey as PublicKey;
 const page = readFileSync(new URL('../../docs/wire-format.md', import.meta.url), 'utf8');
 const rules = parseCddl([...page.matchAll(/```cddl\n([\s\S]*?)\n```/g)].map(([, body]) => body).join('\n'));
 const matches = (rule: string, bytes: Uint8Array) => rules.get(rule)?.(decodeCbor(bytes));
@@ -40,7 +44,22 @@ describe.each(backends)('frames on $label', ({ provider }) => {
     expect(frameMetadata({ ...vectors.origin, kind })).toEqual(hex(metadata));
     expect(matches('frame-metadata', hex(metadata))).toBe(true);
     expect(await run(openFrame(provider, key.frameKey, hex(metadata), hex(frame)))).toEqual(hex(plaintext));
-    if (kind === 'frame') expect(decodeFrame(hex(plaintext)).payload.length).toBeGreaterThan(0);
+    const { content } = splitSignature(hex(plaintext));
+    if (kind === 'frame') expect(decodeFrame(content).payload.length).toBeGreaterThan(0);
+  });
+
+  test('the signature of a frame is that of its sender, in its place', async () => {
+    const signed = vectors.frames.filter(({ plaintext }) => plaintext.startsWith('d2'));
+    expect(signed).toHaveLength(1);
+    for (const { kid, ctr, kind, plaintext } of signed) {
+      const { signature, content } = splitSignature(hex(plaintext));
+      const place = { ...vectors.origin, kind, since: vectors.since, kid, ctr };
+      const verified = (ctr: number) =>
+        run(verifyFrame(provider, signKey, { ...place, ctr }, signature as FrameSignature, content));
+      expect(matches('frame-signature', hex(plaintext).slice(0, plaintext.length / 2 - content.length))).toBe(true);
+      expect(await verified(ctr)).toBe(true);
+      expect(await verified(ctr + 1)).toBe(false);
+    }
   });
 
   test('the second key is the first, ratcheted', async () => {

@@ -21,6 +21,8 @@ export interface RoomContext {
   /** When we joined, in milliseconds. */
   readonly since: number;
   readonly invitation: Uint8Array | undefined;
+  /** Whether frames and heartbeats are signed, and taken with a signature only. */
+  readonly signatures: boolean;
   readonly timing: PresenceTiming;
   readonly bounds: KeyBounds;
 }

@@ -24,6 +24,10 @@ export type UndecryptableReason =
   | 'no-key'
   /** Nobody that we know: an outsider, or a member whose announcement never came. */
   | 'unknown-member'
+  /** It carries no signature, and the room asks for them. */
+  | 'unsigned'
+  /** Its signature is not that of its sender's device: another member made it, who holds the key like everybody. */
+  | 'not-verified'
   /** More frames than we take in at once. */
   | 'overflow';
 

@@ -14,8 +14,8 @@ export interface HeldFrame {
 
 /** Frames that wait for a key, bounded in number, bytes and time. */
 export interface HeldFrames {
-  /** Puts one in; answers those that had to make room. */
-  hold(device: string, bytes: Uint8Array, now: number): readonly HeldFrame[];
+  /** Puts one in that came at `heldAt`; answers those that had to make room. */
+  hold(device: string, bytes: Uint8Array, heldAt: number): readonly HeldFrame[];
   /** Takes out what waits for a key of `device`, in the order it came. */
   release(device: string): readonly HeldFrame[];
   /** Takes out what has waited for too long. */
@@ -35,8 +35,8 @@ export function createHeldFrames(): HeldFrames {
   }
 
   return {
-    hold(device, bytes, now) {
-      held.push({ device, bytes: bytes.slice(), heldAt: now });
+    hold(device, bytes, heldAt) {
+      held.push({ device, bytes: bytes.slice(), heldAt });
       size += bytes.length;
       const evicted: HeldFrame[] = [];
       while (held.length > MAX_FRAMES || size > MAX_BYTES) {

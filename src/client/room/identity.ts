@@ -3,6 +3,7 @@ import { MESSAGE_ID_BYTES } from '../../protocol/envelope/claims.js';
 import { open } from '../../protocol/envelope/open.js';
 import { seal } from '../../protocol/envelope/seal.js';
 import { activeDevices } from '../../protocol/identity/account.js';
+import { signFrame, verifyFrame } from '../../protocol/room/frame-signature.js';
 import { ROOM_MESSAGE_TYPE } from '../../protocol/room/room-message.js';
 import { type ReceivedStatement, signRoomStatement, verifyRoomStatement } from '../../protocol/room/room-statement.js';
 import { roomTopic } from '../../protocol/room/room-topics.js';
@@ -24,6 +25,12 @@ export function roomPort(context: Context, room: string): RoomPort {
     publish: (place, bytes, qos) => transport.publish(roomTopic(topicPrefix, room, place), bytes, { qos }),
     sign: async (statement) => run(signRoomStatement(provider, account.device.signKey, statement)),
     verify: (received) => verifySpeaker(context, received),
+    signFrame: (place, content) => run(signFrame(provider, account.device.signKey, place, content)),
+    async verifyFrame(place, signature, content) {
+      const sender = await senderKey(context, place.address, signature.kid);
+      if ('refused' in sender || sender.device !== place.device) return false;
+      return run(verifyFrame(provider, sender.key, place, signature, content));
+    },
     seal: (to, payload) => sealTo(context, to, payload),
     async open(bytes) {
       const outcome = await open(provider, bytes, {

@@ -1,4 +1,6 @@
 import type { CryptoProvider } from '../../crypto/provider.js';
+import type { Awaitable } from '../../crypto/steps.js';
+import type { FramePlace, FrameSignature } from '../../protocol/room/frame-signature.js';
 import type { ReceivedStatement, RoomStatement } from '../../protocol/room/room-statement.js';
 import type { RoomPlace } from '../../protocol/room/room-topics.js';
 import type { RoomMember } from './events.js';
@@ -24,6 +26,10 @@ export interface RoomPort {
   sign(statement: RoomStatement): Promise<Uint8Array>;
   /** Whether the speaker's verified record has the key, under the device that speaks, and the signature is valid. */
   verify(received: ReceivedStatement): Promise<boolean>;
+  /** Signs the content of a frame of ours with our device's key. */
+  signFrame(place: FramePlace, content: readonly Uint8Array[]): Awaitable<Uint8Array>;
+  /** Whether the sender's verified record has the key, under the device that sends, and the signature is valid. */
+  verifyFrame(place: FramePlace, signature: FrameSignature, content: Uint8Array): Promise<boolean>;
   /** Seals to one device, or answers `undefined` when it cannot be written to. */
   seal(to: RoomMember, payload: Uint8Array): Promise<Uint8Array | undefined>;
   /** Opens what was sealed to us, or answers `undefined`. */

@@ -1,5 +1,7 @@
+import { present } from '../../bytes/fields.js';
 import { run } from '../../crypto/steps.js';
 import { isSealMQError } from '../../errors.js';
+import { splitSignature } from '../../protocol/room/frame-signature.js';
 import { type FrameOutcome, type KeyRing, openWithRing } from '../../protocol/room/key-ring.js';
 import { hearPeer } from '../../protocol/room/peer.js';
 import { decodeFrame, type FrameKind } from '../../protocol/room/room-frame.js';
@@ -8,6 +10,21 @@ import type { RoomFrame, UndecryptableReason } from './events.js';
 import { createHeldFrames, type HeldFrame } from './held-frames.js';
 import type { Member } from './members.js';
 import { createTurns } from './turns.js';
+
+/** Bytes on a topic of frames or heartbeats. */
+interface Arrival {
+  readonly kind: FrameKind;
+  readonly device: string;
+  readonly bytes: Uint8Array;
+  /** When they came first, in milliseconds: waiting for a key does not begin anew with each key. */
+  readonly at: number;
+}
+
+/** A frame that was looked at, and the ring as it would be then. */
+interface Opened {
+  readonly ring: KeyRing;
+  readonly outcome: FrameOutcome;
+}
 
 /** Where frames lead. */
 export interface FrameHandlers {
@@ -40,30 +57,47 @@ export function createReceiving(context: RoomContext, handlers: FrameHandlers): 
     events.emit('undecryptable', { device, reason, ...(address !== undefined && { address }) });
   }
 
-  function hold(device: string, bytes: Uint8Array): void {
-    for (const frame of held.hold(device, bytes, port.now())) drop(frame.device, 'overflow');
+  function hold({ device, bytes, at }: Arrival): void {
+    for (const frame of held.hold(device, bytes, at)) drop(frame.device, 'overflow');
   }
 
-  function open(kind: FrameKind, device: string, bytes: Uint8Array, member: Member): Promise<void> | undefined {
+  function open(arrival: Arrival, member: Member): Promise<void> | undefined {
+    const { kind, bytes } = arrival;
     const steps = openWithRing(port.provider, member.ring, bytes, member.metadata[kind], port.now());
-    const apply = ({ ring, outcome }: { readonly ring: KeyRing; readonly outcome: FrameOutcome }): void => {
+    const apply = ({ ring, outcome }: Opened): Promise<void> | undefined => {
+      if (context.signatures && outcome.kind === 'opened') return vet(arrival, member, { ring, outcome });
       member.ring = ring;
-      settle(kind, device, bytes, member, outcome);
+      settle(arrival, member, outcome);
+      return undefined;
     };
     const result = run(steps);
-    if (result instanceof Promise) return result.then(apply);
-    apply(result);
-    return undefined;
+    return result instanceof Promise ? result.then(apply) : apply(result);
   }
 
-  function settle(kind: FrameKind, device: string, bytes: Uint8Array, member: Member, outcome: FrameOutcome): void {
+  /** What is not its sender's own counts for nothing: the counter that it bears is left to the sender. */
+  async function vet(arrival: Arrival, member: Member, { ring, outcome }: Opened): Promise<void> {
+    const { kind, device } = arrival;
+    if (outcome.kind !== 'opened') return;
+    const { address, since } = member.peer;
+    const parted = quietly(() => splitSignature(outcome.plaintext));
+    if (!parted) return drop(device, 'malformed');
+    if (!parted.signature) return drop(device, 'unsigned');
+    const place = { room: context.room, kind, address, device, since, kid: outcome.kid, ctr: outcome.ctr };
+    const isGenuine = await port.verifyFrame(place, parted.signature, parted.content).catch(falseIfPassing);
+    if (!isGenuine) return drop(device, 'not-verified');
+    member.ring = ring;
+    settle(arrival, member, outcome);
+  }
+
+  function settle(arrival: Arrival, member: Member, outcome: FrameOutcome): void {
+    const { kind, device } = arrival;
     switch (outcome.kind) {
       case 'opened':
         member.peer = hearPeer(member.peer, clock.now());
         if (kind === 'frame') deliver(device, member, outcome.plaintext);
         return;
       case 'unknown-key':
-        if (kind === 'frame') hold(device, bytes);
+        if (kind === 'frame') hold(arrival);
         // The key is most likely under way: it is asked for when it does not come.
         if (outcome.kid !== undefined && outcome.kid > (member.wanted?.kid ?? -1)) {
           member.wanted = { kid: outcome.kid, since: member.wanted?.since ?? port.now() };
@@ -81,26 +115,23 @@ export function createReceiving(context: RoomContext, handlers: FrameHandlers): 
   }
 
   function deliver(device: string, { peer }: Member, plaintext: Uint8Array): void {
-    try {
-      const { channel, payload } = decodeFrame(plaintext);
-      handlers.frame({ from: peer.address, device, bytes: payload, ...(channel !== undefined && { channel }) });
-    } catch (error) {
-      if (!isSealMQError(error)) throw error;
-      drop(device, 'malformed');
-    }
+    const frame = quietly(() => decodeFrame(splitSignature(plaintext).content));
+    if (frame)
+      handlers.frame({ from: peer.address, device, ...present({ channel: frame.channel }), bytes: frame.payload });
+    else drop(device, 'malformed');
   }
 
-  function takeNow(kind: FrameKind, device: string, bytes: Uint8Array): Promise<void> | undefined {
-    const member = members.get(device);
-    if (member) return open(kind, device, bytes, member);
-    if (kind === 'frame') hold(device, bytes);
-    handlers.stranger(device);
+  function takeNow(arrival: Arrival): Promise<void> | undefined {
+    const member = members.get(arrival.device);
+    if (member) return open(arrival, member);
+    if (arrival.kind === 'frame') hold(arrival);
+    handlers.stranger(arrival.device);
     return undefined;
   }
 
   const again = (frames: readonly HeldFrame[]): void => {
-    for (const { device, bytes } of frames) {
-      if (!turns.take(() => takeNow('frame', device, bytes))) drop(device, 'overflow');
+    for (const { device, bytes, heldAt: at } of frames) {
+      if (!turns.take(() => takeNow({ kind: 'frame', device, bytes, at }))) drop(device, 'overflow');
     }
   };
 
@@ -108,7 +139,8 @@ export function createReceiving(context: RoomContext, handlers: FrameHandlers): 
     take(kind, device, bytes) {
       if (kind === 'heartbeat' && device === port.self.device) return clock.came(bytes);
       if (device === port.self.device) return;
-      if (!turns.take(() => takeNow(kind, device, bytes)) && kind === 'frame') drop(device, 'overflow');
+      if (!turns.take(() => takeNow({ kind, device, bytes, at: port.now() })) && kind === 'frame')
+        drop(device, 'overflow');
     },
     release: (device) => again(held.release(device)),
     giveUp(device) {
@@ -121,4 +153,20 @@ export function createReceiving(context: RoomContext, handlers: FrameHandlers): 
       }
     },
   };
+}
+
+/** What `decode` answers, or `undefined` for malformed bytes. */
+function quietly<T>(decode: () => T): T | undefined {
+  try {
+    return decode();
+  } catch (error) {
+    if (!isSealMQError(error)) throw error;
+    return undefined;
+  }
+}
+
+/** A directory that is away vouches for nobody. */
+function falseIfPassing(error: unknown): false {
+  if (isSealMQError(error)) return false;
+  throw error;
 }

@@ -20,6 +20,11 @@ export interface JoinOptions {
   readonly roster?: readonly string[];
   /** Whether to receive the frames of the others; default true. Off for one who only sends: a gateway. */
   readonly frames?: boolean;
+  /**
+   * Whether every frame is signed by the device that sends it, and none taken without; default false. For members who do not
+   * trust one another not to write in each other's name. All members must say the same.
+   */
+  readonly signatures?: boolean;
   readonly timing?: Partial<PresenceTiming>;
 }
 

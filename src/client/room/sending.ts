@@ -1,4 +1,4 @@
-import { type Awaitable, run } from '../../crypto/steps.js';
+import { type Awaitable, run, step } from '../../crypto/steps.js';
 import {
   advance,
   follow,
@@ -70,7 +70,7 @@ export interface Sending {
 
 /** @param handOut - tells every member the key that is offered now */
 export function createSending(context: RoomContext, first: SenderKey, handOut: () => Promise<void>): Sending {
-  const { port, members, clock, events, room } = context;
+  const { port, members, clock, events, room, since, signatures } = context;
   const { provider } = port;
   const origin = { room, ...port.self };
   const metadata: Record<FrameKind, Uint8Array> = {
@@ -99,7 +99,13 @@ export function createSending(context: RoomContext, first: SenderKey, handOut: (
     // Taken before anything can wait: no two frames get the same nonce.
     const taken = takeCounter(own);
     own = taken.own;
-    return run(sealFrame(provider, own.current.frameKey, BigInt(taken.ctr), metadata[kind], plaintext, allocate));
+    return run(sealAt(own.current, taken.ctr, kind, plaintext));
+  }
+
+  function* sealAt({ kid, frameKey }: SenderKey, ctr: number, kind: FrameKind, plaintext: Plaintext) {
+    const place = { ...origin, kind, since, kid, ctr };
+    const signed = signatures ? [yield* step(port.signFrame(place, plaintext)), ...plaintext] : plaintext;
+    return yield* sealFrame(provider, frameKey, BigInt(ctr), metadata[kind], signed, allocate);
   }
 
   /** @param index - of our media from this key on */
@@ -132,15 +138,15 @@ export function createSending(context: RoomContext, first: SenderKey, handOut: (
 
   return {
     send(payload, { channel, qos = 0 }) {
-      const plaintext = encodeFrame(payload, channel);
+      const parts = encodeFrame(payload, channel);
+      // Its bytes are the application's again as soon as this returns.
+      const plaintext = turn || own.rekeyDue || signatures ? parts.map((part) => part.slice()) : parts;
       if (!turn && !own.rekeyDue) {
         const frame = seal('frame', plaintext);
         if (!(frame instanceof Promise)) return publish(frame, qos);
         return waitInTurn(frame.then((bytes) => ({ published: publish(bytes, qos) })));
       }
-      // Its bytes are the application's again as soon as this returns.
-      const kept = plaintext.map((part) => part.slice());
-      return waitInTurn(sendLater(kept, qos, turn));
+      return waitInTurn(sendLater(plaintext, qos, turn));
     },
     async beat() {
       const frame = await seal('heartbeat', NOTHING);

@@ -33,6 +33,7 @@ export interface SessionOptions {
   readonly admit: Admit;
   /** Addresses that are expected. */
   readonly roster?: readonly string[];
+  readonly signatures?: boolean;
   readonly timing?: Partial<PresenceTiming>;
   readonly bounds?: Partial<KeyBounds>;
   /** Takes the frames of the others. */
@@ -89,6 +90,7 @@ export class RoomSession {
       admission: createAdmission(room, admit, port),
       clock: createLiveClock(() => port.now(), 3 * timing.heartbeat),
       since: port.now(),
+      signatures: options.signatures ?? false,
       invitation: typeof admit === 'object' && 'creator' in admit ? admit.invitation : undefined,
       bounds: { ...KEY_BOUNDS, ...options.bounds },
     };

@@ -148,7 +148,8 @@ export function createTalk(context: RoomContext, parts: TalkParts): Talk {
       member.ring = await run(addKey(port.provider, before, key, port.now()));
       // A member that takes no more part in media gives its next key without an index.
       if (member.ring !== before) noteMedia(member, key.media);
-      if (member.wanted && key.kid >= member.wanted.kid) delete member.wanted;
+      // Its own word: a key that a frame named and it does not give is nobody's, or named again by the next frame.
+      delete member.wanted;
     });
     receiving.release(member.peer.device);
     context.keys.emit('learnt', member);

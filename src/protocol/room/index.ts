@@ -1,6 +1,7 @@
 /** Frames of rooms as pure programs: SFrame (RFC 9605), sender keys and key rings, usable without any network; `run` them. */
 export { type Awaitable, run, type Steps } from '../../crypto/steps.js';
 export { emptyWindow, REPLAY_WINDOW, type ReplayWindow, seeCounter } from '../replay-window.js';
+export { type FramePlace, type FrameSignature, signFrame, splitSignature, verifyFrame } from './frame-signature.js';
 export {
   addKey,
   emptyRing,
