@@ -22,24 +22,30 @@ export interface Links {
 /** Nobody waits yet. */
 export function createLinks(): Links {
   const listeners = new Set<LinkListener>();
-  const guests = new Map<string, DeviceEntry>();
+  /** One for each link that is being answered: a device that shows another may be here twice. */
+  const guests = new Set<{ readonly kid: string; readonly entry: DeviceEntry }>();
   return {
     listen(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
     async admit(provider, guest) {
-      const kid = toBase64url(await run(deviceKid(provider, guest)));
-      guests.set(kid, guest);
-      return () => guests.delete(kid);
+      const admitted = { kid: toBase64url(await run(deviceKid(provider, guest))), entry: guest };
+      guests.add(admitted);
+      return () => guests.delete(admitted);
     },
     guestKey(kid) {
-      const guest = guests.size > 0 ? guests.get(toBase64url(kid)) : undefined;
+      if (guests.size === 0) return undefined;
+      const name = toBase64url(kid);
+      const guest = [...guests].find((one) => one.kid === name)?.entry;
       return guest && { key: guest.signKey, device: guest.id };
     },
-    isGuest: (device) => [...guests.values()].some(({ id }) => id === device),
+    isGuest: (device) => [...guests].some(({ entry }) => entry.id === device),
     async take(statement, speaker) {
-      for (const listener of [...listeners]) await listener(statement, speaker);
+      // What is for one of two links does not verify for the other.
+      const taken = await Promise.allSettled([...listeners].map((listener) => listener(statement, speaker)));
+      const failed = taken.filter((one) => one.status === 'rejected');
+      if (failed.length === taken.length && failed[0]) throw failed[0].reason;
     },
   };
 }

@@ -18,6 +18,9 @@ import { publishControl } from './control.js';
 /** How long the new device may take to answer, in milliseconds. */
 const PATIENCE = 60_000;
 
+/** After how many milliseconds without an answer the offer goes out again: the new device may not be connected yet. */
+const REPEAT_AFTER = 2000;
+
 /** How a link is answered. */
 export interface LinkOptions {
   /** Milliseconds that the new device may take to answer; default 60,000. */
@@ -74,13 +77,15 @@ export async function requestLink(
   };
 }
 
-/** Sends the offer, and waits for the nonce that the link commits to. */
+/** Sends the offer, again and again, which is answered in the same way each time; waits for the nonce that the link commits to. */
 async function exchange(context: Context, offered: OfferedLink, timeout: number): Promise<string> {
   const { account, provider, links } = context;
   const { device } = offered.link;
   const leave = await links.admit(provider, device);
   let stop = () => {};
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let repeat: ReturnType<typeof setInterval> | undefined;
+  const offer = () => publishControl(context, account.address, [device], { kind: 'link', statement: offered.offer });
   try {
     const digits = new Promise<string>((resolve, reject) => {
       stop = links.listen(async (statement, speaker) => {
@@ -91,10 +96,13 @@ async function exchange(context: Context, offered: OfferedLink, timeout: number)
       timer = setTimeout(late, timeout);
     });
     digits.catch(() => {});
-    await publishControl(context, account.address, [device], { kind: 'link', statement: offered.offer });
+    await offer();
+    // What fails now goes out the next time.
+    repeat = setInterval(() => void offer().catch(() => {}), REPEAT_AFTER);
     return await digits;
   } finally {
     clearTimeout(timer);
+    clearInterval(repeat);
     stop();
     leave();
   }

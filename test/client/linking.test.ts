@@ -11,6 +11,7 @@ import { linkText, parseLink } from '../../src/protocol/identity/device-link.js'
 import { activeSealKeys, generateDeviceKeys, startLink } from '../../src/protocol/identity/index.js';
 import { claims, now, provider, publish } from './liar.js';
 import { lasting, linkTo, showLink } from './linking.js';
+import { lossy } from './lossy.js';
 import { createWorld, next, take } from './world.js';
 
 test('a linked device sends and receives, and has device keys only', async () => {
@@ -121,6 +122,33 @@ test('a link is answered once', async () => {
   const request = await laptop.devices.link(linking.link);
   const second = laptop.devices.link(linking.link, { timeout: 300 });
   await expect(second).rejects.toMatchObject({ code: 'TRANSPORT_TIMEOUT' });
+  await request.confirm();
+  expect((await linking.linked).deviceId).toBe(request.device.id);
+});
+
+test('a device that shows another link while the first is still waited for, as after a crash', async () => {
+  const world = await createWorld();
+  const laptop = await world.join('bob');
+  const store = lasting();
+  const first = await showLink(world, 'bob', { store });
+  await first.cancel();
+  const waiting = laptop.devices.link(first.link, { timeout: 3000 });
+  const second = await showLink(world, 'bob', { store });
+  const request = await laptop.devices.link(second.link);
+  await expect(waiting).rejects.toMatchObject({ code: 'TRANSPORT_TIMEOUT' });
+  await request.confirm();
+  expect((await second.linked).deviceId).toBe(request.device.id);
+});
+
+test('a new device that is not connected yet, or was not: the offer comes again', async () => {
+  const world = await createWorld();
+  const laptop = await world.join('bob');
+  let lost = 0;
+  const broker = lossy(world, (topic) => topic === 'nes/bob/control' && lost++ === 0);
+  const linking = await showLink(world, 'bob', { broker });
+  // The first answer is lost as well.
+  const request = await laptop.devices.link(linking.link);
+  expect(lost).toBeGreaterThan(1);
   await request.confirm();
   expect((await linking.linked).deviceId).toBe(request.device.id);
 });

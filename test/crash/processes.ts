@@ -13,6 +13,12 @@ export interface Victim {
   kill(): Promise<void>;
 }
 
+/** One that listens, too. */
+export interface Listener extends Victim {
+  /** Writes a line to what it reads. */
+  tell(line: string): void;
+}
+
 /** A broker that can be killed, and can lose all it knows. */
 export interface VictimBroker extends Victim {
   readonly url: string;
@@ -21,18 +27,21 @@ export interface VictimBroker extends Victim {
 }
 
 /** A script beside this file. */
-export function victim(script: string, args: readonly string[], onLine: (line: string) => void = () => {}): Victim {
+export function victim(script: string, args: readonly string[], onLine: (line: string) => void = () => {}): Listener {
   const path = fileURLToPath(new URL(script, import.meta.url));
   let child: ChildProcess | undefined;
   return {
     async start() {
       const started = spawn(process.execPath, ['--import', 'tsx', path, ...args], {
-        stdio: ['ignore', 'pipe', 'inherit'],
+        stdio: ['pipe', 'pipe', 'inherit'],
       });
       child = started;
       const lines = createInterface({ input: started.stdout });
       lines.on('line', onLine);
       await Promise.race([once(lines, 'line'), once(started, 'exit')]);
+    },
+    tell(line) {
+      child?.stdin?.write(`${line}\n`);
     },
     async kill() {
       if (!child || child.exitCode !== null || child.signalCode !== null) return;
