@@ -14,6 +14,8 @@ export interface Orders {
   await: { ask: { count: number }; answer: { last: number; latencies: number[] } };
   /** A sender: `count` messages of `size` bytes, one every `pace` milliseconds or as fast as it goes. */
   send: { ask: { count: number; size: number; pace?: number }; answer: { first: number } };
+  /** Processor time that this process has used so far, in microseconds. */
+  cpu: { ask: object; answer: { micros: number } };
   close: { ask: object; answer: object };
 }
 
@@ -21,6 +23,11 @@ type Handler = { [Name in keyof Orders]?: (ask: Orders[Name]['ask']) => Promise<
 
 /** Bytes of a payload that say when it was sent. */
 const STAMP_BYTES = 8;
+
+const cpu = async () => {
+  const { user, system } = process.cpuUsage();
+  return { micros: user + system };
+};
 
 const now = () => performance.timeOrigin + performance.now();
 
@@ -32,7 +39,7 @@ async function servers(): Promise<{ hello: object; handler: Handler }> {
     await directory.close();
     return {};
   };
-  return { hello: { mqtt: broker.mqttUrl, http: directory.url }, handler: { close } };
+  return { hello: { mqtt: broker.mqttUrl, http: directory.url }, handler: { cpu, close } };
 }
 
 async function receiver({ contender, line }: Extract<Role, { kind: 'receive' }>) {
@@ -44,6 +51,7 @@ async function receiver({ contender, line }: Extract<Role, { kind: 'receive' }>)
     arrived();
   });
   const handler: Handler = {
+    cpu,
     async await({ count }) {
       await new Promise<void>((resolve) => {
         arrived = () => latencies.length >= count && resolve();
@@ -71,6 +79,7 @@ async function sender({ contender, line, name }: Extract<Role, { kind: 'send' }>
     }
   }
   const handler: Handler = {
+    cpu,
     async send({ count, size, pace }) {
       const first = now();
       if (pace === undefined) await end.burst(payloads(count, size));
