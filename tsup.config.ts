@@ -15,6 +15,7 @@ export default defineConfig({
     'envelope-worker': 'src/adapters/workers/envelope-worker.ts',
     'node-datachannel': 'src/adapters/rtc/node-datachannel.ts',
     werift: 'src/adapters/rtc/werift.ts',
+    qr: 'src/adapters/qr/index.ts',
     testing: 'src/testing/index.ts',
     cli: 'src/cli/main.ts',
   },

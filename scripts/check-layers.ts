@@ -47,7 +47,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   'memory-level': ['server/broker'],
   ws: ['server/broker'],
   commander: ['cli'],
-  qr: ['cli'],
+  qr: ['adapters/qr'],
 };
 
 const files = readdirSync(ROOT, { recursive: true, encoding: 'utf8' })

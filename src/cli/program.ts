@@ -2,12 +2,14 @@ import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { addChat } from './commands/chat.js';
 import { addConfig } from './commands/config.js';
+import { addContact } from './commands/contact.js';
 import { addDevice } from './commands/device.js';
 import { addGenerate } from './commands/generate.js';
 import { addKeys } from './commands/keys.js';
 import { addListen } from './commands/listen.js';
 import { addRegister } from './commands/register.js';
 import { addRoom } from './commands/room.js';
+import { addSafetyNumber } from './commands/safety-number.js';
 import { addSend } from './commands/send.js';
 import { addServe } from './commands/serve.js';
 import { addStatus } from './commands/status.js';
@@ -24,6 +26,8 @@ const COMMANDS = [
   addListen,
   addChat,
   addRoom,
+  addContact,
+  addSafetyNumber,
   addStatus,
   addDevice,
   addKeys,

@@ -139,6 +139,11 @@ function tellTrouble({ output }: Program, messenger: Messenger): void {
   messenger.on('rollbackRefused', ({ address }) =>
     output.note(`warning: the directory offered an old key of ${address}`),
   );
+  messenger.on('cardConflict', ({ address, source }) =>
+    output.note(
+      `warning: ${source === 'directory' ? 'the directory has' : 'you know'} another key of ${address} than the card`,
+    ),
+  );
   messenger.on('conflict', ({ address }) =>
     output.note(`warning: there are two contradicting key records of ${address}`),
   );

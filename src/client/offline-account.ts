@@ -4,6 +4,7 @@ import { SealMQError } from '../errors.js';
 import { systemClock } from '../ports/clock.js';
 import { assertAddress } from '../protocol/address.js';
 import type { KeyRecord } from '../protocol/identity/index.js';
+import { type Contact, openContactList } from './contact-list.js';
 import { exportIdentity } from './identity-file.js';
 import { LocalAccount } from './local-account.js';
 import type { MessengerOptions } from './options.js';
@@ -17,6 +18,7 @@ export interface OfflineAccount {
   readonly deviceId: string;
   /** Whether the record was seen to stand in the directory. */
   readonly registered: boolean;
+  readonly contacts: readonly Contact[];
   /** The identity in a file, as `Messenger.exportIdentity`. @throws `USAGE_NO_IDENTITY_KEY`, `USAGE_INVALID_ARGUMENT` */
   exportIdentity(passphrase: string): Promise<Uint8Array>;
   close(): Promise<void>;
@@ -66,6 +68,7 @@ async function present(state: State, provider: CryptoProvider, account: LocalAcc
     record: account.record,
     deviceId: account.device.id,
     registered: readSaved(saved).registered,
+    contacts: (await openContactList(state.store, account.address, {})).all(),
     exportIdentity: (passphrase) => exportIdentity(provider, account, passphrase),
     close: () => state.store.close(),
   };

@@ -1,6 +1,5 @@
-import { decodeQR } from 'qr/decode.js';
 import { beforeAll, expect, test } from 'vitest';
-import { qrLines } from '../../src/cli/qr-code.js';
+import { readQr } from '../qr/camera.js';
 import { ensureBuilt } from './built.js';
 import { open, type Shell, serve, shellFor } from './sealmq.js';
 
@@ -10,22 +9,6 @@ beforeAll(ensureBuilt, 120_000);
 const LONG = { timeout: 120_000 };
 
 const ALICE = ['--address', 'alice'];
-
-/** What a camera sees of lines of half blocks, black on white: each module as a square. */
-function readQr(lines: readonly string[]): string {
-  const scale = 4;
-  const cells = lines.map((line) => [...(/m([ ▀▄█]+)/.exec(line)?.[1] ?? '')]);
-  const rows = cells.flatMap((line) => ['▀█', '▄█'].map((dark) => line.map((cell) => dark.includes(cell))));
-  const [width, height] = [(rows[0]?.length ?? 0) * scale, rows.length * scale];
-  const data = new Uint8Array(width * height * 4).fill(255);
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      if (rows[Math.floor(y / scale)]?.[Math.floor(x / scale)])
-        data.fill(0, (y * width + x) * 4, (y * width + x) * 4 + 3);
-    }
-  }
-  return decodeQR({ width, height, data });
-}
 
 const picture = (notes: string) => notes.split('\n').filter((line) => line.startsWith('\u001b[38'));
 
@@ -39,10 +22,6 @@ async function link(first: Shell, second: Shell) {
   adding.type(`${digits.slice(0, 3)} ${digits.slice(3)}`);
   return { link, showing, added: await adding.finished, linked: await showing.finished };
 }
-
-test('a QR code of a link is read by a reader of QR codes', () => {
-  for (const text of ['sealmq:link/abc', `sealmq:link/${'x1_-'.repeat(108)}`]) expect(readQr(qrLines(text))).toBe(text);
-});
 
 test('a device is linked, receives, sees what the other sends, and is revoked', LONG, async () => {
   const served = await serve();

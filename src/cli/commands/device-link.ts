@@ -1,8 +1,8 @@
 import { type Command, Option } from 'commander';
+import { qrLines } from '../../adapters/qr/terminal.js';
 import { present } from '../../bytes/fields.js';
 import { type SuiteName, suites } from '../../crypto/suites.js';
 import { addAccountOptions, addExamples } from '../options.js';
-import { qrLines } from '../qr-code.js';
 import { connectionOf, findAccount, type Program, patiently, unlessInterrupted } from '../session.js';
 import { type OptionValues, readSettings } from '../settings.js';
 
