@@ -8,6 +8,7 @@ export { httpKeyDirectory } from './adapters/http/http-key-directory.js';
 export { type MqttTransportOptions, mqttTransport } from './adapters/mqtt/mqtt-transport.js';
 export { openLevelStore } from './adapters/store/level-store.js';
 export { memoryStore } from './adapters/store/memory-store.js';
+export { type AnonymousIdentity, type AnonymousOptions, anonymousAddress } from './client/anonymous-account.js';
 export type { DeviceLinking } from './client/await-link.js';
 export type { AddOptions } from './client/contact-cards.js';
 export type { Contact, ContactPolicy, ReceiptsTo } from './client/contact-list.js';
@@ -41,6 +42,7 @@ export type {
 } from './client/options.js';
 export type { CardOptions, OwnCard } from './client/own-card.js';
 export type { SetStateOptions, StateSet } from './client/own-states.js';
+export type { CodeRequest, RegisterOptions, Registration } from './client/registration.js';
 export type { Admit } from './client/room/admission.js';
 export type {
   Departure,
@@ -62,6 +64,7 @@ export { type ErrorCode, isSealMQError, SealMQError } from './errors.js';
 export { type Clock, systemClock } from './ports/clock.js';
 export type { DirectoryAnswer, KeyDirectory } from './ports/key-directory.js';
 export type { KeyVault } from './ports/key-vault.js';
+export type { IssuedInfoOk, Registrar, RegistrationRequest, StartedRegistration } from './ports/registrar.js';
 export type { Store, StoreOperation, StoreRange } from './ports/store.js';
 export type {
   ConnectionState,

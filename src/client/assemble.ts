@@ -6,6 +6,7 @@ import type { CryptoProvider } from '../crypto/provider.js';
 import { systemClock } from '../ports/clock.js';
 import type { KeyDirectory } from '../ports/key-directory.js';
 import type { Transport } from '../ports/transport.js';
+import { type AnonymousOptions, anonymousAddress } from './anonymous-account.js';
 import { connectParts, type Parts, type Releases } from './connect.js';
 import { openContactList } from './contact-list.js';
 import type { Context } from './context.js';
@@ -19,6 +20,7 @@ import type { MessengerEvents } from './messenger-events.js';
 import { openAccount, openLinkingAccount } from './open-account.js';
 import { type MessengerOptions, type Settings, withDefaults } from './options.js';
 import { createPatience } from './patience.js';
+import { openRegistrationDesk } from './registration.js';
 import { openState, type State } from './state.js';
 
 /**
@@ -27,8 +29,10 @@ import { openState, type State } from './state.js';
  * @param linking - the device of the account is to be linked: it is new, or was never welcomed
  * @throws as `Messenger.open`, with `linking` as `Messenger.link`
  */
-export async function assemble(options: MessengerOptions, linking = false): Promise<Parts> {
-  const settings = withDefaults(options);
+export async function assemble(options: MessengerOptions | AnonymousOptions, linking = false): Promise<Parts> {
+  const settings = withDefaults(
+    'anonymous' in options ? { ...options, address: await anonymousAddress(options) } : options,
+  );
   const releases: Releases = [];
   try {
     return await assembleWith(settings, releases, linking);
@@ -63,6 +67,11 @@ async function assembleWith(settings: Settings, releases: Releases, linking: boo
 
   const opening = { settings, state, provider, clock };
   const account = await (linking ? openLinkingAccount(opening, keys) : openAccount(opening));
+  const registration = await openRegistrationDesk({
+    ...{ provider, account, keys, events, store: state.store, registrar: directory.registrar },
+    now: () => clock.now(),
+  });
+  releases.push((patience) => patience.wait(registration.close()));
   const { topicPrefix, padding, maxPayloadBytes, maxSealedBytes } = settings;
   const durability = { sync: settings.durable === 'fsync' };
   const context: Context = {
@@ -72,6 +81,7 @@ async function assembleWith(settings: Settings, releases: Releases, linking: boo
     ...{ copies: settings.copies, echoes: createEchoes(), links: createLinks() },
     commit: (operations) => store.insist([...operations], durability),
     tryCommit: (operations) => store.batch([...operations], durability),
+    registration,
     transport: await openTransport(settings, account, state),
     now: () => clock.now(),
     settled: () => clock.settled(),

@@ -8,6 +8,7 @@ import type { KeyCache } from './key-cache.js';
 import type { Links } from './links.js';
 import type { LocalAccount } from './local-account.js';
 import type { MessengerEvents } from './messenger-events.js';
+import type { RegistrationDesk } from './registration.js';
 
 /** What the parts of one messenger share. */
 export interface Context {
@@ -30,6 +31,7 @@ export interface Context {
   readonly copies: boolean;
   readonly echoes: Echoes;
   readonly links: Links;
+  readonly registration: RegistrationDesk;
   /**
    * Writes one batch, as durable as the application asked for; batches take effect in the order of the calls. Memory is ahead of
    * it, so a store that fails is asked again until it takes it; rejects only when it is closed before.

@@ -174,6 +174,16 @@ export class LocalAccount {
     await (isStale ? this.change((devices) => devices, directory, now) : this.#publish(base, directory));
   }
 
+  /** Our record, issued just now: what a registration is asked for with. @throws as {@link change} */
+  async freshRecord(directory: KeyCache, now: number): Promise<KeyRecord> {
+    const base = await this.#latest(directory);
+    if (Math.abs(now - base.issuedAt) <= FRESH) return base;
+    const record = await run(nextRecord(this.#provider, this.identityKey, base, (devices) => devices, now));
+    // As in `change`: it may be published although the answer is lost.
+    await this.#save({ ...this.#saved, pending: record.bytes });
+    return record;
+  }
+
   /**
    * Makes sure that others can find our key: a record that somebody else put into the directory for us will do.
    *

@@ -1,6 +1,7 @@
 import { DEFAULT_SUITE, type SuiteName } from '../crypto/suites.js';
 import { SealMQError } from '../errors.js';
 import type { KeyRecord } from '../protocol/identity/index.js';
+import type { AnonymousOptions } from './anonymous-account.js';
 import { assemble } from './assemble.js';
 import { awaitLink, type DeviceLinking } from './await-link.js';
 import type { Parts } from './connect.js';
@@ -14,6 +15,7 @@ import type { MessengerEvents } from './messenger-events.js';
 import type { LinkDeviceOptions, MessengerOptions } from './options.js';
 import { type CardOptions, type OwnCard, ownCard } from './own-card.js';
 import type { SetStateOptions, StateSet } from './own-states.js';
+import type { RegisterOptions, Registration } from './registration.js';
 import type { JoinOptions, Room } from './room/room.js';
 import { type SendOptions, type Sent, send } from './send.js';
 import { presentStates, type StateFilter } from './settle-state.js';
@@ -52,7 +54,7 @@ export class Messenger {
    * @throws `USAGE_INVALID_ADDRESS`, `USAGE_INVALID_ARGUMENT`, `USAGE_CLIENT_CONNECTED`; `STATE_LOCKED`, `STATE_CORRUPT`,
    *   `STATE_WRONG_PASSPHRASE`, `STATE_NEWER_SCHEMA`, `STATE_UNAVAILABLE`; `TRANSPORT_REFUSED`, `TRANSPORT_TIMEOUT`
    */
-  static async open(options: MessengerOptions): Promise<Messenger> {
+  static async open(options: MessengerOptions | AnonymousOptions): Promise<Messenger> {
     return new Messenger(await assemble(options));
   }
 
@@ -100,12 +102,22 @@ export class Messenger {
   /**
    * Publishes our key record, so that others can write to us and verify us. Repeating it is harmless.
    *
-   * @throws `DIRECTORY_CONFLICT` when the address belongs to somebody else, `DIRECTORY_REFUSED`, `DIRECTORY_UNREACHABLE`
+   * Where the directory registers people by a code, the first time needs `email` or `phone`, and `code` that asks for what was sent
+   * there. What comes of it is {@link registration}, which is renewed by itself.
+   *
+   * @throws `DIRECTORY_CONFLICT` when the address belongs to somebody else, `DIRECTORY_REFUSED`, `DIRECTORY_UNREACHABLE`; with a
+   *   code also `DIRECTORY_CODE_SPENT`, `DIRECTORY_RATE_LIMITED`, and `USAGE_INVALID_ARGUMENT` for what is no mailbox or number
    */
-  async register(): Promise<void> {
+  async register(options?: RegisterOptions): Promise<void> {
     this.#assertOpen();
+    if (options) await this.#context.registration.register(options);
     await this.#account.register(this.#context.keys, seconds(this.#context));
     this.#parts.announcements.changed();
+  }
+
+  /** The directory's word that our address is registered, where it registers people by a code. */
+  get registration(): Registration | undefined {
+    return this.#context.registration.current;
   }
 
   /**

@@ -41,7 +41,8 @@ export async function ownCard(context: Context, { name, expiresIn = CARD_LIFETIM
   }
   const issuedAt = seconds(context);
   const expiresAt = Math.min(issuedAt + Math.ceil(expiresIn), record.expiresAt);
-  const draft = present({ record, name, issuedAt, expiresAt });
+  const { infoOk } = context.registration.current ?? {};
+  const draft = present({ record, name, infoOk, issuedAt, expiresAt });
   const make = async (brief: boolean) => cardText(await run(makeCard(provider, device, { ...draft, brief })));
   const link = await make(false);
   return {

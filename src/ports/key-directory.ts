@@ -1,3 +1,5 @@
+import type { Registrar } from './registrar.js';
+
 /** What a directory answers to a look-up; where it is a server, its signed statement has been verified already. */
 export type DirectoryAnswer =
   /** The encoded key record (a COSE_Sign1), not verified yet: that is the identity layer's work. */
@@ -31,6 +33,9 @@ export interface KeyDirectory {
 
   /** Directory time in milliseconds, signed over a fresh nonce; `undefined` where the directory has none (static). */
   time(): Promise<number | undefined>;
+
+  /** Where addresses are registered by a code; absent where there is no such service. */
+  readonly registrar?: Registrar;
 
   /** Releases connections. */
   close(): Promise<void>;

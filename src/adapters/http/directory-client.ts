@@ -85,7 +85,7 @@ export function refusal({ status, body }: HttpAnswer): SealMQError {
 }
 
 /** The `message` of an error body, for people. */
-function reasonIn(body: Uint8Array): string {
+export function reasonIn(body: Uint8Array): string {
   try {
     const { message } = JSON.parse(fromUtf8(body)) as { message?: unknown };
     if (typeof message === 'string') return message.slice(0, MAX_REASON_LENGTH);

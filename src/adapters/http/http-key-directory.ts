@@ -5,7 +5,7 @@ import { SealMQError } from '../../errors.js';
 import { type Clock, offsetFrom, systemClock } from '../../ports/clock.js';
 import type { DirectoryAnswer, KeyDirectory } from '../../ports/key-directory.js';
 import type { Store } from '../../ports/store.js';
-import { assertAddress, assertRecordAddress } from '../../protocol/address.js';
+import { assertAddress, assertRecordAddress, isRegistrationId } from '../../protocol/address.js';
 import {
   type Freshness,
   freshness,
@@ -17,6 +17,7 @@ import {
 import { decodeKeyLists } from '../../protocol/directory/trust.js';
 import { badAnswer, coseBody, directoryRequests, type HttpAnswer, refusal, statementOf } from './directory-client.js';
 import { openTrust } from './directory-trust.js';
+import { httpRegistrar } from './http-registrar.js';
 import { isLoopback } from './loopback.js';
 import { type Fetch, platformFetch } from './platform-fetch.js';
 
@@ -40,6 +41,9 @@ export interface HttpKeyDirectoryOptions {
 
 const DEFAULT_TIMEOUT = 10_000;
 const NONCE_BYTES = 16;
+
+/** How long it stands that a directory has no record of a registration id, in seconds. */
+const REGISTRATION_ID_LIFE = 3600;
 
 /**
  * The key directory at `url`. What it says is believed only with its signature: that a record is the present one, that there is
@@ -100,6 +104,8 @@ export function httpKeyDirectory(options: HttpKeyDirectoryOptions): KeyDirectory
 
   return {
     async lookup(address, knownHash) {
+      // Nobody has its record but those who were handed a card: the directory need not learn who is asked for.
+      if (isRegistrationId(address)) return { kind: 'none', maxAge: REGISTRATION_ID_LIFE };
       const headers: Record<string, string> = { Accept: 'application/cose' };
       if (knownHash) headers['If-None-Match'] = `"${toBase64url(knownHash)}"`;
       const answer = await request(keyPath(assertRecordAddress(address)), { headers });
@@ -112,12 +118,14 @@ export function httpKeyDirectory(options: HttpKeyDirectoryOptions): KeyDirectory
     },
 
     async publish(address, record) {
+      if (isRegistrationId(address)) return;
       const headers = { 'Content-Type': 'application/cose' };
       const body = record as Uint8Array<ArrayBuffer>;
       const answer = await request(keyPath(assertAddress(address)), { method: 'PUT', headers, body });
       if (answer.status !== 200 && answer.status !== 201) throw refusal(answer);
     },
 
+    registrar: httpRegistrar(request, trust),
     time: askTime,
     close: () => fetcher.close(),
   };

@@ -5,7 +5,7 @@ import { hmacSha256 } from '../../crypto/hmac.js';
 import type { CryptoProvider } from '../../crypto/provider.js';
 import { type Steps, step } from '../../crypto/steps.js';
 import { SealMQError } from '../../errors.js';
-import { isAddress } from '../address.js';
+import { isAddress, isRegistrationId } from '../address.js';
 import type { VerificationId } from './verification-id.js';
 
 /** Of the client's random `r`, in bytes: what keeps the hash of a telephone number from being guessed. */
@@ -51,11 +51,6 @@ export function* registrationId(
   }
   const opening = encodeCbor(['sealmq/hrid/1', identity, userId, verificationHash]);
   return `~${toBase32(yield* step(provider.sha256(opening)))}`;
-}
-
-/** Whether `address` is a registration id rather than a user name. */
-export function isRegistrationId(address: string): boolean {
-  return address.startsWith('~') && isAddress(address);
 }
 
 /** @throws {@link SealMQError} `USAGE_INVALID_ARGUMENT` */

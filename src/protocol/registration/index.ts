@@ -1,4 +1,7 @@
-/** Registration by challenge as pure programs: registration ids, Info OK, challenges, the Bloom filter. */
+/** Registration by challenge as pure programs: registration ids, Info OK, challenges, the Bloom filter; `run` them. */
+
+export { type Awaitable, run, type Steps } from '../../crypto/steps.js';
+export { isRegistrationId } from '../address.js';
 export { BloomFilter, type BloomSettings } from './bloom.js';
 export {
   answerChallenge,
@@ -13,7 +16,6 @@ export {
 } from './challenge.js';
 export {
   assertUserId,
-  isRegistrationId,
   type RegistrationIdOpening,
   registrationId,
   SALT_BYTES,

@@ -3,14 +3,9 @@ import { equal, fromUtf8 } from '../../bytes/bytes.js';
 import type { CryptoProvider } from '../../crypto/provider.js';
 import { run } from '../../crypto/steps.js';
 import { SealMQError } from '../../errors.js';
+import { isRegistrationId } from '../../protocol/address.js';
 import { type KeyRecord, MAX_RECORD_BYTES, verifyRecord } from '../../protocol/identity/record.js';
-import {
-  assertUserId,
-  isRegistrationId,
-  registrationId,
-  SALT_BYTES,
-  verificationHash,
-} from '../../protocol/registration/hrid.js';
+import { assertUserId, registrationId, SALT_BYTES, verificationHash } from '../../protocol/registration/hrid.js';
 import { emailId, phoneId, type VerificationId } from '../../protocol/registration/verification-id.js';
 
 /** Largest body of a registration in bytes: a record in base64url, and what stands beside it. */
