@@ -43,6 +43,7 @@ export type {
 export type { CardOptions, OwnCard } from './client/own-card.js';
 export type { SetStateOptions, StateSet } from './client/own-states.js';
 export type { CodeRequest, RegisterOptions, Registration } from './client/registration.js';
+export type { CopyOutcome } from './client/relay/copy-outcome.js';
 export type { Admit } from './client/room/admission.js';
 export type {
   Departure,
@@ -57,6 +58,7 @@ export type {
 export type { JoinOptions, Room } from './client/room/room.js';
 export type { FrameOptions } from './client/room/sending.js';
 export type { SendOptions, Sent } from './client/send.js';
+export type { SentToSeveral } from './client/send-several.js';
 export type { StateFilter } from './client/settle-state.js';
 export type { MessengerStatus, QueueName } from './client/status.js';
 export type { WillOptions } from './client/will.js';

@@ -80,7 +80,7 @@ export interface ClaimsVector {
   readonly seq?: number | readonly number[];
   readonly stream?: number;
   readonly channel?: string;
-  readonly to?: string;
+  readonly to?: string | readonly string[];
   readonly inReplyTo?: Hex;
   readonly version?: number;
   readonly tagKey?: Hex;

@@ -6,6 +6,7 @@ import type { CryptoProvider } from '../crypto/provider.js';
 import { systemClock } from '../ports/clock.js';
 import type { KeyDirectory } from '../ports/key-directory.js';
 import type { Transport } from '../ports/transport.js';
+import { RELAY_ADDRESS } from '../protocol/address.js';
 import { type AnonymousOptions, anonymousAddress } from './anonymous-account.js';
 import { connectParts, type Parts, type Releases } from './connect.js';
 import { openContactList } from './contact-list.js';
@@ -60,7 +61,8 @@ async function assembleWith(settings: Settings, releases: Releases, linking: boo
     ...settings.keyCache,
     ...{ directory, provider, store: state.store },
     ...(settings.clock && { clock: settings.clock }),
-    onIdentityChange: contacts.meetIdentity,
+    // Whose keys the relay's are is the directory's word in any case.
+    onIdentityChange: async (change) => (change.address === RELAY_ADDRESS ? 'accept' : contacts.meetIdentity(change)),
     onEvent: (name, event) => events.emit(name, event as never),
   });
   releases.push((patience) => patience.wait(keys.close()));
@@ -77,7 +79,7 @@ async function assembleWith(settings: Settings, releases: Releases, linking: boo
   const context: Context = {
     ...{ provider, account, keys, contacts, store, events },
     ...{ topicPrefix, padding, maxPayloadBytes, maxSealedBytes },
-    awaitReceipts: settings.awaitReceipts,
+    ...{ awaitReceipts: settings.awaitReceipts, via: settings.via },
     ...{ copies: settings.copies, echoes: createEchoes(), links: createLinks() },
     commit: (operations) => store.insist([...operations], durability),
     tryCommit: (operations) => store.batch([...operations], durability),

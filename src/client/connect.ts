@@ -17,6 +17,7 @@ import { createReceipts, type Receipts } from './receipts.js';
 import { receive } from './receive.js';
 import type { Receptions } from './reception.js';
 import { createRedelivery } from './redelivery.js';
+import { type HandIns, openHandIns } from './relay/hand-ins.js';
 import { createRequests, type Requests } from './requests.js';
 import { createRooms, type Rooms } from './rooms.js';
 import { createSeen } from './seen.js';
@@ -35,6 +36,7 @@ export interface Parts {
   readonly context: Context;
   readonly clock: DirectoryClock;
   readonly outbox: Outbox;
+  readonly handIns: HandIns;
   readonly counters: SendCounters;
   readonly tracking: Tracking;
   readonly sentBox: SentBox;
@@ -64,8 +66,8 @@ export async function connectParts(
   releases: Releases,
 ): Promise<Parts> {
   const { transport, account, events } = context;
-  const sending = await openSending(context, settings);
-  const { outbox, redelivery, tracking } = sending;
+  const sending = await openSending(context, settings, clock);
+  const { outbox, handIns, redelivery, tracking } = sending;
   const inbox = await Inbox.open(context, settings.limits);
   const seen = createSeen(context.store);
   const latest = await openLatest(context, settings.limits.states);
@@ -88,7 +90,7 @@ export async function connectParts(
   const rooms = createRooms(context);
   releases.push(async (patience) => {
     await patience.wait(rooms.close());
-    await outbox.close(patience.left());
+    await Promise.all([outbox.close(patience.left()), handIns.close(patience.left())]);
     redelivery.close();
     await announcements.close(patience.left());
     await ownStates.close(patience.left());
@@ -105,7 +107,7 @@ export async function connectParts(
   let connection: ConnectionState = { state: 'disconnected' };
   const handlers: TransportHandlers = {
     async message(topic, payload) {
-      if (rooms.take(topic, payload)) return;
+      if (rooms.take(topic, payload) || handIns.take(topic, payload)) return;
       valve.admit();
       await receive(context, reception, topic, payload);
     },
@@ -114,7 +116,7 @@ export async function connectParts(
       const up = change.state === 'connected';
       // While we are away a revocation may be announced, and its notice waits at the broker or is not handled yet.
       context.keys.suspect();
-      for (const part of [outbox, receipts, redelivery, announcements, rooms]) part.connected(up);
+      for (const part of [outbox, handIns, receipts, redelivery, announcements, rooms]) part.connected(up);
       ownStates.connected(up, change.sessionPresent === true);
       will?.connected(up);
       if (up) {
@@ -125,7 +127,7 @@ export async function connectParts(
     },
     ...(will && { will: will.seal }),
   };
-  const families = Object.keys(receptions) as Family[];
+  const families: Family[] = [...(Object.keys(receptions) as Family[]), 'relay'];
   const filters = families.map((family) => filterOf(context.topicPrefix, account.address, family));
   context.keys.suspect();
   const opened = transport.open(filters, handlers);
@@ -152,12 +154,14 @@ function onConnected(clock: DirectoryClock, opener: Opener, receipts: Receipts):
 }
 
 /** Outbox, sent box and what joins them. */
-async function openSending(context: Context, settings: Settings) {
+async function openSending(context: Context, settings: Settings, clock: DirectoryClock) {
   const counters = createSendCounters(context.store);
   const tracking = createTracking();
   const sentBox = await openSentBox(context);
   const outbox = await openOutbox(context, sentBox, tracking, settings.limits.outbox);
-  const { republishAfter } = settings.timing;
-  const parts = { sentBox, counters, tracking, republishAfter, isPending: outbox.isPending };
-  return { counters, tracking, sentBox, outbox, redelivery: createRedelivery(context, parts) };
+  const { republishAfter, handInAgainAfter: againAfter } = settings.timing;
+  const handIns = await openHandIns(context, { sentBox, tracking, clock, againAfter, limits: settings.limits.outbox });
+  const isPending = (key: string) => outbox.isPending(key) || handIns.isPending(key);
+  const parts = { sentBox, counters, tracking, republishAfter, isPending };
+  return { counters, tracking, sentBox, outbox, handIns, redelivery: createRedelivery(context, parts) };
 }

@@ -26,6 +26,8 @@ export interface Context {
   readonly padding: number | false;
   /** Whether sent messages are kept until they are receipted. */
   readonly awaitReceipts: boolean;
+  /** How messages go, and what devices tell each other, unless said otherwise. */
+  readonly via: 'direct' | 'relay';
   readonly contacts: ContactList;
   /** Whether our other devices get copies of what this one sends. */
   readonly copies: boolean;

@@ -6,6 +6,7 @@ import { topicOf } from '../protocol/envelope/topics.js';
 import { activeDevices } from '../protocol/identity/account.js';
 import type { DeviceEntry } from '../protocol/identity/device.js';
 import { type Context, seconds } from './context.js';
+import { handOver } from './relay/make-hand-in.js';
 
 /**
  * Seals a control message to one device and publishes it. It is neither numbered nor kept: receipts are cumulative and
@@ -41,17 +42,20 @@ async function devicesOf({ account, contacts, keys, now }: Context, to: string):
 
 /** Seals to devices that need not stand in a record, as one that is about to be linked does not. @throws `TRANSPORT_` codes */
 export async function publishControl(
-  { account, provider, transport, topicPrefix, now }: Context,
+  context: Context,
   to: string,
   devices: readonly Pick<DeviceEntry, 'sealKey'>[],
   control: Control,
-  signKey: PrivateKey = account.device.signKey,
+  signKey: PrivateKey = context.account.device.signKey,
 ): Promise<void> {
+  const { account, provider, transport, topicPrefix, now, via } = context;
   const draft = {
     ...{ from: account.address, audience: to, issuedAt: seconds({ now }), id: provider.randomBytes(MESSAGE_ID_BYTES) },
     ...{ family: 'control' as const, contentType: CONTROL_TYPE, payload: encodeControl(control) },
   };
   const recipients = devices.map(({ sealKey }) => sealKey);
   const sealed = await seal(provider, draft, { signKey, recipients });
+  if (via === 'relay' && to !== account.address)
+    return handOver(context, { receivers: [to], sealed, family: 'control' });
   await transport.publish(topicOf(topicPrefix, to, 'control'), sealed, { qos: 1 });
 }

@@ -8,6 +8,11 @@ export interface DirectoryClock extends Clock {
   readonly delta: number;
   /** Asks again; the correction stays as it is when that fails. */
   refresh(): Promise<void>;
+  /**
+   * Somebody whom the directory vouches for said `time` (milliseconds) between `before` and `after`, as {@link Clock.now} had them:
+   * it counts while the directory itself has said nothing.
+   */
+  hear(time: number, before: number, after: number): void;
   /** Resolves when nothing is open about a jump of this machine's clock. */
   settled(): Promise<void>;
   close(): void;
@@ -38,6 +43,8 @@ export function createDirectoryClock(
   onFailure: (error: SealMQError) => void,
 ): DirectoryClock {
   let delta = 0;
+  /** The directory has said what time it is, and nothing has happened since. */
+  let told = false;
   /** How far the machine's clock has jumped since the directory last spoke. */
   let jumped = 0;
   let last = reading(clock);
@@ -50,6 +57,7 @@ export function createDirectoryClock(
     last = next;
     if (Math.abs(jump) < JUMP) return next.wall;
     jumped += jump;
+    told = false;
     void refresh();
     return next.wall;
   };
@@ -63,6 +71,7 @@ export function createDirectoryClock(
         if (offset === undefined) continue;
         delta = offset;
         jumped = 0;
+        told = time !== undefined;
         return;
       }
     } catch (cause) {
@@ -90,6 +99,11 @@ export function createDirectoryClock(
       return delta;
     },
     refresh,
+    hear(time, before, after) {
+      const offset = offsetFrom(time, before, after);
+      if (told || offset === undefined) return;
+      delta += offset;
+    },
     async settled() {
       watch();
       if (jumped !== 0) await asking;

@@ -50,6 +50,10 @@ export interface OutboxEntry {
   readonly expiresAt?: number;
   /** When the broker had it, in milliseconds: only while receipts are waited for. */
   readonly publishedAt?: number;
+  /** It goes by the relay, also when it goes again. */
+  readonly via?: 'relay';
+  /** `sealed` is empty, since entries to several receivers share its bytes: they lie under the `id`. */
+  readonly shared?: true;
 }
 
 /** The present state of a channel as it was set for one receiver, before it is sealed. */
@@ -75,6 +79,11 @@ export interface OpenedEntry extends MessageFields {
 const isAnyText = isText(1 << 16);
 const isId = (value: unknown): value is Uint8Array => isBytes(value) && value.length === MESSAGE_ID_BYTES;
 
+const isTexts = isArrayOf(isAnyText, 256);
+const isOneOrSeveral = (value: unknown): value is string | readonly string[] => isAnyText(value) || isTexts(value);
+const isRelay = (value: unknown): value is 'relay' => value === 'relay';
+const isTrue = (value: unknown): value is true => value === true;
+
 const isMessageFamily = (value: unknown): value is MessageFamily =>
   value === 'message' || value === 'will' || value === 'state';
 
@@ -85,7 +94,7 @@ export interface EntryCodec<T> {
   decode(bytes: Uint8Array): T;
 }
 
-function codec<T extends object>(what: string, read: (fields: FieldReader) => T): EntryCodec<T> {
+export function codec<T extends object>(what: string, read: (fields: FieldReader) => T): EntryCodec<T> {
   return {
     encode: (entry) => encodeCbor(toMap({ ...entry } as Record<string, CborValue | undefined>)),
     decode: (bytes) => read(readFields(decodeCbor(bytes), 'STATE_CORRUPT', what)),
@@ -120,6 +129,8 @@ export const outboxCodec = codec<OutboxEntry>('outbox entry', (fields) =>
     sealed: fields.required('sealed', isBytes),
     expiresAt: fields.optional('expiresAt', isCounter),
     publishedAt: fields.optional('publishedAt', isCounter),
+    via: fields.optional('via', isRelay),
+    shared: fields.optional('shared', isTrue),
   }),
 );
 
@@ -150,7 +161,8 @@ export const openedCodec = codec<OpenedEntry>('opened message', (fields) =>
     channel: fields.optional('channel', isAnyText),
     seq: fields.optional('seq', isCounter),
     inReplyTo: fields.optional('inReplyTo', isId),
-    to: fields.optional('to', isAnyText),
+    to: fields.optional('to', isOneOrSeveral),
+    receivers: fields.optional('receivers', isTexts),
     family: fields.optional('family', isMessageFamily),
     failures: fields.required('failures', isCounter),
   }),

@@ -46,7 +46,8 @@ export interface MessageFields {
   readonly channel?: string;
   readonly seq?: number;
   readonly inReplyTo?: Uint8Array;
-  readonly to?: string;
+  readonly to?: string | readonly string[];
+  readonly receivers?: readonly string[];
   /** Default `message`. */
   readonly family?: MessageFamily;
 }
@@ -76,8 +77,10 @@ export class Message {
   readonly seq: number | undefined;
   /** Id of the message that this one answers. */
   readonly inReplyTo: string | undefined;
-  /** On a {@link Message.copy}: to whom another device of ours has sent it. */
-  readonly to: string | undefined;
+  /** On a {@link Message.copy}: to whom another device of ours has sent it; a list where it was to several. */
+  readonly to: string | readonly string[] | undefined;
+  /** Everybody it was to, us among them, where that were several. */
+  readonly receivers: readonly string[] | undefined;
   readonly family: MessageFamily;
 
   constructor(fields: MessageFields) {
@@ -92,6 +95,7 @@ export class Message {
     this.seq = fields.seq;
     this.inReplyTo = fields.inReplyTo && toBase64url(fields.inReplyTo);
     this.to = fields.to;
+    this.receivers = fields.receivers;
     this.family = fields.family ?? 'message';
   }
 

@@ -18,6 +18,7 @@ import type { SetStateOptions, StateSet } from './own-states.js';
 import type { RegisterOptions, Registration } from './registration.js';
 import type { JoinOptions, Room } from './room/room.js';
 import { type SendOptions, type Sent, send } from './send.js';
+import { type SentToSeveral, sendSeveral } from './send-several.js';
 import { presentStates, type StateFilter } from './settle-state.js';
 import { type MessengerStatus, measure } from './status.js';
 
@@ -124,12 +125,24 @@ export class Messenger {
    * Seals a message to every device of `to` and puts it into the outbox; it is on its way when `published` resolves.
    *
    * @param payload - a string goes as text, a `Uint8Array` as bytes, any other value as JSON; at most 1 MiB
-   * @throws `STATE_NOT_REGISTERED` before {@link register}; otherwise as the function `send`
+   * Several receivers get one and the same message, which is handed in once at the relay. `via: 'relay'` does so for one.
+   *
+   * @throws `STATE_NOT_REGISTERED` before {@link register}; otherwise as the functions `send` and `sendSeveral`
    */
-  async send(to: string, payload: Payload, options: SendOptions = {}): Promise<Sent> {
+  async send(to: string, payload: Payload, options?: SendOptions): Promise<Sent>;
+  async send(to: readonly string[], payload: Payload, options?: SendOptions): Promise<SentToSeveral>;
+  async send(
+    to: string | readonly string[],
+    payload: Payload,
+    options: SendOptions = {},
+  ): Promise<Sent | SentToSeveral> {
     this.#assertOpen();
     await this.#account.assertRegistered(this.#context.keys);
-    return send(this.#context, this.#parts, to, payload, options);
+    if (typeof to !== 'string') return sendSeveral(this.#context, this.#parts, to, payload, options);
+    const via = options.via ?? this.#context.via;
+    if (via === 'direct' || to === this.address) return send(this.#context, this.#parts, to, payload, options);
+    const { each } = await sendSeveral(this.#context, this.#parts, [to], payload, options);
+    return each[0] as Sent;
   }
 
   /**

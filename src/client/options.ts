@@ -58,6 +58,11 @@ export interface MessengerOptions
    */
   readonly awaitReceipts?: boolean;
   /**
+   * How messages go, and receipts and requests for what is missing: `direct` (default) to the receiver's topic, or handed in at the
+   * `relay`, so that the broker is not told who writes to whom. `send(…, { via })` says otherwise for one message.
+   */
+  readonly via?: 'direct' | 'relay';
+  /**
    * What the broker sends in our name when a connection of ours ends without a farewell: sealed at each connect, to the devices
    * that the receiver has then. The receiver gets it among its messages, with `family: 'will'`. Not with an `MqttClient` or a
    * transport of your own that has its own will.
@@ -84,6 +89,8 @@ export type LinkDeviceOptions = Omit<MessengerOptions, 'identity'>;
 export interface Timing extends ReceiptTiming {
   /** First pause before a peer's newest message without receipt is published again; doubles up to an hour. */
   readonly republishAfter: number;
+  /** First pause before a hand-in that the relay has not answered goes out again; doubles up to a minute. */
+  readonly handInAgainAfter: number;
 }
 
 /** How much each durable queue may hold. */
@@ -106,7 +113,12 @@ const LIMITS: MessengerLimits = {
   states: { entries: 10_000, bytes: 64 * MIB },
 };
 
-const TIMING: Timing = { receiptDelay: 500, gapDelay: SECOND, republishAfter: 60 * SECOND };
+const TIMING: Timing = {
+  receiptDelay: 500,
+  gapDelay: SECOND,
+  republishAfter: 60 * SECOND,
+  handInAgainAfter: 2 * SECOND,
+};
 
 const PATIENCE: QuarantinePatience = {
   retryAfter: SECOND,
@@ -126,6 +138,7 @@ export function withDefaults(options: MessengerOptions) {
     durable: 'process' as const,
     awaitReceipts: true,
     copies: true,
+    via: 'direct' as 'direct' | 'relay',
     topicPrefix: DEFAULT_TOPIC_PREFIX,
     padding: DEFAULT_PADDING as number | false,
     maxPayloadBytes: MAX_PAYLOAD_BYTES,

@@ -4,6 +4,7 @@ import type { Range } from '../protocol/envelope/sequence.js';
 import { type TokenBucket, type TokenRate, takeToken } from '../protocol/token-bucket.js';
 import { type Context, seconds } from './context.js';
 import { sendControl } from './control.js';
+import { handOver } from './relay/make-hand-in.js';
 import { createReminders } from './reminders.js';
 import type { SendCounters } from './send-counters.js';
 import type { SentBox, SentEntry } from './sent-box.js';
@@ -76,6 +77,7 @@ export function createRedelivery(context: Context, parts: RedeliveryParts): Rede
     if (!stored) return;
     const expiresIn = stored.expiresAt === undefined ? undefined : stored.expiresAt - seconds(context);
     if (expiresIn !== undefined && expiresIn <= 0) return;
+    if (stored.via === 'relay') return handOver(context, { receivers: [stored.to], sealed: stored.sealed });
     const options = { qos: 1 as const, ...(expiresIn !== undefined && { expiresIn }) };
     await context.transport.publish(stored.topic, stored.sealed, options);
   };

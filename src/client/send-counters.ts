@@ -12,6 +12,16 @@ export interface SendCounters {
    */
   next<T>(address: string, stream: number, use: (seq: number, operation: StoreOperation) => Promise<T>): Promise<T>;
 
+  /**
+   * {@link next} for several addresses at once, all different: their numbers, in their order. It takes its turn with each in the
+   * same moment, so that two of these never wait for one another.
+   */
+  nextOfAll<T>(
+    addresses: readonly string[],
+    stream: number,
+    use: (seqs: readonly number[], operations: readonly StoreOperation[]) => Promise<T>,
+  ): Promise<T>;
+
   /** The last number given to `address`, 0 before the first. */
   last(address: string, stream: number): Promise<number>;
 }
@@ -21,24 +31,30 @@ export function createSendCounters(store: Store): SendCounters {
   const turns = new Map<string, Promise<number>>();
   const last = (key: string) => turns.get(key) ?? readCounter(store, key);
 
-  return {
-    next(address, stream, use) {
-      const key = counterKey(address, stream);
-      const before = last(key);
-      const taken = before.then(async (count) => {
-        const seq = count + 1;
-        const result = await use(seq, { type: 'put', key, value: encodeCbor(seq) });
-        return { seq, result };
-      });
+  const nextOfAll: SendCounters['nextOfAll'] = (addresses, stream, use) => {
+    const keys = addresses.map((address) => counterKey(address, stream));
+    const before = keys.map(last);
+    const taken = Promise.all(before).then(async (counts) => {
+      const seqs = counts.map((count) => count + 1);
+      const put = (key: string, i: number) => ({ type: 'put' as const, key, value: encodeCbor(seqs[i] as number) });
+      return { seqs, result: await use(seqs, keys.map(put)) };
+    });
+    for (const [i, key] of keys.entries()) {
       turns.set(
         key,
         taken.then(
-          ({ seq }) => seq,
-          () => before,
+          ({ seqs }) => seqs[i] as number,
+          () => before[i] as Promise<number>,
         ),
       );
-      return taken.then(({ result }) => result);
-    },
+    }
+    return taken.then(({ result }) => result);
+  };
+
+  return {
+    nextOfAll,
+    next: (address, stream, use) =>
+      nextOfAll([address], stream, ([seq], [operation]) => use(seq as number, operation as StoreOperation)),
     last: (address, stream) => last(counterKey(address, stream)),
   };
 }

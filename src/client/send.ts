@@ -31,6 +31,11 @@ export interface SendOptions {
   readonly receipt?: boolean;
   /** Whether our own other devices get a copy; default as the messenger's `copies`. */
   readonly copy?: boolean;
+  /**
+   * `direct`: published to the receiver's topic. `relay`: handed in at the relay, so that the broker is not told by whom the
+   * message in the receiver's queue is. Default as the messenger's `via`; to several receivers always by the relay.
+   */
+  readonly via?: 'direct' | 'relay';
 }
 
 /** A message that is in the outbox: it will go out, whatever happens to the network or this process. */
@@ -82,7 +87,7 @@ export async function send(
     const kept = options.receipt ?? context.awaitReceipts;
     const entry = await sealEntry(context, { ...content, audience: to, seq }, activeDevices(record, issuedAt), kept);
     const tracked = tracking.follow(sentKey(to, entry.stream, seq));
-    const copyReaders = options.copy === false ? [] : readersOfCopies(context, to);
+    const copyReaders = options.copy === false || to === account.address ? [] : readersOfCopies(context);
     if (copyReaders.length === 0) return { id, seq, tracked, ...outbox.put(entry, [counted]) };
     return counters.next(account.address, account.stream, async (copySeq, copyCounted) => {
       const copied = { ...content, audience: account.address, to, seq: copySeq };
@@ -97,13 +102,13 @@ export async function send(
 }
 
 /** Our other devices, for what goes to somebody else: they get it as a message of its own that says to whom it was. */
-function readersOfCopies({ account, copies, now }: Context, to: string): readonly DeviceEntry[] {
-  if (!copies || to === account.address) return [];
+export function readersOfCopies({ account, copies, now }: Context): readonly DeviceEntry[] {
+  if (!copies) return [];
   return activeDevices(account.record, seconds({ now })).filter(({ id }) => id !== account.device.id);
 }
 
 /** Seals a message to `readers`, as it lies in the outbox. `kept`: until all of them have receipted it. */
-async function sealEntry(
+export async function sealEntry(
   context: Context,
   content: Omit<Draft, 'from' | 'stream' | 'id'> & {
     readonly audience: string;

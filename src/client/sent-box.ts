@@ -4,6 +4,7 @@ import type { StoreOperation } from '../ports/store.js';
 import { covers, type Receipt } from '../protocol/envelope/control.js';
 import type { Context } from './context.js';
 import { type OutboxEntry, outboxCodec } from './entries.js';
+import { createSharedBodies } from './shared-bodies.js';
 import { createSignal } from './signal.js';
 import { sentKey } from './tracking.js';
 
@@ -22,6 +23,8 @@ export interface SentEntry {
   readonly publishedAt: number;
   /** Bytes of the stored entry. */
   readonly size: number;
+  /** Set where the bytes are shared with entries to others. */
+  readonly sharedId: Uint8Array | undefined;
   /** When the first device had it, in milliseconds. */
   firstReceipt: number | undefined;
 }
@@ -66,11 +69,14 @@ export interface SentBox {
 export async function openSentBox(context: Context): Promise<SentBox> {
   const boxes = new Map<string, Map<string, SentEntry>>();
   const changed = createSignal();
+  const bodies = createSharedBodies(context.store);
   let depth = 0;
   let bytes = 0;
 
   const add = (entry: OutboxEntry, size: number) => {
     const { to, stream, seq, expiresAt, publishedAt = 0, devices } = entry;
+    const sharedId = entry.shared && entry.id;
+    if (sharedId) bodies.held(sharedId);
     const box = boxes.get(to) ?? new Map<string, SentEntry>();
     boxes.set(
       to,
@@ -83,6 +89,7 @@ export async function openSentBox(context: Context): Promise<SentBox> {
         expiresAt,
         publishedAt,
         size,
+        sharedId,
         firstReceipt: undefined,
       }),
     );
@@ -91,7 +98,8 @@ export async function openSentBox(context: Context): Promise<SentBox> {
   };
   const forget = (entry: SentEntry): StoreOperation[] => {
     const key = storeKey(entry);
-    if (boxes.get(entry.to)?.delete(key)) {
+    const isFirst = boxes.get(entry.to)?.delete(key) === true;
+    if (isFirst) {
       depth--;
       bytes -= entry.size;
     }
@@ -100,6 +108,7 @@ export async function openSentBox(context: Context): Promise<SentBox> {
     return [
       { type: 'del', key },
       { type: 'del', key: `receipted/${key}` },
+      ...(isFirst && entry.sharedId ? bodies.released(entry.sharedId) : []),
     ];
   };
 
@@ -179,7 +188,10 @@ export async function openSentBox(context: Context): Promise<SentBox> {
     changed: () => changed.wait(),
     async load(entry) {
       const value = await context.store.get(storeKey(entry));
-      return value && outboxCodec.decode(value);
+      const stored = value && outboxCodec.decode(value);
+      if (!stored?.shared) return stored;
+      const sealed = await bodies.load(stored.id);
+      return sealed && { ...stored, sealed };
     },
   };
 }

@@ -36,7 +36,7 @@ export function settleMessage(context: Context, { seen, onMessage, onArrival }: 
     // It has come, so nobody needs to ask for it.
     if (expired) return drop({ reason: 'expired', from }, operations);
 
-    const entry = { ...messageFields(message, device, seq), ...copyOf(context, message) };
+    const entry = { ...messageFields(message, device, seq), ...copyOf(context, message), ...receiversOf(message) };
     // An answer that this process waits for is settled by being handed over; after a crash nobody waits any more.
     if (message.inReplyTo && onMessage(new Message(entry))) drop(undefined, operations);
     else hand(entry, operations);
@@ -44,8 +44,13 @@ export function settleMessage(context: Context, { seen, onMessage, onArrival }: 
 }
 
 /** To whom the message was of which this is a copy. Only our own devices can say so; of others the claim means nothing. */
-function copyOf({ account }: Context, { from, to }: OpenedMessage): { readonly to?: string } {
+function copyOf({ account }: Context, { from, to }: OpenedMessage): { readonly to?: OpenedMessage['to'] & {} } {
   return to !== undefined && from === account.address ? { to } : {};
+}
+
+/** Who else has it. */
+function receiversOf({ audience }: OpenedMessage): { readonly receivers?: readonly string[] } {
+  return typeof audience === 'string' ? {} : { receivers: audience };
 }
 
 /** The number that the message bears for this receiver: one of several has its own. */

@@ -4,10 +4,11 @@ import type { DirectoryClock } from './directory-clock.js';
 import type { Inbox } from './inbox.js';
 import type { KeyCache, KeyCacheStats } from './key-cache.js';
 import type { Outbox } from './outbox.js';
+import type { HandIns } from './relay/hand-ins.js';
 import type { SentBox } from './sent-box.js';
 
 /** The queues of a messenger. */
-export type QueueName = 'inbox' | 'quarantine' | 'opened' | 'failed' | 'outbox' | 'unreceipted';
+export type QueueName = 'inbox' | 'quarantine' | 'opened' | 'failed' | 'outbox' | 'handIns' | 'unreceipted';
 
 /** Figures of a messenger, for people and monitoring: how many messages wait in each queue, and more. */
 export interface MessengerStatus {
@@ -24,6 +25,8 @@ export interface MessengerStatus {
   readonly failed: number;
   /** For the broker. */
   readonly outbox: number;
+  /** For the answer of the relay. */
+  readonly handIns: number;
   /** Sent messages that the broker has and whose receipts are not all in. */
   readonly unreceipted: number;
   /** For how long the first entry of each queue has been in it, in milliseconds; nothing for those that are empty. */
@@ -39,13 +42,14 @@ export interface Measured {
   readonly context: { readonly keys: KeyCache; now(): number };
   readonly inbox: Inbox;
   readonly outbox: Outbox;
+  readonly handIns: HandIns;
   readonly sentBox: SentBox;
   readonly clock: DirectoryClock;
   connection(): ConnectionState;
 }
 
 /** The figures now. */
-export function measure({ context, inbox, outbox, sentBox, clock, connection }: Measured): MessengerStatus {
+export function measure({ context, inbox, outbox, handIns, sentBox, clock, connection }: Measured): MessengerStatus {
   const now = context.now();
   const age = (at: number | undefined) => (at === undefined ? undefined : Math.max(0, Math.round(now - at)));
   const lastChange = connection();
@@ -57,6 +61,7 @@ export function measure({ context, inbox, outbox, sentBox, clock, connection }: 
     opened: inbox.opened.depth,
     failed: inbox.failed.depth,
     outbox: outbox.queue.depth,
+    handIns: handIns.queue.depth,
     unreceipted: sentBox.depth,
     waiting: present({
       inbox: age(inbox.raw.oldest),
@@ -64,6 +69,7 @@ export function measure({ context, inbox, outbox, sentBox, clock, connection }: 
       opened: age(inbox.opened.oldest),
       failed: age(inbox.failed.oldest),
       outbox: age(outbox.queue.oldest),
+      handIns: age(handIns.queue.oldest),
       unreceipted: age(sentBox.oldest),
     }),
     keys: context.keys.stats(),

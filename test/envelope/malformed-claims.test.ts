@@ -58,7 +58,7 @@ describe('a header parameter of the wrong type is malformed', () => {
     seq: [null, 0, -1, '1', [1], [], bytes(1)],
     channel: [null, 7, '', 'c'.repeat(257), bytes(3)],
     stream: notCounters,
-    to: [null, 7, '', 'Carol', 'a/b', ['carol']],
+    to: [null, 7, '', 'Carol', 'a/b', ['carol', 'bob'], []],
     inReplyTo: [null, 'id', bytes(15), bytes(17)],
     version: notCounters,
   };

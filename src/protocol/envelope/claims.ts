@@ -37,8 +37,8 @@ export interface Claims {
   readonly stream?: number;
   /** The application's own name for what the message belongs to, such as `telemetry/temperature`. */
   readonly channel?: string;
-  /** On a copy for the sender's own other devices: to whom the message was. */
-  readonly to?: string;
+  /** On a copy for the sender's own other devices: to whom the message was; several as in `audience`. */
+  readonly to?: string | readonly string[];
   /** Id of the message that this one answers. */
   readonly inReplyTo?: Uint8Array;
   /** Version counter of a will or state. */
@@ -97,7 +97,7 @@ const FIELDS: readonly ClaimField[] = [
   },
   { name: 'channel', label: Header.channel, is: isText(MAX_CHANNEL_LENGTH) },
   { name: 'stream', label: Header.stream, is: isCounter },
-  { name: 'to', label: Header.to, is: isAddress },
+  { name: 'to', label: Header.to, is: isAudience },
   { name: 'inReplyTo', label: Header.inReplyTo, is: isMessageId },
   { name: 'version', label: Header.version, is: isCounter },
   { name: 'tagKey', label: Header.tagKey, is: isBytesOf(TAG_KEY_BYTES) },

@@ -1,0 +1,48 @@
+import { run } from '../../crypto/steps.js';
+import { SealMQError } from '../../errors.js';
+import { RELAY_ADDRESS } from '../../protocol/address.js';
+import { activeSealKeys } from '../../protocol/identity/account.js';
+import type { KeyRecord } from '../../protocol/identity/record.js';
+import { HAND_IN_NONCE_BYTES, type HandIn, handInTopic, sealHandIn } from '../../protocol/relay/index.js';
+import { type Context, seconds } from '../context.js';
+import type { MadeHandIn } from './hand-in-entry.js';
+
+/** What is handed in, and for whom. */
+export type Handed = Pick<HandIn, 'receivers' | 'family' | 'wake'> & { readonly sealed: Uint8Array };
+
+/**
+ * The relay's key record, as the directory vouches for it.
+ *
+ * @throws `DIRECTORY_NOT_FOUND` where the directory names no relay, other `DIRECTORY_` codes
+ */
+export async function relayRecord({ keys }: Context): Promise<KeyRecord> {
+  const record = keys.cached(RELAY_ADDRESS) ?? (await keys.record(RELAY_ADDRESS));
+  if (record) return record;
+  throw new SealMQError('DIRECTORY_NOT_FOUND', 'the directory names no relay');
+}
+
+/** Asks the directory for the relay's record now; `undefined` when it cannot say. */
+export async function refreshRelay({ keys }: Context): Promise<KeyRecord | undefined> {
+  return keys.record(RELAY_ADDRESS, { refresh: true }).catch(() => undefined);
+}
+
+/** Signs a hand-in and seals it to the relay. @throws as {@link relayRecord} */
+export async function makeHandIn(context: Context, { sealed, ...handed }: Handed): Promise<MadeHandIn> {
+  const { provider, account } = context;
+  const record = await relayRecord(context);
+  const issuedAt = seconds(context);
+  const nonce = provider.randomBytes(HAND_IN_NONCE_BYTES).slice();
+  const content = { ...handed, relay: record.identity, sender: account.address, issuedAt, nonce };
+  const keys = { signKey: account.device.signKey, relay: activeSealKeys(record, issuedAt) };
+  return { nonce, issuedAt, relay: record.hash, bytes: await run(sealHandIn(provider, content, sealed, keys)) };
+}
+
+/**
+ * Hands in without waiting for the answer: what is repeated in any case until its receiver has it.
+ *
+ * @throws `TRANSPORT_` codes; as {@link relayRecord}
+ */
+export async function handOver(context: Context, handed: Handed): Promise<void> {
+  const { bytes } = await makeHandIn(context, handed);
+  await context.transport.publish(handInTopic(context.topicPrefix), bytes, { qos: 1 });
+}

@@ -1,0 +1,141 @@
+import { fromBase64url, toBase64url } from '../bytes/base64url.js';
+import { present } from '../bytes/fields.js';
+import { SealMQError } from '../errors.js';
+import { MESSAGE_ID_BYTES } from '../protocol/envelope/claims.js';
+import { seal } from '../protocol/envelope/seal.js';
+import { activeDevices } from '../protocol/identity/account.js';
+import type { DeviceEntry } from '../protocol/identity/device.js';
+import { MAX_RECEIVERS } from '../protocol/relay/index.js';
+import { type Context, seconds } from './context.js';
+import { encodePayload, type Payload } from './message.js';
+import type { CopyOutcome } from './relay/copy-outcome.js';
+import type { HandInEntry } from './relay/hand-in-entry.js';
+import type { HandIns } from './relay/hand-ins.js';
+import { relayRecord } from './relay/make-hand-in.js';
+import { readersOfCopies, receiverRecord, type SendOptions, type SendState, type Sent, sealEntry } from './send.js';
+import { sentKey } from './tracking.js';
+
+/** One message to several receivers, safe in the store: it will be handed in, whatever happens to the network or this process. */
+export interface SentToSeveral {
+  readonly id: string;
+  /** Sorted. */
+  readonly to: readonly string[];
+  /** For each receiver, in the order of `to`, as if the message were to them alone; `published` is the relay's word that the copy is in their queue. */
+  readonly each: readonly Sent[];
+  /** What became of each copy, in the order of `to`; rejects on `close()` (`USAGE_CLOSED`). */
+  readonly outcomes: Promise<readonly CopyOutcome[]>;
+}
+
+/** What {@link sendSeveral} needs besides the context. */
+export interface HandInState extends SendState {
+  readonly handIns: HandIns;
+}
+
+/**
+ * `send` by way of the relay: directory → one sealed message for all receivers → counters and the entry to be handed in, in one
+ * atomic batch. The relay puts a copy into each queue.
+ *
+ * @param to - addresses without repetition, none of them our own
+ * @throws as `send`, `USAGE_TOO_MANY_RECIPIENTS` for more than 256 receivers or devices, `DIRECTORY_NOT_FOUND` also where the
+ *   directory names no relay
+ */
+export async function sendSeveral(
+  context: Context,
+  { outbox, handIns, counters, tracking }: HandInState,
+  to: readonly string[],
+  payload: Payload,
+  options: SendOptions = {},
+): Promise<SentToSeveral> {
+  const { account } = context;
+  const { bytes, contentType } = encodePayload(payload);
+  const inReplyTo = options.inReplyTo === undefined ? undefined : fromBase64url(options.inReplyTo);
+  const receivers = sortedReceivers(to, account.address);
+  const records = await Promise.all([...receivers.map((one) => receiverRecord(context, one)), relayRecord(context)]);
+  if (options.expiresIn !== undefined) await context.settled();
+  const posted = await counters.nextOfAll(receivers, account.stream, async (seqs, counted) => {
+    const whenFull = options.whenFull ?? 'wait';
+    await outbox.room(whenFull);
+    await handIns.room(whenFull);
+    const issuedAt = seconds(context);
+    const expiresAt = options.expiresIn === undefined ? undefined : issuedAt + Math.ceil(options.expiresIn);
+    const id = context.provider.randomBytes(MESSAGE_ID_BYTES).slice();
+    const content = present({
+      ...{ issuedAt, expiresAt, id, inReplyTo, payload: bytes },
+      ...{ contentType: options.contentType ?? contentType, channel: options.channel },
+    });
+    const readers = receivers.map((_, i) => activeDevices(records[i] as (typeof records)[number], issuedAt));
+    const kept = options.receipt ?? context.awaitReceipts;
+    const addressed =
+      receivers.length === 1
+        ? { audience: receivers[0] as string, seq: seqs[0] as number }
+        : { audience: receivers, seq: seqs };
+    const sealed = await sealTo(context, { ...content, ...addressed }, readers.flat());
+    const entry: HandInEntry = present({
+      ...{ id, sealed, expiresAt, stream: account.stream },
+      receivers: receivers.map((one, i) => ({
+        ...{ to: one, seq: seqs[i] as number },
+        devices: kept ? (readers[i] ?? []).map((device) => device.id) : [],
+      })),
+    });
+    const each = entry.receivers.map(({ to: one, seq }) => ({
+      to: one,
+      seq,
+      ...tracking.follow(sentKey(one, entry.stream, seq)),
+    }));
+    const copyReaders = options.copy === false ? [] : readersOfCopies(context);
+    if (copyReaders.length === 0) {
+      return { id, each, ...handIns.put(entry, (operation) => context.tryCommit([...counted, operation])) };
+    }
+    return counters.next(account.address, account.stream, async (copySeq, copyCounted) => {
+      const whole = receivers.length === 1 ? (receivers[0] as string) : receivers;
+      const copied = { ...content, audience: account.address, to: whole, seq: copySeq };
+      const copy = await sealEntry(context, copied, copyReaders, kept);
+      context.echoes.note(copy.sealed);
+      const write = (operation: typeof copyCounted) => outbox.put(copy, [...counted, copyCounted, operation]).durable;
+      return { id, each, ...handIns.put(entry, write) };
+    });
+  });
+  await posted.durable;
+  const id = toBase64url(posted.id);
+  const each = posted.each.map((one, i) => ({ ...one, id, published: publishedOf(posted.outcomes, i) }));
+  return { id, to: receivers, each, outcomes: posted.outcomes };
+}
+
+/** The copy of one receiver: resolves when it is in their queue. */
+function publishedOf(outcomes: Promise<readonly CopyOutcome[]>, i: number): Promise<void> {
+  const published = outcomes.then((all) => {
+    const outcome = all[i];
+    if (outcome?.kind === 'refused') throw outcome.error;
+  });
+  // Most callers do not look at it.
+  published.catch(() => {});
+  return published;
+}
+
+function sortedReceivers(to: readonly string[], own: string): readonly string[] {
+  const receivers = [...new Set(to)].sort();
+  if (receivers.length !== to.length || receivers.length === 0) {
+    throw new SealMQError('USAGE_INVALID_ARGUMENT', 'a list of receivers, each named once');
+  }
+  if (receivers.length > MAX_RECEIVERS) {
+    throw new SealMQError(
+      'USAGE_TOO_MANY_RECIPIENTS',
+      `a message has 1 to ${MAX_RECEIVERS} receivers, not ${receivers.length}`,
+    );
+  }
+  if (receivers.includes(own)) {
+    throw new SealMQError('USAGE_INVALID_ARGUMENT', 'our own devices get a copy without being named');
+  }
+  return receivers;
+}
+
+function sealTo(
+  context: Context,
+  content: Omit<Parameters<typeof seal>[1], 'from' | 'stream'>,
+  readers: readonly DeviceEntry[],
+): Promise<Uint8Array> {
+  const { account, provider, padding, maxPayloadBytes } = context;
+  const { stream, address, device } = account;
+  const draft = { ...content, from: address, stream, padding, maxPayloadBytes };
+  return seal(provider, draft, { signKey: device.signKey, recipients: readers.map(({ sealKey }) => sealKey) });
+}
