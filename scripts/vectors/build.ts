@@ -1,4 +1,4 @@
-import { control } from './control.js';
+import { controlVectors } from './control.js';
 import { forgeFrom } from './forge.js';
 import { keyVectors } from './keys.js';
 import { linkVectors } from './links.js';
@@ -31,6 +31,7 @@ export function buildVectors(): Vectors {
   const [forge, p256, rsa] = [forgeOf('default-suite'), forgeOf('p256-suite'), forgeOf('rsa-suite')];
   const [several, mixed] = [forgeOf('several-receivers'), named('mixed-suites')];
   const records = recordCases();
+  const links = linkVectors(records);
   return {
     profile: 'sealmq/1',
     about: ABOUT,
@@ -48,8 +49,8 @@ export function buildVectors(): Vectors {
     refusedRecords: refusedRecords(records),
     successions: successions(records),
     statements: statementVectors(records),
-    links: linkVectors(records),
-    control,
+    links,
+    control: controlVectors(records, links),
     stateTags,
     cbor,
     padding,

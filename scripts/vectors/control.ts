@@ -3,8 +3,9 @@ import { type CborMap, type CborValue, encodeCbor } from '../../src/bytes/cbor.j
 import { toMap } from '../../src/bytes/fields.js';
 import { type Control, encodeControl } from '../../src/protocol/envelope/control.js';
 import { patched } from './forge.js';
+import type { RecordCase } from './records.js';
 import { STREAM } from './sealed.js';
-import type { ControlVector, Vectors } from './types.js';
+import type { ControlVector, LinkVector, Vectors } from './types.js';
 
 const DEVICE = 'alicephonealicep';
 
@@ -52,11 +53,22 @@ const CONTROLS: readonly (readonly [name: string, about: string, control: Contro
 ];
 
 /** Control messages: what is read and written, what is only read, and what is refused. */
-export const control: Vectors['control'] = {
-  accepted: CONTROLS.map(([name, about, content]) => vector(name, about, content, encodeControl(content))),
-  tolerated: tolerated(),
-  refused: refused().map(([about, content]) => ({ about, bytes: toHex(encodeCbor(content)) })),
-};
+export function controlVectors(records: readonly RecordCase[], [link]: readonly LinkVector[]): Vectors['control'] {
+  const record = records.find(({ name }) => name === 'alice-2')?.record;
+  if (!record || !link) throw new RangeError('no record, or no link');
+  const statement = Uint8Array.from(Buffer.from(link.offer, 'hex'));
+  const carriers = [
+    ['record', 'My key record is this now.', { kind: 'record', record: record.bytes }],
+    ['link', 'The offer to a new device.', { kind: 'link', statement }],
+  ] as const;
+  return {
+    accepted: [...CONTROLS, ...carriers].map(([name, about, content]) =>
+      vector(name, about, content, encodeControl(content)),
+    ),
+    tolerated: tolerated(),
+    refused: refused().map(([about, content]) => ({ about, bytes: toHex(encodeCbor(content)) })),
+  };
+}
 
 function receipt(from: number, upTo: number, ranges: [number, number][]): Control {
   return { kind: 'receipt', device: DEVICE, stream: STREAM, from, upTo, ranges };
@@ -76,7 +88,11 @@ function pairs(count: number): [number, number][] {
 }
 
 function vector(name: string, about: string, content: Control, bytes: Uint8Array): ControlVector {
-  return { name, about, control: content, bytes: toHex(bytes) };
+  const fields = Object.entries(content).map(([field, value]) => [
+    field,
+    value instanceof Uint8Array ? toHex(value) : value,
+  ]);
+  return { name, about, control: Object.fromEntries(fields) as ControlVector['control'], bytes: toHex(bytes) };
 }
 
 function tolerated(): ControlVector[] {
@@ -114,6 +130,10 @@ function refused(): [about: string, content: CborValue][] {
     ['no reason', reasonless],
     ['no version', toMap({ kind: 'withdraw', channel: 'presence' })],
     ['an empty channel', toMap({ kind: 'withdraw', channel: '', version: STREAM })],
+    ['no record', toMap({ kind: 'record' })],
+    ['a record as text', toMap({ kind: 'record', record: 'record' })],
+    ['no statement', toMap({ kind: 'link' })],
+    ['a statement that is a map', toMap({ kind: 'link', statement: toMap({ step: 'offer' }) })],
     ['no newest', toMap({ kind: 'refuse', device: DEVICE, stream: STREAM })],
     ['an unknown reason', patched(reasonless, new Map([['reason', 'lost']]))],
   ];

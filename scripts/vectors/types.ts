@@ -1,6 +1,6 @@
 import type { KeyAlgorithm } from '../../src/crypto/provider.js';
 import type { ErrorCode } from '../../src/errors.js';
-import type { Control } from '../../src/protocol/envelope/control.js';
+import type { Control, LinkControl, RecordNotice } from '../../src/protocol/envelope/control.js';
 import type { OpenOutcome, SenderRefusal } from '../../src/protocol/envelope/open.js';
 import type { Family } from '../../src/protocol/envelope/topics.js';
 import type { RecordChange } from '../../src/protocol/identity/chain.js';
@@ -139,11 +139,15 @@ export interface RefusedRecordVector {
   readonly code: ErrorCode;
 }
 
+/** The same with bytes as JSON has them. */
+type HexFields<T> = { readonly [Name in keyof T]: T[Name] extends Uint8Array ? Hex : T[Name] };
+
 /** A control message, as the payload of a sealed message of family `control`. */
 export interface ControlVector {
   readonly name: string;
   readonly about: string;
-  readonly control: Control;
+  /** Binary fields are in hexadecimal. */
+  readonly control: Exclude<Control, RecordNotice | LinkControl> | HexFields<RecordNotice> | HexFields<LinkControl>;
   readonly bytes: Hex;
 }
 

@@ -1,25 +1,32 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { Vectors } from '../../scripts/vectors/types.js';
+import type { ControlVector, Vectors } from '../../scripts/vectors/types.js';
 import { toHex } from '../../src/bytes/bytes.js';
-import { CONTROL_TYPE, decodeControl, encodeControl } from '../../src/protocol/envelope/control.js';
+import { CONTROL_TYPE, type Control, decodeControl, encodeControl } from '../../src/protocol/envelope/control.js';
 
 const file = readFileSync(new URL('../vectors/envelope.json', import.meta.url), 'utf8');
 const vectors = JSON.parse(file) as Vectors;
+
+/** What the JSON file has in hexadecimal is bytes. */
+function controlOf({ control }: ControlVector): Control {
+  if (control.kind === 'record') return { ...control, record: bytesOf(control.record) };
+  if (control.kind === 'link') return { ...control, statement: bytesOf(control.statement) };
+  return control;
+}
 
 const bytesOf = (hex: string) => Uint8Array.from(Buffer.from(hex, 'hex'));
 
 describe('control messages', () => {
   const { accepted, tolerated, refused } = vectors.control;
 
-  it.each(accepted)('$name: $about', ({ control, bytes }) => {
-    expect(decodeControl(bytesOf(bytes))).toEqual(control);
-    expect(toHex(encodeControl(control))).toBe(bytes);
+  it.each(accepted)('$name: $about', (vector) => {
+    expect(decodeControl(bytesOf(vector.bytes))).toEqual(controlOf(vector));
+    expect(toHex(encodeControl(controlOf(vector)))).toBe(vector.bytes);
   });
 
-  it.each(tolerated)('$name is read: $about', ({ control, bytes }) => {
-    expect(decodeControl(bytesOf(bytes))).toEqual(control);
-    expect(toHex(encodeControl(control))).not.toBe(bytes);
+  it.each(tolerated)('$name is read: $about', (vector) => {
+    expect(decodeControl(bytesOf(vector.bytes))).toEqual(controlOf(vector));
+    expect(toHex(encodeControl(controlOf(vector)))).not.toBe(vector.bytes);
   });
 
   it.each(refused)('refuses $about', ({ bytes }) => {

@@ -1,6 +1,6 @@
 """Control messages: section 5.10."""
 
-from cbor_strict import decode_map, is_integer, is_text, need
+from cbor_strict import decode_map, is_bytes, is_integer, is_text, need
 
 MAX_RANGES = 64
 REASONS = ("expired", "not-recipient", "gone")
@@ -41,6 +41,8 @@ FIELDS = {
     "skip": {"stream": is_number, "ranges": are_ranges, "reason": lambda value: value in REASONS},
     "refuse": {"device": is_device, "stream": is_number, "newest": is_number},
     "withdraw": {"channel": is_channel, "version": is_number},
+    "record": {"record": is_bytes},
+    "link": {"statement": is_bytes},
 }
 
 OPTIONAL = ("channel",)

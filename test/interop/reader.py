@@ -9,8 +9,9 @@ import sys
 
 from cbor_strict import Malformed, decode, encode, walk
 from control import read_control
-from cose import Unverified, is_address, purpose_aad, read_whole_sign1, refusal_of, verify_detached
+from cose import SIGN_PREFIX, Unverified, is_address, purpose_aad, read_whole_sign1, refusal_of, verify_detached
 from keys import PublicKey, private_sealing_key, public_key, signing_key
+from link import follow_link, is_welcome, read_link
 from message import open_message
 from records import follow_key_lists, succession, verify_record, verify_statement
 from states import state_tag
@@ -83,6 +84,18 @@ def op_control(job: dict) -> dict:
     return {"kind": "verified", "control": control}
 
 
+def op_link(job: dict) -> dict:
+    """`text`, `offer` and `reveal`, at `now`, and `welcome`: section 7.6."""
+    link = read_link(job["text"])
+    offer, reveal, welcome = (bytes.fromhex(job[name]) for name in ("offer", "reveal", "welcome"))
+    record, digits = follow_link(link, offer, reveal, job["now"])
+    structure = read_whole_sign1(offer).structure(
+        encode([SIGN_PREFIX, "device-link", link.hash]), read_whole_sign1(offer).payload
+    )
+    answer = {"bytes": link.data, "hash": link.hash, "offerSigStructure": structure, "digits": digits}
+    return {"kind": "verified", **answer, "linked": is_welcome(link, record.identity_key, welcome)}
+
+
 def op_state_tag(job: dict) -> dict:
     """`key`, `device` and `channel`: section 5.11."""
     return {"kind": "verified", "tag": state_tag(bytes.fromhex(job["key"]), job["device"], job["channel"])}
@@ -137,6 +150,7 @@ OPS = {
     "statement": op_statement,
     "key-lists": op_key_lists,
     "control": op_control,
+    "link": op_link,
     "state-tag": op_state_tag,
     "public-key": op_public_key,
     "private-key": op_private_key,

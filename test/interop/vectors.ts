@@ -80,6 +80,9 @@ export interface Vectors {
     readonly vouched?: boolean;
   }[];
   readonly statements: readonly Statement[];
+  readonly links: readonly Readonly<
+    Record<'name' | 'text' | 'bytes' | 'hash' | 'offer' | 'offerSigStructure' | 'reveal' | 'welcome' | 'digits', string>
+  >[];
   readonly control: Readonly<
     Record<
       'accepted' | 'tolerated',

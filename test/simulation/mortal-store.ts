@@ -8,8 +8,8 @@ export interface MortalStore extends Store {
   die(): void;
 }
 
-/** Never answers, like a process that is no more. */
-const silence = new Promise<never>(() => {});
+/** Never answers, like a process that is no more. Each time another promise: one would hold on to all who ever waited for it. */
+const silence = () => new Promise<never>(() => {});
 
 /**
  * One life on `store`, which outlives it. Writes take their time, in order.
@@ -34,22 +34,22 @@ export function mortalStore(store: Store, random: Random, batches: number, onDea
       return alive;
     },
     die,
-    get: (key) => (alive ? store.get(key) : silence),
+    get: (key) => (alive ? store.get(key) : silence()),
     batch(operations, options) {
       const written = last.then(pause).then(async () => {
-        if (!alive) return silence;
+        if (!alive) return silence();
         const fatal = left-- === 0;
         if (!fatal || random.chance(0.5)) await store.batch(operations, options);
         if (!fatal) return;
         die();
-        return silence;
+        return silence();
       });
       last = written;
       return written;
     },
     async *iterator(range) {
-      if (!alive) await silence;
-      for await (const entry of store.iterator(range)) yield alive ? entry : await silence;
+      if (!alive) await silence();
+      for await (const entry of store.iterator(range)) yield alive ? entry : await silence();
     },
     close: async () => {},
   };
