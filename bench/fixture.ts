@@ -11,6 +11,9 @@ export const sealKeys = { signKey: alice.device.signKey, recipients: activeSealK
 const sender = { key: alice.device.signKey.publicKey };
 export const openContext: OpenContext = { address: 'bob', keys: [bob.device.sealKey], now, senderKey: () => sender };
 
+/** Length of the key record of somebody with one device, in bytes. */
+export const recordLength = alice.record.bytes.length;
+
 /** Alice's message to Bob, as a messenger drafts it, without padding. */
 export function sealDraft(payload: Uint8Array): Draft {
   return {

@@ -1,5 +1,6 @@
 /** Frames of a room beside the bare AES-256-GCM calls, and what a join and a re-keying cost. */
 import { createCipheriv, createDecipheriv, randomBytes, webcrypto } from 'node:crypto';
+import { sealSync } from 'sealmq/envelope';
 import { nativeProvider } from '../src/crypto/native.js';
 import type { CryptoProvider } from '../src/crypto/provider.js';
 import { run } from '../src/crypto/steps.js';
@@ -7,7 +8,8 @@ import { webcryptoProvider } from '../src/crypto/webcrypto.js';
 import { encodeFrame, frameMetadata } from '../src/protocol/room/room-frame.js';
 import { newSenderKey } from '../src/protocol/room/sender-key.js';
 import { openFrame, sealFrame } from '../src/protocol/room/sframe.js';
-import { Simulation } from '../test/room/simulation.js';
+import { type Published, Simulation } from '../test/room/simulation.js';
+import { provider, recordLength, sealDraft, sealKeys } from './fixture.js';
 import { type Result, sideBySide, type Work } from './measure.js';
 
 const SIZES = [
@@ -82,31 +84,58 @@ async function webCalls(payload: Uint8Array): Promise<Record<'seal' | 'open', Wo
   };
 }
 
-/** What one more member costs a room, in the simulator: messages by kind; what a frame costs its sender, whoever reads. */
+/** Long pauses between heartbeats: they are not what is counted here, and grow with the square of the members. */
+const QUIET = { heartbeat: 60_000, silentAfter: 300_000, goneAfter: 600_000 };
+
+/** What one more member costs a room, in the simulator: messages and their bytes; what a frame costs its sender, whoever reads. */
 export async function membership(): Promise<Result[]> {
   const results: Result[] = [];
-  for (const members of [2, 10, 100]) {
+  for (const members of [2, 10, 100, 500]) {
     const simulation = new Simulation(members);
     const names = Array.from({ length: members }, (_, i) => `member${i}`);
-    const { time, counts } = simulation;
-    for (const name of names.slice(1)) await simulation.join(name, { admit: names });
+    const options = { admit: names, timing: QUIET };
+    const { time, published } = simulation;
+    for (const name of names.slice(1)) await simulation.join(name, options);
     await simulation.settle(60_000);
-    const [messages, statements, start] = [counts.message, counts.statement, process.hrtime.bigint()];
-    await simulation.join(names[0] as string, { admit: names });
+    simulation.recording = true;
+    const start = process.hrtime.bigint();
+    await simulation.join(names[0] as string, options);
     await simulation.settle(60_000);
     const ms = Number(process.hrtime.bigint() - start) / 1e6;
+    simulation.recording = false;
+    const sealed = published.filter(({ place }) => place.kind === 'message');
+    const statements = published.filter(({ place }) => place.kind === 'statement');
     const add = (name: string, value: number, unit: string) =>
       results.push({ name: `${name}, ${members} members`, value, unit });
-    add('join: sealed messages', counts.message - messages, 'messages');
-    add('join: announcements', counts.statement - statements, 'messages');
+    add('join: sealed messages', sealed.length, 'messages');
+    add('join: announcements', statements.length, 'messages');
+    add(
+      'join: published',
+      bytesOf(sealed, sealedLength) + bytesOf(statements, (length) => length + recordLength),
+      'bytes',
+    );
     add('join: all members together, without sealing', ms, 'ms');
     const [one] = simulation.all;
     await time.pass(5_000);
-    const sending = process.hrtime.bigint();
-    for (let i = 0; i < 1000; i++) void one?.session.send(new Uint8Array(1024), { qos: 0 });
-    const taken = Number(process.hrtime.bigint() - sending) / 1e6;
-    add('frame of 1 KiB: its sender', taken, 'µs');
+    simulation.discarding = true;
+    const frame = new Uint8Array(1024);
+    const rounds = await sideBySide({ send: () => void one?.session.send(frame, { qos: 0 }) });
+    add('frame of 1 KiB: its sender', rounds.send, 'µs');
     simulation.end();
   }
   return results;
+}
+
+function bytesOf(published: readonly Published[], length: (bytes: number) => number): number {
+  return published.reduce((sum, { bytes }) => sum + length(bytes.length), 0);
+}
+
+const lengths = new Map<number, number>();
+
+/** How long a message of the simulator, which is not sealed, would be if it were: unnumbered, padded as ever. */
+function sealedLength(bytes: number): number {
+  const { padding: _padding, seq: _seq, stream: _stream, ...draft } = sealDraft(new Uint8Array(bytes));
+  const known = lengths.get(bytes) ?? sealSync(provider, draft, sealKeys).length;
+  lengths.set(bytes, known);
+  return known;
 }

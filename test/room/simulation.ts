@@ -66,6 +66,8 @@ export class Simulation {
   readonly expected: { readonly line: string; readonly from: Simulated; readonly to: readonly Simulated[] }[] = [];
   weather: Weather = { trouble: 0 };
   stalled = false;
+  /** Nothing that is published comes to anybody: what a sender costs by itself. */
+  discarding = false;
   /** Keeps what is published; off for long runs. */
   recording = false;
   readonly counts = { statement: 0, message: 0, heartbeat: 0, frame: 0 };
@@ -215,6 +217,7 @@ export class Simulation {
   #publish(place: RoomPlace, bytes: Uint8Array, _qos: 0 | 1): void {
     if (this.recording) this.published.push({ place, bytes });
     this.counts[place.kind]++;
+    if (this.discarding) return;
     const isControl = place.kind === 'statement' || place.kind === 'message';
     for (const to of this.all) {
       if (!to.listening || (place.kind === 'message' && place.device !== to.device)) continue;

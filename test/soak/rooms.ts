@@ -1,10 +1,10 @@
 /**
  * Storms in rooms for a long time: `npm run soak:rooms`. `SEALMQ_SEED` runs one seed, `SEALMQ_SEEDS` says how many (2,000 unless
- * given); a room of 500 behind a broker that stalls comes first.
+ * given) from `SEALMQ_FIRST` on (1). Before the first seed of all comes a room of 500 behind a broker that stalls.
  */
 import { stall, storm } from '../room/storm.js';
 
-const { SEALMQ_SEED, SEALMQ_SEEDS = '2000' } = process.env;
+const { SEALMQ_SEED, SEALMQ_SEEDS = '2000', SEALMQ_FIRST = '1' } = process.env;
 const STORM = 15_000;
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
@@ -17,10 +17,14 @@ function report(what: string, problems: readonly string[]): void {
 
 if (SEALMQ_SEED !== undefined) report(`SEALMQ_SEED=${SEALMQ_SEED}`, await storm(Number(SEALMQ_SEED), STORM));
 else {
-  report('a stall with 500 members', await stall(500));
-  print('a stall with 500 members: done');
-  for (let seed = 1; seed <= Number(SEALMQ_SEEDS); seed++) {
+  const first = Number(SEALMQ_FIRST);
+  if (first === 1) {
+    report('a stall with 500 members', await stall(500));
+    print('a stall with 500 members: done');
+  }
+  for (let run = 1; run <= Number(SEALMQ_SEEDS); run++) {
+    const seed = first + run - 1;
     report(`SEALMQ_SEED=${seed} npm run soak:rooms`, await storm(seed, STORM));
-    if (seed % 100 === 0) print(`${seed} storms`);
+    if (run % 20 === 0) print(`${run} storms, the last ${seed}`);
   }
 }
