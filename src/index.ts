@@ -33,6 +33,7 @@ export type {
   MissingMessages,
   Rejection,
   RejectionReason,
+  Undeliverable,
 } from './client/messenger-events.js';
 export type { LinkOptions, LinkRequest } from './client/offer-link.js';
 export type {
@@ -64,7 +65,7 @@ export type { MessengerStatus, QueueName } from './client/status.js';
 export type { WillOptions } from './client/will.js';
 export { type ErrorCode, isSealMQError, SealMQError } from './errors.js';
 export { type Clock, systemClock } from './ports/clock.js';
-export type { DirectoryAnswer, KeyDirectory } from './ports/key-directory.js';
+export type { DirectoryAnswer, KeyDirectory, TokenDesk } from './ports/key-directory.js';
 export type { KeyVault } from './ports/key-vault.js';
 export type { IssuedInfoOk, Registrar, RegistrationRequest, StartedRegistration } from './ports/registrar.js';
 export type { Store, StoreOperation, StoreRange } from './ports/store.js';

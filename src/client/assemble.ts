@@ -7,6 +7,7 @@ import { systemClock } from '../ports/clock.js';
 import type { KeyDirectory } from '../ports/key-directory.js';
 import type { Transport } from '../ports/transport.js';
 import { RELAY_ADDRESS } from '../protocol/address.js';
+import { type AdmissionParts, type BrokerAdmission, createAdmission } from './admission.js';
 import { type AnonymousOptions, anonymousAddress } from './anonymous-account.js';
 import { connectParts, type Parts, type Releases } from './connect.js';
 import { openContactList } from './contact-list.js';
@@ -74,6 +75,10 @@ async function assembleWith(settings: Settings, releases: Releases, linking: boo
     now: () => clock.now(),
   });
   releases.push((patience) => patience.wait(registration.close()));
+  const admission = await openAdmission(settings, account, {
+    ...{ directory, provider, store },
+    infoOk: registration.infoOk,
+  });
   const { topicPrefix, padding, maxPayloadBytes, maxSealedBytes } = settings;
   const durability = { sync: settings.durable === 'fsync' };
   const context: Context = {
@@ -84,7 +89,8 @@ async function assembleWith(settings: Settings, releases: Releases, linking: boo
     commit: (operations) => store.insist([...operations], durability),
     tryCommit: (operations) => store.batch([...operations], durability),
     registration,
-    transport: await openTransport(settings, account, state),
+    readNotice: directory.tokens?.readNotice,
+    ...{ admission, transport: await openTransport(settings, account, state, admission) },
     now: () => clock.now(),
     settled: () => clock.settled(),
   };
@@ -92,19 +98,37 @@ async function assembleWith(settings: Settings, releases: Releases, linking: boo
 }
 
 function openDirectory(settings: Settings, { store }: State, provider: CryptoProvider): KeyDirectory {
-  const { directory, directoryKey, clock } = settings;
+  const { directory, directoryKey, clock, tls } = settings;
   if (typeof directory !== 'string') return directory;
   return httpKeyDirectory({
     ...{ url: directory, store, provider },
     ...(directoryKey !== undefined && { pin: directoryKey }),
     ...(clock && { clock }),
+    ...(tls?.ca !== undefined && { ca: tls.ca }),
   });
 }
 
 /** Which MQTT version the broker speaks is remembered: with one that only knows 3.1.1, asking for 5 costs an attempt. */
 const VERSION_KEY = 'mqtt-version';
 
-async function openTransport(settings: Settings, account: LocalAccount, { store }: State): Promise<Transport> {
+/** Whoever brings a connection or credentials of their own decides by themselves how the broker lets them in. */
+async function openAdmission(
+  { broker, username, password, credentials }: Settings,
+  account: LocalAccount,
+  { directory, ...parts }: { directory: KeyDirectory } & Omit<AdmissionParts, 'tokens' | 'account'>,
+): Promise<BrokerAdmission | undefined> {
+  const isTheirs = isTransport(broker) || (typeof broker === 'object' && 'on' in broker);
+  const hasSome = username !== undefined || password !== undefined || credentials !== undefined;
+  const { tokens } = directory;
+  return tokens && !isTheirs && !hasSome ? createAdmission({ tokens, account, ...parts }) : undefined;
+}
+
+async function openTransport(
+  settings: Settings,
+  account: LocalAccount,
+  { store }: State,
+  admission: BrokerAdmission | undefined,
+): Promise<Transport> {
   const { broker } = settings;
   if (isTransport(broker)) return broker;
   const [remembered] = (await store.get(VERSION_KEY)) ?? [];
@@ -112,6 +136,7 @@ async function openTransport(settings: Settings, account: LocalAccount, { store 
     ...settings,
     broker,
     clientId: account.clientId,
+    ...(admission && { credentials: admission.credentials }),
     ...((remembered === 4 || remembered === 5) && { protocolVersion: remembered }),
     onProtocolVersion: (version) =>
       void store.batch([{ type: 'put', key: VERSION_KEY, value: Uint8Array.of(version) }]).catch(() => {}),

@@ -8,6 +8,7 @@ import { createDevices, type Devices } from './devices.js';
 import type { DirectoryClock } from './directory-clock.js';
 import { Inbox } from './inbox.js';
 import { type Latest, openLatest } from './latest.js';
+import { createNotices } from './notices.js';
 import { type Opener, startOpener } from './opener.js';
 import type { Settings } from './options.js';
 import { type Outbox, openOutbox } from './outbox.js';
@@ -51,6 +52,8 @@ export interface Parts {
   /** Wills and states of others. */
   readonly latest: Latest;
   connection(): ConnectionState;
+  /** We are registered now: a broker that did not let us in before may. Resolves when it does, or after `connectTimeout`. */
+  registered(): Promise<void>;
   /** Stops everything in the right order; what is in flight gets so many milliseconds. */
   close(milliseconds: number): Promise<void>;
 }
@@ -65,9 +68,9 @@ export async function connectParts(
   clock: DirectoryClock,
   releases: Releases,
 ): Promise<Parts> {
-  const { transport, account, events } = context;
+  const { transport, account, admission, events } = context;
   const sending = await openSending(context, settings, clock);
-  const { outbox, handIns, redelivery, tracking } = sending;
+  const { outbox, handIns, redelivery, tracking, notices } = sending;
   const inbox = await Inbox.open(context, settings.limits);
   const seen = createSeen(context.store);
   const latest = await openLatest(context, settings.limits.states);
@@ -82,7 +85,7 @@ export async function connectParts(
     will: settleWill(latest),
     state: settleState(context, latest),
   };
-  const reception = { inbox, receptions };
+  const reception = { inbox, receptions, notices };
   const opener = await startOpener(context, reception, settings.quarantine);
   const valve = createValve(transport, inbox);
   const delivery = createDelivery(context, inbox);
@@ -114,6 +117,7 @@ export async function connectParts(
     connection(change) {
       connection = change;
       const up = change.state === 'connected';
+      if (change.cause === 'refused') admission?.refused();
       // While we are away a revocation may be announced, and its notice waits at the broker or is not handled yet.
       context.keys.suspect();
       for (const part of [outbox, handIns, receipts, redelivery, announcements, rooms]) part.connected(up);
@@ -132,13 +136,19 @@ export async function connectParts(
   context.keys.suspect();
   const opened = transport.open(filters, handlers);
   void rooms.recover();
-  if (settings.connect === 'wait') await opened;
-  else opened.catch((error) => events.emit('warning', error));
+  opened.catch((error) => events.emit('warning', error));
+  if (settings.connect === 'wait') await Promise.race([opened, ...(admission ? [admission.unknown] : [])]);
 
   return {
     ...{ ...sending, context, clock, inbox, delivery, requests, contacts, announcements, rooms, ownStates, latest },
     devices: createDevices(context, announcements),
     connection: () => connection,
+    async registered() {
+      if (!admission || connection.state === 'connected') return;
+      await transport.pause();
+      transport.resume();
+      if (settings.connect === 'wait') await opened.catch(() => {});
+    },
     async close(milliseconds) {
       const patience = createPatience(milliseconds);
       for (const release of releases.reverse()) await release(patience);
@@ -158,10 +168,11 @@ async function openSending(context: Context, settings: Settings, clock: Director
   const counters = createSendCounters(context.store);
   const tracking = createTracking();
   const sentBox = await openSentBox(context);
-  const outbox = await openOutbox(context, sentBox, tracking, settings.limits.outbox);
+  const notices = createNotices(context, sentBox, tracking);
+  const outbox = await openOutbox(context, sentBox, tracking, notices, settings.limits.outbox);
   const { republishAfter, handInAgainAfter: againAfter } = settings.timing;
   const handIns = await openHandIns(context, { sentBox, tracking, clock, againAfter, limits: settings.limits.outbox });
   const isPending = (key: string) => outbox.isPending(key) || handIns.isPending(key);
   const parts = { sentBox, counters, tracking, republishAfter, isPending };
-  return { counters, tracking, sentBox, outbox, handIns, redelivery: createRedelivery(context, parts) };
+  return { counters, tracking, sentBox, notices, outbox, handIns, redelivery: createRedelivery(context, parts) };
 }

@@ -1,6 +1,8 @@
 import type { CryptoProvider } from '../crypto/provider.js';
+import type { TokenDesk } from '../ports/key-directory.js';
 import type { Store, StoreOperation } from '../ports/store.js';
 import type { Transport } from '../ports/transport.js';
+import type { BrokerAdmission } from './admission.js';
 import type { ContactList } from './contact-list.js';
 import type { Echoes } from './echoes.js';
 import type { Events } from './events.js';
@@ -17,6 +19,10 @@ export interface Context {
   readonly keys: KeyCache;
   readonly store: Store;
   readonly transport: Transport;
+  /** Where the transport shows tokens of the directory, if there are any. */
+  readonly admission: BrokerAdmission | undefined;
+  /** Reads what a broker says that the directory has signed, where there can be such. */
+  readonly readNotice: TokenDesk['readNotice'] | undefined;
   readonly events: Events<MessengerEvents>;
   readonly topicPrefix: string;
   /** Largest payload and largest sealed message in bytes. */

@@ -58,6 +58,15 @@ export interface ClearedState {
   readonly channel: string;
 }
 
+/** A message that the broker took and passed on to nobody: no one is registered under its address. It is given up. */
+export interface Undeliverable {
+  readonly to: string;
+  /** Of the message, as `send` answered it. */
+  readonly id: string;
+  /** `TRANSPORT_UNREGISTERED`; `delivered` of the message has rejected with it. */
+  readonly error: SealMQError;
+}
+
 /** What a messenger tells; `cardConflict` is an alarm: a contact card that contradicts what is known. */
 export interface MessengerEvents
   extends Pick<KeyCacheEvents, 'keyChanged' | 'devicesChanged' | 'rollbackRefused' | 'conflict' | 'cardConflict'> {
@@ -71,6 +80,7 @@ export interface MessengerEvents
    */
   earlier: MissingMessages;
   lost: LostMessages;
+  undeliverable: Undeliverable;
   /** A state that somebody set for us. It is in `states()`, also after a restart: an event that was missed costs nothing. */
   state: Message;
   stateCleared: ClearedState;

@@ -113,6 +113,7 @@ export class Messenger {
     this.#assertOpen();
     if (options) await this.#context.registration.register(options);
     await this.#account.register(this.#context.keys, seconds(this.#context));
+    await this.#parts.registered();
     this.#parts.announcements.changed();
   }
 

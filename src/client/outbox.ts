@@ -4,6 +4,7 @@ import { type Context, seconds } from './context.js';
 import { DurableQueue, type QueueEntry, type QueueLimits } from './durable-queue.js';
 import { type OutboxEntry, outboxCodec } from './entries.js';
 import { createExpiries } from './expiries.js';
+import type { Notices } from './notices.js';
 import type { SentBox } from './sent-box.js';
 import { sentKey, type Tracking } from './tracking.js';
 
@@ -52,6 +53,7 @@ export async function openOutbox(
   context: Context,
   sentBox: SentBox,
   tracking: Tracking,
+  notices: Notices,
   limits: QueueLimits,
 ): Promise<Outbox> {
   const queue = await DurableQueue.open(context, 'outbox', limits);
@@ -85,6 +87,7 @@ export async function openOutbox(
     waiters.delete(n);
     if (error) waiter?.reject(error);
     else waiter?.resolve();
+    if (!error) await notices.acknowledged(entry);
   };
 
   const finishExpired = (n: number, entry: OutboxEntry) =>

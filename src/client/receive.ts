@@ -7,6 +7,7 @@ import { type Context, seconds } from './context.js';
 import type { InboxEntry, QuarantineEntry } from './entries.js';
 import type { Inbox } from './inbox.js';
 import type { Rejection } from './messenger-events.js';
+import { isNotice, type Notices } from './notices.js';
 import type { Receptions } from './reception.js';
 import { controlSenderKey, senderKey } from './sender-keys.js';
 
@@ -17,6 +18,7 @@ const FIRST_BYTES = [0xd8, 0x60, 0x84];
 export interface ReceiveState {
   readonly inbox: Inbox;
   readonly receptions: Receptions;
+  readonly notices: Notices;
   /**
    * What mail that names this sender and key waits for in the quarantine, if there is any: what follows must wait behind it, and
    * no longer than it.
@@ -42,7 +44,8 @@ export async function receive(
       error: new SealMQError('DECODE_TOO_LARGE', `${bytes.length} bytes`),
     });
   }
-  if (FIRST_BYTES.some((byte, i) => bytes[i] !== byte)) {
+  const isSealed = FIRST_BYTES.every((byte, i) => bytes[i] === byte);
+  if (!isSealed && !isNotice({ family: place.family, sealed: bytes })) {
     return reject(context, { reason: 'malformed', error: new SealMQError('DECODE_COSE', 'not a sealed message') });
   }
   await inbox.receive(place, bytes);
@@ -82,6 +85,11 @@ export async function process(
   take: Take,
   { held = false, final = false } = {},
 ): Promise<Processed> {
+  if (isNotice(entry)) {
+    state.inbox.drop(take());
+    await state.notices.hear(entry.sealed);
+    return 'settled';
+  }
   let sender: { from: string; kid: Uint8Array } | undefined;
   let behind: string | undefined;
   try {

@@ -48,6 +48,8 @@ export interface RegistrationDesk {
   register(options: RegisterOptions): Promise<void>;
   /** Absent before {@link register}, and where no code is asked for. */
   readonly current: Registration | undefined;
+  /** The newest Info OK, renewed before where that is due. */
+  infoOk(): Promise<Uint8Array | undefined>;
   close(): Promise<void>;
 }
 
@@ -140,6 +142,11 @@ export async function openRegistrationDesk(parts: Parts): Promise<RegistrationDe
       if (!saved?.infoOk) return undefined;
       const { address, expiresAt } = readUnverified(infoOk, saved.infoOk);
       return { address, infoOk: saved.infoOk, expiresAt: new Date(expiresAt * 1000) };
+    },
+    async infoOk() {
+      renewBehind();
+      await renewal;
+      return saved?.infoOk;
     },
     async close() {
       clearInterval(timer);

@@ -53,6 +53,10 @@ export interface SentBox {
   giveUp(): Promise<readonly SentEntry[]>;
   /** The entry under a number, if it is still kept. */
   find(address: string, stream: number, seq: number): SentEntry | undefined;
+  /** Entries to `address`, in the order in which the broker had them. */
+  all(address: string): readonly SentEntry[];
+  /** Forgets an entry; durable when it resolves. */
+  forget(entry: SentEntry): Promise<void>;
   /** Forgets all entries to `address`, which it answers; durable when it resolves. */
   forgetAll(address: string): Promise<readonly SentEntry[]>;
   /** The newest entry to `address` that a device lacks. */
@@ -178,6 +182,8 @@ export async function openSentBox(context: Context): Promise<SentBox> {
       return over;
     },
     find: (address, stream, seq) => boxes.get(address)?.get(storeKey({ to: address, stream, seq })),
+    all: (address) => [...(boxes.get(address)?.values() ?? [])],
+    forget: (entry) => context.commit(forget(entry)),
     async forgetAll(address) {
       const entries = [...(boxes.get(address)?.values() ?? [])];
       await context.commit(entries.flatMap(forget));

@@ -1,3 +1,4 @@
+import type { Notice } from '../protocol/directory/admission.js';
 import type { Registrar } from './registrar.js';
 
 /** What a directory answers to a look-up; where it is a server, its signed statement has been verified already. */
@@ -37,6 +38,30 @@ export interface KeyDirectory {
   /** Where addresses are registered by a code; absent where there is no such service. */
   readonly registrar?: Registrar;
 
+  /** Tokens for a broker, where this is the kind of directory that can have them. */
+  readonly tokens?: TokenDesk;
+
   /** Releases connections. */
   close(): Promise<void>;
+}
+
+/** The part of a directory that hands out tokens for a broker. */
+export interface TokenDesk {
+  /**
+   * A challenge to sign, `undefined` when this directory hands out no tokens.
+   *
+   * @throws `DIRECTORY_UNREACHABLE`, `DIRECTORY_RATE_LIMITED`, `DIRECTORY_BAD_ANSWER`, `DIRECTORY_KEY_CHANGED`
+   */
+  challenge(): Promise<Uint8Array | undefined>;
+
+  /**
+   * A token for a signed request (`signTokenRequest`), and for how many seconds it holds.
+   *
+   * @throws `DIRECTORY_NOT_FOUND` when the address is not registered, `DIRECTORY_REFUSED` when the device is not in its record,
+   *   `DIRECTORY_CONFLICT` when the client id is another device's, otherwise as {@link challenge}
+   */
+  token(request: Uint8Array): Promise<{ readonly token: string; readonly expiresIn: number }>;
+
+  /** What a broker's notice says. @throws `DIRECTORY_BAD_ANSWER`, `DIRECTORY_KEY_CHANGED`, `DIRECTORY_UNREACHABLE` */
+  readNotice(bytes: Uint8Array): Promise<Notice>;
 }

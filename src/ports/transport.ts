@@ -6,6 +6,8 @@ export type DisconnectCause =
   | 'unreachable'
   /** The credentials of this attempt could not be had. */
   | 'no-credentials'
+  /** The credentials were about to run out: a connection with new ones follows at once. */
+  | 'renewal'
   /** The broker gave no sign of life for too long: a network that went away in silence, or a machine that slept. */
   | 'keepalive-timeout'
   /** Another client with our id has the session now. Told by brokers of MQTT 5 only, like the next. */

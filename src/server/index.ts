@@ -1,7 +1,6 @@
 /** Servers for tests, examples and small deployments: a broker and a key directory. */
-export type { Admission, AdmissionOptions, BrokerToken } from './admission/admission.js';
+export type { Admission, AdmissionOptions } from './admission/admission.js';
 export { type AdmissionRulesOptions, admissionRules } from './admission/admission-rules.js';
-export type { Subject } from './admission/topic-access.js';
 export type { AccessRules, BrokerClient, Credentials, Denial, Grant, Published, Verdict } from './broker/access.js';
 export { type Broker, type BrokerOptions, createBroker } from './broker/broker.js';
 export { createKeyProvider, type KeyProvider, type KeyProviderOptions } from './key-provider/key-provider.js';

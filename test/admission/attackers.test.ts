@@ -61,7 +61,7 @@ describe('connecting', () => {
 
     const elsewhere = await openDirectory({ admission: { audience: 'another broker' } });
     await refused(await credentialsOf(elsewhere, await register(elsewhere, 'bob')));
-    const past = await openDirectory({ admission: { lifetime: -1 } });
+    const past = await openDirectory({ admission: { lifetime: -2 } });
     const { mqttUrl = '' } = await openGuarded(past);
     const late = await credentialsOf(past, await register(past, 'bob'));
     await expect(connect(mqttUrl, late)).rejects.toMatchObject({ code: 5 });
@@ -83,7 +83,7 @@ describe('connecting', () => {
   });
 
   it('ends with the token', async () => {
-    const directory = await openDirectory({ admission: { lifetime: 2 } });
+    const directory = await openDirectory({ admission: { lifetime: 1 } });
     const log = vi.fn();
     const { mqttUrl = '' } = await openGuarded(directory, { log });
     const client = await connect(mqttUrl, await credentialsOf(directory, await register(directory, 'bob')));
@@ -136,8 +136,8 @@ describe('subscribing', () => {
 
   it('a relay reads what is handed in, and nothing else', async () => {
     const { directory, enter, bob, mqttUrl } = await scene();
-    const { token = '' } = (await directory.admission?.issue({ address: 'relay', clientId: 'relay-1' })) ?? {};
-    const relay = await resume(mqttUrl, 'relay-1', { username: 'relay', password: token });
+    const { validFor: _, ...who } = (await directory.admission?.credentialsFor('relay')('relay-1')) ?? {};
+    const relay = await resume(mqttUrl, 'relay-1', who);
     await relay.client.subscribeAsync('nes/relay/hand-in', { qos: 1 });
     await expect(relay.client.subscribeAsync('nes/bob/message')).rejects.toThrow();
     const receiver = await enter(bob);

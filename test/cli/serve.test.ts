@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path';
+import mqtt from 'mqtt';
 import { beforeAll, expect, test } from 'vitest';
 import { ensureBuilt } from './built.js';
 import { openShell, type Served, serve, shellFor, temporaryFolder } from './sealmq.js';
@@ -18,6 +19,21 @@ test('tells its addresses, one a line', async () => {
     expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
     expect.stringMatching(/^[\w-]{43}$/),
   ]);
+  expect(await running.line()).toBe('admission      open: anybody, for any topic');
+});
+
+test('with --admission only registered devices come in, and they do so by themselves', async () => {
+  const served = await serve('--admission');
+  expect(served).toMatchObject({ admission: 'token' });
+  await expect(mqtt.connectAsync(served.mqtt, { reconnectPeriod: 0 }, false)).rejects.toMatchObject({ code: 5 });
+  const shell = await shellFor(served);
+  for (const address of ['alice', 'bob'])
+    expect(await shell.run(['register', '--address', address])).toMatchObject({ code: 0 });
+  expect(await shell.run(['send', '--address', 'alice', '--to', 'bob', 'by token'])).toMatchObject({ code: 0 });
+  const { stdout } = await shell.run(['listen', '--address', 'bob', '--count', '1']);
+  expect(stdout).toBe('alice: by token\n');
+  const { code, stderr } = await shell.run(['serve', '--open', '--admission']);
+  expect([code, stderr]).toEqual([2, expect.stringContaining('[USAGE_INVALID_ARGUMENT]')]);
 });
 
 test.each(['SIGINT', 'SIGTERM'] as const)(
@@ -65,8 +81,15 @@ test('other machines are not served in clear unless one insists', async () => {
     code: 2,
     stderr: expect.stringContaining('[USAGE_INVALID_ARGUMENT]'),
   });
-  const insisting = shell.start([...ports, '--allow-insecure', '--open']);
-  expect((JSON.parse(await insisting.line()) as Served).http).toMatch(/^http:\/\/0\.0\.0\.0:/);
+  for (const [flags, admission] of [
+    [['--open'], 'open'],
+    [[], 'token'],
+  ] as const) {
+    const insisting = shell.start([...ports, '--allow-insecure', ...flags]);
+    const served = JSON.parse(await insisting.line()) as Served;
+    expect(served.http).toMatch(/^http:\/\/0\.0\.0\.0:/);
+    expect(served).toMatchObject({ admission });
+  }
 });
 
 test('a port that is taken', async () => {

@@ -18,6 +18,7 @@ import {
   encodeChunk,
   encodeRecordMessage,
 } from '../../src/protocol/call/record.js';
+import { readTokenRequest } from '../../src/protocol/directory/admission.js';
 import { decodeClaims, encodeClaims } from '../../src/protocol/envelope/claims.js';
 import { decodeControl, encodeControl } from '../../src/protocol/envelope/control.js';
 import { type OpenOutcome, openSync } from '../../src/protocol/envelope/index.js';
@@ -98,6 +99,10 @@ export const decoders: Readonly<Record<string, Decoder>> = {
   },
   'link-statement'(input) {
     readLinkStatement(input);
+    return 'read';
+  },
+  'token-request'(input) {
+    readTokenRequest(input);
     return 'read';
   },
   'signed-part': (input) => open(native, sealedOver(input)),

@@ -6,6 +6,7 @@ import { encodePublicKey } from '../../src/cose/key.js';
 import { decodeSign1 } from '../../src/cose/sign1.js';
 import { nativeProvider } from '../../src/crypto/native.js';
 import { encodeDescription, encodeIceBody } from '../../src/protocol/call/body.js';
+import { signTokenRequest } from '../../src/protocol/directory/admission.js';
 import { encodeClaims } from '../../src/protocol/envelope/claims.js';
 import { type Control, encodeControl, type Resend } from '../../src/protocol/envelope/control.js';
 import { type Draft, sealSync } from '../../src/protocol/envelope/index.js';
@@ -47,6 +48,7 @@ export function seeds(): Readonly<Record<string, readonly Uint8Array[]>> {
     cbor: [...records, ...sealed, ...claims, ...publicKeys],
     sign1: sign1s,
     encrypt: sealed,
+    'token-request': tokenRequests(),
     'call-frame': calls.frames.map(({ frame }) => bytesOf(frame)),
     'call-description': [encodeDescription({ sdp: 'v=0' }), encodeDescription({})],
     'ice-body': [
@@ -90,6 +92,12 @@ function sealedSeeds(): Uint8Array[] {
     sealSync(native, draft, { signKey, recipients: recipients.slice(1) }),
     sealSync(native, draft, { signKey, recipients: [...recipients, rsaKey().publicKey] }),
   ]);
+}
+
+function tokenRequests(): Uint8Array[] {
+  const request = { challenge: new Uint8Array(40), address: 'bob', clientId: 'abcdefghijABCDEFGHIJ22' };
+  const proof = { infoOk: new Uint8Array(40), record: record.bytes };
+  return [request, { ...request, ...proof }].map((one) => now(signTokenRequest(native, device.signKey, one)));
 }
 
 function claimSeeds(): Uint8Array[] {

@@ -97,13 +97,23 @@ describe.skipIf(!peer('mosquitto', mosquittoAvailable()))('Mosquitto with the sh
 
     const alice = await resume(url, 'alice', { username: 'alice', password: 'word' });
     const bob = await resume(url, 'bob', { username: 'bob', password: 'word' });
-    for (const filter of ['nes/bob/message', 'nes/+/message', 'nes/bob/will', 'nes/+/state/+', '#'])
+    const others = [
+      'nes/bob/message',
+      'nes/+/message',
+      'nes/bob/will',
+      'nes/+/state/+',
+      'nes/relay/hand-in',
+      'nes/#',
+      '#',
+    ];
+    for (const filter of [...others, '$SYS/#', '$share/group/nes/bob/message'])
       await alice.client.subscribeAsync(filter, { qos: 1 });
     for (const filter of ['nes/bob/message', 'nes/bob/will', 'nes/bob/state/+'])
       await bob.client.subscribeAsync(filter, { qos: 1 });
     await alice.client.publishAsync('nes/bob/message', 'to Bob', { qos: 1 });
     await alice.client.publishAsync('nes/bob/will', 'the end', { qos: 1 });
     await alice.client.publishAsync('nes/bob/state/x', 'a state', { qos: 1, retain: true });
+    await bob.client.publishAsync('nes/relay/hand-in', 'for many', { qos: 1 });
     const stray = await connect(url, { username: 'alice', password: 'word', protocolVersion: 5 });
     await expect(stray.publishAsync('nes/bob/other', 'stray', { qos: 1 })).rejects.toThrow('Not authorized');
     await bob.client.publishAsync('nes/alice/message', 'to Alice', { qos: 1 });

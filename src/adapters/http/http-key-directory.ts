@@ -19,10 +19,11 @@ import { badAnswer, coseBody, directoryRequests, type HttpAnswer, refusal, state
 import { openTrust } from './directory-trust.js';
 import { httpRegistrar } from './http-registrar.js';
 import { isLoopback } from './loopback.js';
-import { type Fetch, platformFetch } from './platform-fetch.js';
+import { type Fetch, type FetchOptions, platformFetch } from './platform-fetch.js';
+import { tokenDesk } from './token-desk.js';
 
 /** How a directory is reached. */
-export interface HttpKeyDirectoryOptions {
+export interface HttpKeyDirectoryOptions extends FetchOptions {
   /** Of the service, such as `https://keys.example/`. Plain http to other machines needs {@link allowInsecure}. */
   readonly url: string | URL;
   readonly provider: CryptoProvider;
@@ -55,7 +56,7 @@ const REGISTRATION_ID_LIFE = 3600;
 export function httpKeyDirectory(options: HttpKeyDirectoryOptions): KeyDirectory {
   const { provider, clock = systemClock, timeout = DEFAULT_TIMEOUT, allowInsecure = false } = options;
   const base = baseUrl(options.url, allowInsecure);
-  const fetcher = options.fetch ? { fetch: options.fetch, close: async () => {} } : platformFetch();
+  const fetcher = options.fetch ? { fetch: options.fetch, close: async () => {} } : platformFetch(options);
   const request = directoryRequests(base, fetcher.fetch, timeout);
   /** Directory time minus this machine's, in milliseconds. */
   let delta = 0;
@@ -127,6 +128,7 @@ export function httpKeyDirectory(options: HttpKeyDirectoryOptions): KeyDirectory
 
     registrar: httpRegistrar(request, trust),
     time: askTime,
+    tokens: tokenDesk(request, trust),
     close: () => fetcher.close(),
   };
 }

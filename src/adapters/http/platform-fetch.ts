@@ -10,6 +10,12 @@ export interface Fetcher {
   close(): Promise<void>;
 }
 
+/** How connections are made. */
+export interface FetchOptions {
+  /** Certificates (PEM) of authorities to trust in place of the well-known ones; Node only. */
+  readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[];
+}
+
 /** Connections to one origin; more requests wait. */
 const CONNECTIONS = 16;
 
@@ -19,10 +25,11 @@ const CONNECTIONS = 16;
  * undici is required at run time, by a function that Node hands out: no bundler for browsers sees it. Where a bundle for Node
  * has left it out, the built-in `fetch` serves as well.
  */
-export function platformFetch(): Fetcher {
+export function platformFetch({ ca }: FetchOptions = {}): Fetcher {
   const undici = requireUndici();
   if (!undici) return { fetch: (url, init) => globalThis.fetch(url, init), close: async () => {} };
-  const dispatcher = new undici.Agent({ connections: CONNECTIONS });
+  const trust = ca === undefined ? {} : { connect: { ca: ca as string } };
+  const dispatcher = new undici.Agent({ connections: CONNECTIONS, ...trust });
   return {
     // undici's own types of what are the platform's classes by specification.
     fetch: (url, init) =>

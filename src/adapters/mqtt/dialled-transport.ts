@@ -1,7 +1,8 @@
 import { isSealMQError, SealMQError } from '../../errors.js';
 import type { ConnectionState, PublishOptions, Transport, TransportHandlers } from '../../ports/transport.js';
 import { createBackoff } from './backoff.js';
-import { createDialler } from './dialler.js';
+import { type CredentialSource, credentialSource } from './credentials.js';
+import { createDialler, type Dialler } from './dialler.js';
 import { oneAtATime } from './intake.js';
 import type { Link, LinkHandlers, Loss } from './link.js';
 import { createOpening, type Opening } from './opening.js';
@@ -14,9 +15,12 @@ import { pauseFor } from './time.js';
 /** An `open` that failed for one of these will not get better by itself. */
 const HOPELESS = ['TRANSPORT_REFUSED', 'USAGE_INVALID_ARGUMENT'];
 
+const RENEWAL: Loss = { cause: 'renewal', reason: 'to show new credentials' };
+
 /** A transport that makes its own connections, each with a client of its own, until it is closed. */
 export class DialledTransport implements Transport {
-  readonly #dialler;
+  readonly #credentials: CredentialSource;
+  readonly #dialler: Dialler;
   readonly #backoff;
   readonly #opening: Opening;
   #phase: 'new' | 'on' | 'paused' | 'closed' = 'new';
@@ -28,7 +32,8 @@ export class DialledTransport implements Transport {
   readonly #subscriptions: Subscriptions;
 
   constructor(options: DialOptions) {
-    this.#dialler = createDialler(options);
+    this.#credentials = credentialSource(options);
+    this.#dialler = createDialler(options, this.#credentials);
     this.#subscriptions = createSubscriptions(options.shareGroup);
     this.#backoff = createBackoff(options.random ?? Math.random);
     this.#opening = createOpening(options.connectTimeout * options.urls.length);
@@ -103,6 +108,7 @@ export class DialledTransport implements Transport {
       const { held, ...loss } = await this.#connectOnce(signal);
       const { cause, reason } = signal.aborted ? (signal.reason as Loss) : loss;
       this.#report({ state: 'disconnected', cause, reason });
+      if (cause === 'renewal') continue;
       await pauseFor(this.#backoff.after({ held, contested: cause === 'taken-over' }), signal);
     }
     if (this.#phase === 'closed') this.#report({ state: 'closed' });
@@ -110,17 +116,23 @@ export class DialledTransport implements Transport {
 
   /** From the first packet to the end of the connection. */
   async #connectOnce(signal: AbortSignal): Promise<Loss & { held: number }> {
-    const attempt = await this.#dialler.dial(this.#handlers, signal);
+    const renewal = new AbortController();
+    const end = AbortSignal.any([signal, renewal.signal]);
+    const attempt = await this.#dialler.dial(this.#handlers, end);
     if (attempt.kind === 'failed') {
       this.#failed(attempt.error);
       return { reason: attempt.error.message, cause: attempt.cause, held: 0 };
     }
     const since = performance.now();
+    const over = new AbortController();
+    void this.#credentials.renewed(over.signal).then((due) => due && renewal.abort());
     const loss = await attempt.link.lost;
+    over.abort();
     this.#link = undefined;
     this.#subscriptions.lost();
     this.#opening.waiting();
-    return { ...loss, held: performance.now() - since };
+    const why = renewal.signal.aborted ? RENEWAL : loss;
+    return { ...why, held: performance.now() - since };
   }
 
   #up(link: Link): void {

@@ -1,5 +1,6 @@
 import { SealMQError } from '../../errors.js';
 import type { Will } from '../../ports/transport.js';
+import type { CredentialSource } from './credentials.js';
 import { type Attempt, establish, type LinkHandlers } from './link.js';
 import { type Credentials, createClient, type DialOptions, type ProtocolVersion } from './options.js';
 import { within } from './time.js';
@@ -14,16 +15,19 @@ export interface Dialler {
  * Starts with MQTT 5 and goes to 3.1.1 when the broker says so, or when it hangs up before a word and was never heard to
  * speak 5. A broker that is merely down settles nothing. Addresses are tried in turn until one connects.
  */
-export function createDialler(options: DialOptions): Dialler {
+export function createDialler(options: DialOptions, credentials: CredentialSource): Dialler {
   const { urls } = options;
   let turn = 0;
   let version: ProtocolVersion = options.protocolVersion ?? 5;
   let settled = false;
 
-  async function attempt(candidate: ProtocolVersion, handlers: LinkHandlers, signal: AbortSignal): Promise<Attempt> {
+  async function attempt(
+    candidate: ProtocolVersion,
+    who: Credentials,
+    handlers: LinkHandlers,
+    signal: AbortSignal,
+  ): Promise<Attempt> {
     const url = urls[turn % urls.length] ?? urls[0];
-    const who = await renew(options, signal);
-    if (who instanceof SealMQError) return { kind: 'failed', error: who, cause: 'no-credentials', version: 'unknown' };
     const will = await willFor(handlers, options, signal);
     const result = await establish(createClient(url, options, candidate, who, will), handlers, signal);
     if (result.kind === 'up' || result.version === 'spoken') settle(candidate);
@@ -39,9 +43,12 @@ export function createDialler(options: DialOptions): Dialler {
 
   return {
     async dial(handlers, signal) {
-      let result = await attempt(version, handlers, signal);
+      const who = await credentials.next(signal);
+      if (who instanceof SealMQError)
+        return { kind: 'failed', error: who, cause: 'no-credentials', version: 'unknown' };
+      let result = await attempt(version, who, handlers, signal);
       const other = otherVersion(result, version, settled);
-      if (other !== undefined && !signal.aborted) result = await attempt(other, handlers, signal);
+      if (other !== undefined && !signal.aborted) result = await attempt(other, who, handlers, signal);
       if (result.kind === 'failed') turn++;
       return result;
     },
@@ -52,16 +59,6 @@ function otherVersion(result: Attempt, version: ProtocolVersion, settled: boolea
   if (result.kind === 'up') return undefined;
   if (result.version === 'refused') return version === 5 ? 4 : 5;
   return result.version === 'hung-up' && version === 5 && !settled ? 4 : undefined;
-}
-
-/** What the credentials hook answers, or why there is no attempt. */
-async function renew(options: DialOptions, signal: AbortSignal): Promise<Credentials | SealMQError> {
-  try {
-    const who = (await within(options.credentials?.() ?? Promise.resolve({}), options.connectTimeout, signal)) ?? {};
-    return signal.aborted ? new SealMQError('TRANSPORT_CLOSED', 'disconnected on purpose') : who;
-  } catch (error) {
-    return new SealMQError('TRANSPORT_UNREACHABLE', 'the credentials could not be had', error);
-  }
 }
 
 /** The will of the next connection. Mail must flow without one, too, so it has half the time that the attempt has. */

@@ -5,7 +5,7 @@ import { DialledTransport } from './dialled-transport.js';
 import { connectTimeout, dialOptions, type MqttTransportOptions } from './options.js';
 import { SharedTransport } from './shared-transport.js';
 
-export type { Credentials, MqttTransportOptions, ProtocolVersion, TlsOptions } from './options.js';
+export type { Credentials, MqttTransportOptions, PassingCredentials, ProtocolVersion, TlsOptions } from './options.js';
 
 /**
  * The port {@link Transport} over MQTT 5 or, where the broker does not speak it, 3.1.1.

@@ -11,7 +11,16 @@ export interface Credentials {
   readonly password?: string;
 }
 
-/** TLS in Node, PEM text or bytes; browsers use their own trust store. Verification of the broker cannot be switched off. */
+/** Credentials that may run out. */
+export interface PassingCredentials extends Credentials {
+  /**
+   * Milliseconds for which they hold. Before that is over new ones are asked for, and the connection is replaced by one that
+   * shows them, with the session kept: MQTT 3.1.1 cannot renew them otherwise.
+   */
+  readonly validFor?: number;
+}
+
+/** TLS in Node, PEM text or bytes; `ca` holds for the key directory as well. Browsers use their own trust store. Verification of the broker cannot be switched off. */
 export interface TlsOptions {
   readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[];
   readonly cert?: string | Uint8Array;
@@ -30,8 +39,8 @@ export interface MqttTransportOptions extends Credentials {
   /** Names the session at the broker. A secret: who knows it can take the session over and drain its queue. */
   readonly clientId: string;
 
-  /** Asked before each connect, so that a token can be renewed; what it answers goes before `username` and `password`. */
-  readonly credentials?: () => Promise<Credentials>;
+  /** Asked before each connect, with our client id, so that a token can be renewed; what it answers goes before `username` and `password`. */
+  readonly credentials?: (clientId: string) => Promise<PassingCredentials>;
 
   readonly tls?: TlsOptions;
 

@@ -1,5 +1,6 @@
 import type { JSONWebKeySet } from 'jose';
 import { LRUCache } from 'lru-cache';
+import type { PassingCredentials } from '../../adapters/mqtt/mqtt-transport.js';
 import { toBase64url } from '../../bytes/base64url.js';
 import type { CryptoProvider } from '../../crypto/provider.js';
 import { run } from '../../crypto/steps.js';
@@ -52,8 +53,11 @@ export interface Admission {
   jwks(): JSONWebKeySet;
   /** Introduces the next key, which signs after `overlap` seconds (default 3600). @throws `USAGE_INVALID_ARGUMENT` during a roll-over */
   rotateTokenKey(options?: { readonly overlap?: number }): Promise<void>;
-  /** A token for one of the operator's own clients, such as the relay (`address: 'relay'`): nobody proves anything. */
-  issue(subject: Subject & { readonly clientId: string }): Promise<BrokerToken>;
+  /**
+   * For one of the operator's own clients, which need not prove anything:
+   * `createRelay({ credentials: admission.credentialsFor('relay'), … })`.
+   */
+  credentialsFor(address: string): (clientId: string) => Promise<Required<PassingCredentials>>;
   /** A signed word to `address` that nobody is registered as `unregistered`, to whom it sent the message of this hash. */
   notice(address: string, unregistered: string, message: Uint8Array): Promise<Uint8Array>;
 }
@@ -110,7 +114,8 @@ export async function openAdmission(parts: AdmissionParts, options: AdmissionOpt
   async function issue({ address, device, clientId }: Subject & { readonly clientId: string }): Promise<BrokerToken> {
     const issuedAt = now();
     const token = await tokenKeys.sign({
-      ...{ iss: issuer, aud: audience, sub: address, iat: issuedAt, exp: issuedAt + lifetime },
+      // The second that has begun does not count: the token holds for no less than it says.
+      ...{ iss: issuer, aud: audience, sub: address, iat: issuedAt, exp: issuedAt + 1 + lifetime },
       jti: toBase64url(provider.randomBytes(TOKEN_ID_BYTES)),
       // Under the names by which brokers compare them with what stands in CONNECT.
       ...{ username: address, clientid: clientId },
@@ -121,7 +126,11 @@ export async function openAdmission(parts: AdmissionParts, options: AdmissionOpt
   }
 
   return {
-    ...{ issuer, audience, topicPrefix, registered, issue },
+    ...{ issuer, audience, topicPrefix, registered },
+    credentialsFor: (address) => async (clientId) => {
+      const { token, expiresIn } = await issue({ address, clientId });
+      return { username: address, password: token, validFor: expiresIn * 1000 };
+    },
     jwks: tokenKeys.jwks,
     rotateTokenKey: ({ overlap = DEFAULT_OVERLAP } = {}) => tokenKeys.rotate(overlap),
     challenge: () =>

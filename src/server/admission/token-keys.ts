@@ -57,7 +57,7 @@ export async function openTokenKeys(store: Store, lifetime: number, now: () => n
   const useful = (): readonly StoredKey[] =>
     keys.filter((_, index) => {
       const successor = keys[index + 1];
-      return successor === undefined || successor.signsFrom + lifetime > now();
+      return successor === undefined || successor.signsFrom + lifetime + 1 > now();
     });
 
   return {
