@@ -5,6 +5,7 @@ import { contractTests } from './contract-tests.js';
 import { envelopeTests } from './envelope-tests.js';
 import { mediaTests } from './media-tests.js';
 import { messengerTests } from './messenger-tests.js';
+import { roomTests } from './room-tests.js';
 import { openSite } from './site.js';
 
 describe.skipIf(!peer('chromium', findChromium() !== undefined))('in Chromium', () => {
@@ -24,6 +25,7 @@ describe.skipIf(!peer('chromium', findChromium() !== undefined))('in Chromium', 
 
   describe('the messenger', () => messengerTests(() => stage));
   describe('seal and open', () => envelopeTests(() => stage));
+  describe('rooms', () => roomTests(() => stage));
   describe('media', () => mediaTests(() => stage));
   describe('the contracts', () => contractTests(() => stage));
 });

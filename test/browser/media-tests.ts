@@ -1,44 +1,15 @@
-import { expect, it, onTestFinished } from 'vitest';
-import { createBroker } from '../../src/server/broker/broker.js';
-import { createKeyProvider } from '../../src/server/key-provider/key-provider.js';
-import type { Caller, Place } from './app/call.js';
-import { type Ask, asker, type Stage } from './chromium.js';
-
-/** Lets a condition take as long as a busy machine needs. */
-const PATIENCE = { timeout: 20_000, interval: 100 };
+import { expect, it } from 'vitest';
+import type { Stage } from './chromium.js';
+import { gather, PATIENCE, setRoomScene } from './room-scene.js';
 
 const CODECS = ['video/VP8', 'video/VP9', 'video/AV1', 'video/H264'];
-
-interface Scene {
-  readonly caller: Ask<Caller>;
-  readonly place: Place;
-}
-
-/** A page, a broker and a directory, for one test. */
-async function setScene({ browser, site }: Stage): Promise<Scene> {
-  const broker = await createBroker({ ws: 0 });
-  onTestFinished(() => broker.close());
-  const directory = await createKeyProvider();
-  onTestFinished(() => directory.close());
-  const context = await browser.newContext();
-  onTestFinished(() => context.close());
-  const page = await context.newPage();
-  await page.goto(site.url('call.html'));
-  return { caller: asker<Caller>(page), place: { broker: broker.wsUrl as string, directory: directory.url } };
-}
-
-/** Members of one room, all in the page, who have each other's keys. */
-async function gather({ caller, place }: Scene, ...names: string[]): Promise<void> {
-  for (const name of names) await caller('join', name, 'call', names, place);
-  for (const name of names) await expect.poll(() => caller('ready', name), PATIENCE).toBe(names.length - 1);
-}
 
 /** Calls over WebRTC between members of a room. */
 export function mediaTests(stage: () => Stage): void {
   it('a member sees and hears, with every codec; a stranger sees nothing', async () => {
-    const scene = await setScene(stage());
-    const { caller } = scene;
-    await gather(scene, 'alice', 'bob');
+    const scene = await setRoomScene(stage());
+    const caller = await scene.openPage();
+    await gather(scene, caller, 'alice', 'bob');
     await caller('openMedia', 'alice');
     await caller('openMedia', 'bob');
     const strangers = await Promise.all(CODECS.map((codec) => caller('callStranger', 'alice', { codec })));
@@ -60,9 +31,9 @@ export function mediaTests(stage: () => Stage): void {
   });
 
   it('who left sees no more, keys kept or not; the others see on', async () => {
-    const scene = await setScene(stage());
-    const { caller } = scene;
-    await gather(scene, 'alice', 'bob', 'casey');
+    const scene = await setRoomScene(stage());
+    const caller = await scene.openPage();
+    await gather(scene, caller, 'alice', 'bob', 'casey');
     await caller('openMedia', 'alice');
     await caller('openMedia', 'bob', 'stubborn');
     await caller('openMedia', 'casey');
@@ -82,9 +53,9 @@ export function mediaTests(stage: () => Stage): void {
   });
 
   it('a receiver that is for one member plays no other', async () => {
-    const scene = await setScene(stage());
-    const { caller } = scene;
-    await gather(scene, 'alice', 'bob');
+    const scene = await setRoomScene(stage());
+    const caller = await scene.openPage();
+    await gather(scene, caller, 'alice', 'bob');
     await caller('openMedia', 'alice');
     await caller('openMedia', 'bob');
     const call = await caller('call', 'alice', 'bob', { codec: 'video/VP8', playOnly: 'casey' });

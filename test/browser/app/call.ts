@@ -1,4 +1,4 @@
-/** A page with members of a room who call each other: each with peer connections of its own, which all begin and end here. */
+/** A page with members of a room, who call each other: each has peer connections of its own, which all begin and end here. */
 import { Messenger, memoryStore, type Room } from 'sealmq';
 import { openRoomMedia, type RoomMedia } from 'sealmq/room/media';
 import { offer } from './bridge.js';
@@ -20,10 +20,15 @@ export interface Reception {
 
 /** What the page does for the tests. */
 export interface Caller {
-  /** Opens a messenger and joins a room. `stubborn`: a media worker that forgets nothing. */
-  join(address: string, room: string, admit: readonly string[], place: Place): Promise<string>;
+  /** Opens a messenger and joins a room. */
+  join(address: string, room: string, admit: readonly string[], place: Place): Promise<void>;
   /** How many members have the keys of this one, and it theirs. */
   ready(address: string): number;
+  /** Sends one frame to the room. */
+  say(address: string, text: string): Promise<void>;
+  /** The frames that came, as `from: text`. */
+  heard(address: string): readonly string[];
+  /** `stubborn`: with a worker that forgets nothing. */
   openMedia(address: string, worker?: 'stubborn'): Promise<void>;
   /** Sends a camera and a microphone from one to the other; answers the number of the connection. */
   call(from: string, to: string, how: { readonly codec: string; readonly playOnly?: string }): Promise<number>;
@@ -39,6 +44,7 @@ interface Member {
   readonly messenger: Messenger;
   readonly room: Room;
   media?: RoomMedia;
+  readonly heard: string[];
   readonly told: string[];
 }
 
@@ -53,12 +59,15 @@ const connections: Connection[] = [];
 const memberOf = (address: string): Member => members.get(address) as Member;
 const mediaOf = (address: string): RoomMedia => memberOf(address).media as RoomMedia;
 
-async function join(address: string, name: string, admit: readonly string[], place: Place): Promise<string> {
+async function join(address: string, name: string, admit: readonly string[], place: Place): Promise<void> {
   const messenger = await Messenger.open({ address, ...place, store: memoryStore() });
   await messenger.register();
   const room = await messenger.joinRoom(name, { admit });
-  members.set(address, { messenger, room, told: [] });
-  return messenger.deviceId;
+  const heard: string[] = [];
+  members.set(address, { messenger, room, heard, told: [] });
+  void (async () => {
+    for await (const { from, bytes } of room.frames()) heard.push(`${from}: ${new TextDecoder().decode(bytes)}`);
+  })();
 }
 
 async function openMedia(address: string, kind?: 'stubborn'): Promise<void> {
@@ -160,6 +169,8 @@ const caller: Caller = {
       () => {},
       codec,
     ),
+  say: (address, text) => memberOf(address).room.send(new TextEncoder().encode(text), { qos: 1 }),
+  heard: (address) => memberOf(address).heard,
   told: (address) => memberOf(address).told,
   leave: (address) => memberOf(address).room.leave(),
 };
