@@ -1,6 +1,7 @@
 /** A page with members of a room, who call each other: each has peer connections of its own, which all begin and end here. */
 import { Messenger, memoryStore, type Room } from 'sealmq';
 import { openRoomMedia, type RoomMedia } from 'sealmq/room/media';
+import { brightness, likeness } from '../../../examples/room-call/picture.js';
 import { offer } from './bridge.js';
 
 /** Where a messenger finds the others. */
@@ -130,26 +131,6 @@ async function reception(number: number): Promise<Reception> {
 
     likeness: likeness(brightness(video), brightness(sent)),
   };
-}
-
-/** The brightness of a picture, at a raster of its points. */
-function brightness(video: HTMLVideoElement): number[] {
-  const canvas = new OffscreenCanvas(32, 24);
-  const context = canvas.getContext('2d') as OffscreenCanvasRenderingContext2D;
-  if (video.videoWidth > 0) context.drawImage(video, 0, 0, 32, 24);
-  const { data } = context.getImageData(0, 0, 32, 24);
-  return Array.from({ length: data.length / 4 }, (_, i) =>
-    [0, 1, 2].reduce((sum, c) => sum + (data[4 * i + c] ?? 0), 0),
-  );
-}
-
-/** How far two pictures go together: Pearson's correlation, 1 for the same, about 0 for noise; 0 for a plain one. */
-function likeness(left: readonly number[], right: readonly number[]): number {
-  const mean = (of: readonly number[]) => of.reduce((sum, value) => sum + value, 0) / of.length;
-  const [leftMean, rightMean] = [mean(left), mean(right)];
-  const together = mean(left.map((value, i) => (value - leftMean) * ((right[i] ?? 0) - rightMean)));
-  const spread = Math.sqrt(mean(left.map((v) => (v - leftMean) ** 2)) * mean(right.map((v) => (v - rightMean) ** 2)));
-  return spread === 0 ? 0 : together / spread;
 }
 
 const caller: Caller = {

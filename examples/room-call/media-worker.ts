@@ -1,0 +1,3 @@
+import { startMediaWorker } from 'sealmq/room/media';
+
+startMediaWorker();
