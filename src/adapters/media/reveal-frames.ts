@@ -13,6 +13,12 @@ const WAIT_PAUSE = 5_000;
 /** Least time between two key frames that we ask a sender for, in milliseconds. */
 const KEY_FRAME_PAUSE = 1_000;
 
+/**
+ * When a second key frame is asked for after the first, in milliseconds. Chromium forgets padding that overtakes the first frame
+ * in a transform; it takes that for a loss, and without another key frame shows nothing for three seconds (H.264, AV1).
+ */
+const SETTLING = 300;
+
 /** What a receiving stream needs of its session. */
 export interface RevealParts {
   readonly keys: MemberKeys;
@@ -31,6 +37,7 @@ export function revealFrames(streams: EncodedStreams, { from }: StreamOptions, p
   let broken = false;
   let askedAt = Number.NEGATIVE_INFINITY;
   let waitsFrom = Number.NEGATIVE_INFINITY;
+  let begun = false;
 
   async function open(sealed: Uint8Array, kind: MediaKind): Promise<MediaOutcome> {
     const outcome = await keys.open(sealed, kind, from);
@@ -59,7 +66,11 @@ export function revealFrames(streams: EncodedStreams, { from }: StreamOptions, p
       dropped(outcome.kind);
       return undefined;
     }
-    if (frame.type === 'key') broken = false;
+    if (frame.type === 'key') {
+      broken = false;
+      if (!begun) setTimeout(requestKeyFrame, SETTLING);
+      begun = true;
+    }
     if (broken) requestKeyFrame();
     if (speaker?.device !== outcome.from.device) {
       speaker = outcome.from;

@@ -1,5 +1,5 @@
 import { run } from '../../../crypto/steps.js';
-import { latestKey } from '../../../protocol/room/key-ring.js';
+import { type KeyRing, latestKey } from '../../../protocol/room/key-ring.js';
 import {
   fitsMedia,
   type MediaKind,
@@ -19,8 +19,8 @@ import type { Sending } from '../sending.js';
 /** How often a KID that the worker does not know is looked into: the SFU can make up as many as it likes. */
 const WANTED = { burst: 8, perSecond: 4 };
 
-/** Least time between two changes of our index, in milliseconds. A collision does no harm meanwhile: both keys are tried. */
-const REPICK_PAUSE = 5_000;
+/** How often a collision makes us take another index. One that remains does no harm: both keys are tried. */
+const COLLISIONS = { burst: 3, perSecond: 0.1 };
 
 /** What media of one member are encrypted with under one KID. */
 export interface MediaSecret {
@@ -55,7 +55,7 @@ export class MediaKeys {
   #turn: Promise<void> = Promise.resolve();
   #handedKid: number | undefined;
   #wanted: TokenBucket | undefined;
-  #pickedAt = Number.NEGATIVE_INFINITY;
+  #collisions: TokenBucket | undefined;
   #closed = false;
 
   /** One at a time for a room. */
@@ -90,10 +90,9 @@ export class MediaKeys {
     if (!named || wait > 0) return;
     for (const member of this.#context.members.all()) {
       if (member.media !== named.index) continue;
-      const latest = latestKey(member.ring);
-      if (!latest || named.kid <= latest.kid) continue;
-      if (leadsTo(latest.kid, named.kid)) this.#inTurn(() => this.#guess(member, latest, named.kid - latest.kid));
-      else if (named.kid > (member.wanted?.kid ?? -1)) {
+      const known = keyBefore(member.ring, named.kid, now);
+      if (known) this.#inTurn(() => this.#guess(member, known, named.kid - known.kid));
+      else if (named.kid > Math.max(latestKey(member.ring)?.kid ?? -1, member.wanted?.kid ?? -1)) {
         member.wanted = { kid: named.kid, since: member.wanted?.since ?? now };
       }
     }
@@ -124,7 +123,6 @@ export class MediaKeys {
   async #pick(): Promise<void> {
     const { port, members } = this.#context;
     const taken = new Set([...members.all()].map(({ media }) => media ?? 0).concat(this.#sending.media ?? 0));
-    this.#pickedAt = port.now();
     await this.#sending.setMedia(pickMediaIndex(port.provider, taken));
   }
 
@@ -146,14 +144,16 @@ export class MediaKeys {
     const secret = await this.#secret(peer, media, key);
     if (members.get(peer.device) !== member || this.#closed) return;
     this.#sink.memberKey({ address: peer.address, device: peer.device }, secret, false);
-    const collides = media === this.#sending.media && picksAgain(port.self.device, peer.device);
-    if (collides && port.now() - this.#pickedAt >= REPICK_PAUSE) await this.#pick();
+    if (media !== this.#sending.media || !picksAgain(port.self.device, peer.device)) return;
+    const { bucket, wait } = takeToken(this.#collisions, COLLISIONS, port.now());
+    this.#collisions = bucket;
+    if (wait === 0) await this.#pick();
   }
 
   /** A key that was ratcheted forward without a word, as the frames say. They also say whether that is true. */
-  async #guess(member: Member, latest: SenderKey, steps: number): Promise<void> {
+  async #guess(member: Member, known: SenderKey, steps: number): Promise<void> {
     const { port, members } = this.#context;
-    const key = await run(ratchetSenderKey(port.provider, latest, steps));
+    const key = await run(ratchetSenderKey(port.provider, known, steps));
     if (member.media === undefined || !fitsMedia(key.kid)) return;
     const secret = await this.#secret(member.peer, member.media, key);
     const { address, device } = member.peer;
@@ -177,4 +177,9 @@ export class MediaKeys {
     const metadata = (kind: MediaKind) => mediaMetadata({ room, kind, address, device });
     return { kid, key, salt, metadata: { audio: metadata('audio'), video: metadata('video') } };
   }
+}
+
+/** The last key of a ring that is `kid`, or from which one comes there. */
+function keyBefore({ held }: KeyRing, kid: number, now: number): SenderKey | undefined {
+  return held.findLast(({ key, expiresAt }) => leadsTo(key.kid, kid) && (expiresAt ?? now + 1) > now)?.key;
 }
