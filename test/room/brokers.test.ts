@@ -1,24 +1,60 @@
 import { describe, expect, test } from 'vitest';
+import { mqttTransport } from '../../src/adapters/mqtt/mqtt-transport.js';
 import type { Messenger } from '../../src/client/messenger.js';
 import type { Room } from '../../src/client/room/room.js';
-import { seededRandom } from '../../src/testing/seeded.js';
+import { nativeProvider } from '../../src/crypto/native.js';
+import type { Transport } from '../../src/ports/transport.js';
+import { type Random, seededRandom } from '../../src/testing/seeded.js';
 import { closing, createWorld, until } from '../client/world.js';
 import { type Broker, onMosquitto, startAedes, startMosquitto } from '../mqtt/brokers.js';
 
-const NAMES = ['ann', 'ben', 'cleo', 'dan', 'eve', 'fay', 'gus', 'hal'];
+const NAMES = ['ann', 'ben', 'cleo', 'dan', 'eve', 'fay', 'gus', 'hal', 'ida', 'jan', 'kim', 'leo'];
+const STEPS = 60;
+const TROUBLE = 0.05;
 const TIMING = { heartbeat: 200, silentAfter: 3_000, goneAfter: 8_000 };
 
-/** Members join and leave at random over a real broker; then those that are left must reach one another. */
+/** One member's connection: control messages are lost, doubled and late, one in twenty each; and it can be cut for good. */
+function troubled(broker: string, random: Random) {
+  const transport = mqttTransport({ broker, clientId: nativeProvider().randomBytes(8).join('') });
+  let dead = false;
+  const connection: Transport = {
+    ...transport,
+    open: (filters, handlers) =>
+      transport.open(filters, {
+        ...handlers,
+        message: async (topic, payload) => (dead ? undefined : handlers.message(topic, payload)),
+      }),
+    async publish(topic, payload, options) {
+      if (dead) return;
+      if (!topic.includes('/control')) return transport.publish(topic, payload, options);
+      if (random.chance(TROUBLE)) return;
+      const again = () => transport.publish(topic, payload, options).catch(() => {});
+      if (random.chance(TROUBLE)) setTimeout(again, random.next(1_000));
+      if (!random.chance(TROUBLE)) return transport.publish(topic, payload, options);
+      setTimeout(again, random.next(1_000));
+    },
+  };
+  return {
+    connection,
+    cut() {
+      dead = true;
+    },
+  };
+}
+
+/** Members join, leave and crash at random over a real broker; then those that are left must reach one another. */
 async function storm(start: () => Promise<Broker>, seed: number): Promise<void> {
   const world = await createWorld();
   const broker = await start();
   closing(() => broker.close());
   const random = seededRandom(seed);
   const members = new Map<string, Messenger>();
+  const cuts = new Map<string, () => void>();
   const suites = ['X25519-Ed25519', 'P256-ESP256'] as const;
   for (const name of NAMES) {
-    const options = { broker: `mqtt://127.0.0.1:${broker.port}`, suite: random.pick(suites) };
-    members.set(name, await world.join(name, options));
+    const { connection, cut } = troubled(`mqtt://127.0.0.1:${broker.port}`, random);
+    members.set(name, await world.join(name, { broker: connection, suite: random.pick(suites) }));
+    cuts.set(name, cut);
   }
   const rooms = new Map<string, { room: Room; taken: string[] }>();
   const enter = async (name: string) => {
@@ -29,16 +65,21 @@ async function storm(start: () => Promise<Broker>, seed: number): Promise<void> 
       for await (const { from, bytes } of room.frames()) taken.push(`${from} ${new TextDecoder().decode(bytes)}`);
     })();
   };
-  for (let i = 0; i < 40; i++) {
-    const name = random.pick(NAMES);
+  for (let i = 0; i < STEPS; i++) {
+    const name = random.pick([...cuts.keys()]);
     const joined = rooms.get(name);
     if (!joined) await enter(name);
     else if (random.chance(0.2)) {
       rooms.delete(name);
       await joined.room.leave();
+    } else if (random.chance(0.05)) {
+      rooms.delete(name);
+      cuts.get(name)?.();
+      cuts.delete(name);
     } else await joined.room.send(new TextEncoder().encode(`${i}`), { qos: 1 });
   }
-  for (const name of NAMES.slice(0, 3)) if (!rooms.has(name)) await enter(name);
+  for (const name of [...cuts.keys()].slice(0, 3)) if (!rooms.has(name)) await enter(name);
+  expect(cuts.size).toBeLessThan(NAMES.length);
   const names = [...rooms.keys()].sort();
   await until(() => {
     const all = [...rooms].map(([name, { room }]) => {
@@ -58,7 +99,7 @@ async function storm(start: () => Promise<Broker>, seed: number): Promise<void> 
   for (const { room } of rooms.values()) await room.leave();
 }
 
-describe('after joins and leaves at random those that are left reach one another', () => {
+describe('after joins, leaves and crashes at random, with control messages lost, doubled and late, those that are left reach one another', () => {
   test('on aedes', { timeout: 60_000 }, () => storm(startAedes, 1));
   onMosquitto('on Mosquitto', () => storm(startMosquitto, 2));
 });
