@@ -101,5 +101,5 @@ async function storm(start: () => Promise<Broker>, seed: number): Promise<void> 
 
 describe('after joins, leaves and crashes at random, with control messages lost, doubled and late, those that are left reach one another', () => {
   test('on aedes', { timeout: 60_000 }, () => storm(startAedes, 1));
-  onMosquitto('on Mosquitto', () => storm(startMosquitto, 2));
+  onMosquitto('on Mosquitto', { timeout: 60_000 }, () => storm(startMosquitto, 2));
 });
