@@ -189,7 +189,7 @@ test('the claim acl says what an address has business with, in the words of EMQX
   const directory = await openDirectory();
   const alice = await register(directory, 'alice');
   const { acl } = decodeJwt<{ acl: object[] }>(await tokenOf(directory, alice));
-  expect(acl).toContainEqual({ permission: 'allow', action: 'subscribe', topic: 'nes/alice/message' });
+  expect(acl).toContainEqual({ permission: 'allow', action: 'subscribe', topic: 'nes/alice/#' });
   expect(acl).toContainEqual({ permission: 'allow', action: 'publish', topic: 'nes/+/message', retain: false });
   expect(acl).toContainEqual({ permission: 'allow', action: 'publish', topic: 'nes/+/state/+', retain: true });
   expect(acl.at(-1)).toEqual({ permission: 'deny', action: 'all', topic: '#' });

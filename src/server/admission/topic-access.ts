@@ -27,8 +27,9 @@ export interface TopicAccess {
 export function topicAccess({ address, device }: Subject, prefix = DEFAULT_TOPIC_PREFIX): TopicAccess {
   const at = (...levels: string[]) => [prefix, ...levels].join('/');
   const writing = ['message', 'signal', 'control'].map((family) => at('+', family));
-  if (address === RELAY_ADDRESS) return { publish: writing, retain: [], subscribe: [at(RELAY_ADDRESS, 'hand-in')] };
-  const own = ['message', 'signal', 'control', 'will', 'state/+'].map((family) => at(address, family));
+  if (address === RELAY_ADDRESS) {
+    return { publish: [...writing, at('+', 'relay')], retain: [], subscribe: [at(RELAY_ADDRESS, 'hand-in')] };
+  }
   const ofDevice = device === undefined ? [] : [device];
   return {
     publish: [
@@ -38,8 +39,7 @@ export function topicAccess({ address, device }: Subject, prefix = DEFAULT_TOPIC
     ],
     retain: [at('+', 'state/+')],
     subscribe: [
-      ...own,
-      ...[at('room/+/control'), at('room/+/frame/+'), at('room/+/heartbeat/+'), at('group/+/#')],
+      ...[at(address, '#'), at('room/+/control'), at('room/+/frame/+'), at('room/+/heartbeat/+'), at('group/+/#')],
       ...ofDevice.map((id) => at('room/+/control', id)),
     ],
   };
