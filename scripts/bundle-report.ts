@@ -55,6 +55,12 @@ export const entries: readonly Entry[] = [
     limit: 10,
   },
   {
+    name: 'sealmq/room/media',
+    code: "export * from 'sealmq/room/media';",
+    packages: [],
+    limit: 10,
+  },
+  {
     name: 'sealmq/crypto',
     code: "export * from 'sealmq/crypto';",
     packages: [...NOBLE],

@@ -30,6 +30,18 @@ export function mediaTests(stage: () => Stage): void {
     expect(await caller('told', 'alice')).toEqual([]);
   });
 
+  it('a member sees in a browser that has encoded streams only', async () => {
+    const scene = await setRoomScene(stage());
+    const caller = await scene.openPage();
+    await gather(scene, caller, 'alice', 'bob');
+    await caller('forgetScriptTransform');
+    await caller('openMedia', 'alice');
+    await caller('openMedia', 'bob');
+    const call = await caller('call', 'alice', 'bob', { codec: 'video/VP8', playOnly: 'alice' });
+    await expect.poll(async () => (await caller('reception', call)).likeness, PATIENCE).toBeGreaterThan(0.8);
+    expect(new Set(await caller('told', 'bob'))).toEqual(new Set(['heard alice: audio', 'heard alice: video']));
+  });
+
   it('who left sees no more, keys kept or not; the others see on', async () => {
     const scene = await setRoomScene(stage());
     const caller = await scene.openPage();

@@ -36,6 +36,8 @@ export interface Caller {
   /** The same, to somebody who is in no room and plays what comes. */
   callStranger(from: string, how: { readonly codec: string }): Promise<number>;
   reception(connection: number): Promise<Reception>;
+  /** Makes the browser one of those before `RTCRtpScriptTransform`. */
+  forgetScriptTransform(): void;
   /** What the members' media have told, one line each. */
   told(address: string): readonly string[];
   leave(address: string): Promise<void>;
@@ -152,6 +154,7 @@ const caller: Caller = {
     ),
   say: (address, text) => memberOf(address).room.send(new TextEncoder().encode(text), { qos: 1 }),
   heard: (address) => memberOf(address).heard,
+  forgetScriptTransform: () => void Reflect.deleteProperty(globalThis, 'RTCRtpScriptTransform'),
   told: (address) => memberOf(address).told,
   leave: (address) => memberOf(address).room.leave(),
 };
