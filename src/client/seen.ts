@@ -79,6 +79,11 @@ export function createSeen(store: Store): Seen {
 
   const streamsAt = async (prefix: string) => streams.get(prefix) ?? (await readStreams(store, prefix));
   const stateAt = async (key: string) => states.get(key) ?? (await readState(store, key));
+  /** Of a numbering that was forgotten there may still be something in the store, until that is durable. */
+  const stateOf = async (numbering: Numbering) => {
+    const { prefix, key } = keysOf(numbering);
+    return streams.get(prefix)?.includes(numbering.stream) === false ? undefined : stateAt(key);
+  };
 
   /** What makes room for another numbering of a device, the oldest first. */
   const retire = async (numbering: Numbering, excess: readonly number[]) => {
@@ -118,7 +123,7 @@ export function createSeen(store: Store): Seen {
   return {
     async accept(numbering, seq, id) {
       const { key } = keysOf(numbering);
-      const state = await stateAt(key);
+      const state = await stateOf(numbering);
       if (!state) return begin(numbering, seq, id);
       const outcome = acceptSeq(state, seq);
       if (outcome.kind === 'duplicate')
@@ -126,12 +131,12 @@ export function createSeen(store: Store): Seen {
       return { ...outcome, operations: keep(key, outcome.state, seq, id), retired: [] };
     },
 
-    state: (numbering) => stateAt(keysOf(numbering).key),
+    state: stateOf,
     newestStream: async (numbering) => (await streamsAt(keysOf(numbering).prefix)).at(-1) ?? 0,
 
     async skip(numbering, ranges) {
       const { key } = keysOf(numbering);
-      const state = await stateAt(key);
+      const state = await stateOf(numbering);
       if (!state) return [];
       const given = skipRanges(state, ranges);
       await store.batch([{ type: 'put', key, value: encodeState(given.state) }]);

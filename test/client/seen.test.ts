@@ -48,6 +48,20 @@ test('of one device the newest numberings are remembered, whatever it begins; wh
   }
 });
 
+test('a forgotten numbering does not come back while its end is not durable yet', async () => {
+  const store = memoryStore();
+  const seen = createSeen(store);
+  for (let stream = 1; stream <= MAX_STREAMS; stream++) {
+    const sighting = await seen.accept(numbering(stream), 1, id(1));
+    await store.batch(sighting.kind === 'new' ? [...sighting.operations] : []);
+  }
+  expect((await seen.accept(numbering(MAX_STREAMS + 1), 1, id(1))).kind).toBe('new');
+  expect((await seen.accept(numbering(1), 2, id(2))).kind).toBe('stale-stream');
+  expect(await seen.state(numbering(1))).toBeUndefined();
+  expect(await seen.skip(numbering(1), [[1, 5]])).toEqual([]);
+  expect((await seen.accept(numbering(2), 2, id(2))).kind).toBe('new');
+});
+
 test('what is owed to peers is bounded: by numberings of a device, and by devices', () => {
   const due = createDueList(1000);
   for (let stream = 1; stream <= 5000; stream++) due.entry(numbering(stream)).receiptAt = stream;
