@@ -20,7 +20,7 @@ import { createLinks } from './links.js';
 import type { LocalAccount } from './local-account.js';
 import type { MessengerEvents } from './messenger-events.js';
 import { openAccount, openLinkingAccount } from './open-account.js';
-import { type MessengerOptions, type Settings, withDefaults } from './options.js';
+import { type LinkDeviceOptions, type MessengerOptions, type Settings, withDefaults } from './options.js';
 import { createPatience } from './patience.js';
 import { openRegistrationDesk } from './registration.js';
 import { openState, type State } from './state.js';
@@ -31,7 +31,10 @@ import { openState, type State } from './state.js';
  * @param linking - the device of the account is to be linked: it is new, or was never welcomed
  * @throws as `Messenger.open`, with `linking` as `Messenger.link`
  */
-export async function assemble(options: MessengerOptions | AnonymousOptions, linking = false): Promise<Parts> {
+export async function assemble(
+  options: (MessengerOptions & Pick<LinkDeviceOptions, 'card'>) | AnonymousOptions,
+  linking = false,
+): Promise<Parts> {
   const settings = withDefaults(
     'anonymous' in options ? { ...options, address: await anonymousAddress(options) } : options,
   );

@@ -12,6 +12,7 @@ import {
 import type { Parts } from './connect.js';
 import { type Context, seconds } from './context.js';
 import { sendControl } from './control.js';
+import { takeContacts } from './shared-contacts.js';
 
 /** A new device while it shows its link. */
 export interface DeviceLinking<Linked> {
@@ -89,8 +90,9 @@ function createListener(
   let state = start;
   return async (statement: Uint8Array, speaker: string): Promise<void> => {
     if (readLinkStatement(statement).step === 'welcome') {
-      const { record } = await run(acceptWelcome(provider, state, statement));
+      const { record, shared } = await run(acceptWelcome(provider, state, statement));
       await keys.learn(account.address, record.bytes);
+      if (shared) await takeContacts(context, shared);
       await account.linked(record);
       return onLinked();
     }

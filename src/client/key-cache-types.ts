@@ -175,6 +175,12 @@ export interface KeyCache {
    */
   meet(introduced: Introduced, options?: { readonly replace?: boolean }): Promise<KeyRecord>;
 
+  /** The record that stands, fresh or not; nobody is asked. */
+  known(address: string): Promise<KeyRecord | undefined>;
+
+  /** Takes over a record that another device of ours stands for, unless one is known; it is suspect, as after {@link suspect}. */
+  adopt(record: KeyRecord): Promise<void>;
+
   /** The record with another identity that the directory offers and that was not accepted. */
   offered(address: string): Promise<KeyRecord | undefined>;
 

@@ -180,6 +180,18 @@ export function createKeyCache(options: KeyCacheOptions): KeyCache {
       if (met) return met;
       throw failure ?? new SealMQError('DIRECTORY_NOT_FOUND', `nobody is registered as ${address}`);
     },
+    known: async (address) => (await records.load(address))?.record,
+    async adopt(record) {
+      const { address } = record;
+      assertUsable(address);
+      const source = { maxAge: 0, byHand: true };
+      // As old as the other device's last look.
+      suspectedAt = now() + 1;
+      await lookups.inTurn(
+        address,
+        async () => (await records.load(address))?.record ?? judge.remember(record, source),
+      );
+    },
     offered: async (address) => (await records.load(address))?.offered,
     async decide(address, identity, decision) {
       assertUsable(address);

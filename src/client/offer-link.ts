@@ -1,3 +1,4 @@
+import { present } from '../bytes/fields.js';
 import { run } from '../crypto/steps.js';
 import { SealMQError } from '../errors.js';
 import {
@@ -14,6 +15,7 @@ import {
 import type { Announcements } from './announcements.js';
 import { type Context, seconds } from './context.js';
 import { publishControl } from './control.js';
+import { shareContacts } from './shared-contacts.js';
 
 /** How long the new device may take to answer, in milliseconds. */
 const PATIENCE = 60_000;
@@ -25,6 +27,8 @@ const REPEAT_AFTER = 2000;
 export interface LinkOptions {
   /** Milliseconds that the new device may take to answer; default 60,000. */
   readonly timeout?: number;
+  /** Whether the new device is given our contacts: keys, verified marks, blocks (default). */
+  readonly contacts?: boolean;
 }
 
 /** A new device that is ready to be linked. */
@@ -53,7 +57,7 @@ export async function requestLink(
   context: Context,
   announcements: Announcements,
   text: string,
-  { timeout = PATIENCE }: LinkOptions = {},
+  { timeout = PATIENCE, contacts = true }: LinkOptions = {},
 ): Promise<LinkRequest> {
   const { account, provider, keys } = context;
   const offered = await run(offerLink(provider, account.identityKey, account.record, { text, now: seconds(context) }));
@@ -71,7 +75,9 @@ export async function requestLink(
       const enter: RecordEdit = (devices) => (hasEntry({ devices }, device) ? devices : addDevice(device)(devices));
       if (!hasEntry(account.record, device)) await account.change(enter, keys, now);
       announcements.changed();
-      const welcome = await run(welcomeDevice(provider, account.identityKey, offered, { record: account.record }));
+      const shared = contacts ? await shareContacts(context) : undefined;
+      const given = present({ record: account.record, shared });
+      const welcome = await run(welcomeDevice(provider, account.identityKey, offered, given));
       await publishControl(context, account.address, [device], { kind: 'link', statement: welcome });
     },
   };

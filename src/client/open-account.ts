@@ -1,8 +1,9 @@
+import { present } from '../bytes/fields.js';
 import type { CryptoProvider } from '../crypto/provider.js';
 import { run } from '../crypto/steps.js';
 import { DEFAULT_SUITE } from '../crypto/suites.js';
 import { SealMQError } from '../errors.js';
-import { generateDeviceKeys } from '../protocol/identity/index.js';
+import { generateDeviceKeys, type KeyRecord, readCard } from '../protocol/identity/index.js';
 import { seconds } from './context.js';
 import type { DirectoryClock } from './directory-clock.js';
 import { importIdentity } from './identity-file.js';
@@ -51,7 +52,9 @@ export async function openLinkingAccount(opening: Opening, keys: KeyCache): Prom
     throw new SealMQError('USAGE_INVALID_ARGUMENT', `this store holds a device of ${address} already`);
   }
   await clock.refresh();
-  const record = await keys.record(address, { refresh: true });
+  const record = settings.card
+    ? await byCard(opening, keys, settings.card)
+    : await keys.record(address, { refresh: true });
   if (!record) throw new SealMQError('DIRECTORY_NOT_FOUND', `nobody is registered as ${address}`);
   if (existing) {
     await existing.learn(record);
@@ -60,4 +63,11 @@ export async function openLinkingAccount(opening: Opening, keys: KeyCache): Prom
   const device = await run(generateDeviceKeys(provider, suite, { extractable: state.vault.extractable }));
   const fresh = { ...settings, now: seconds(clock), stream: clock.now() };
   return LocalAccount.adopt(state, provider, { device, record }, fresh);
+}
+
+/** The record on a card of the account. @throws as `readCard`; `USAGE_INVALID_ARGUMENT` for somebody else's */
+async function byCard({ settings, provider, clock }: Opening, keys: KeyCache, text: string): Promise<KeyRecord> {
+  const { address, identity, record } = await run(readCard(provider, text, seconds(clock)));
+  if (address === settings.address) return keys.meet(present({ address, identity, record }));
+  throw new SealMQError('USAGE_INVALID_ARGUMENT', `the card is that of ${address}, not of ${settings.address}`);
 }

@@ -83,7 +83,10 @@ export interface MessengerOptions
 }
 
 /** How a new device is opened that is to be linked: `suite` and `deviceName` are those of its entry. */
-export type LinkDeviceOptions = Omit<MessengerOptions, 'identity'>;
+export interface LinkDeviceOptions extends Omit<MessengerOptions, 'identity'> {
+  /** A contact card of the account (`sealmq:card/…`), for an anonymous address, which no directory has. */
+  readonly card?: string;
+}
 
 /** When control messages go out, in milliseconds. */
 export interface Timing extends ReceiptTiming {
@@ -132,7 +135,7 @@ const PATIENCE: QuarantinePatience = {
 export type Settings = ReturnType<typeof withDefaults>;
 
 /** The options with their defaults. @throws `USAGE_INVALID_ADDRESS`, `USAGE_INVALID_ARGUMENT` */
-export function withDefaults(options: MessengerOptions) {
+export function withDefaults(options: MessengerOptions & Pick<LinkDeviceOptions, 'card'>) {
   const settings = {
     connect: 'wait' as const,
     durable: 'process' as const,
