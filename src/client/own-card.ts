@@ -2,7 +2,14 @@ import { isText, present } from '../bytes/fields.js';
 import { run } from '../crypto/steps.js';
 import { SealMQError } from '../errors.js';
 import { isRegistrationId } from '../protocol/address.js';
-import { CARD_LIFETIME, cardText, isCurrent, MAX_CARD_NAME, makeCard } from '../protocol/identity/index.js';
+import {
+  CARD_LIFETIME,
+  type CardDraft,
+  cardText,
+  isCurrent,
+  MAX_CARD_NAME,
+  makeCard,
+} from '../protocol/identity/index.js';
 import { type Context, seconds } from './context.js';
 
 /** What stands on a card of ours. */
@@ -15,7 +22,7 @@ export interface CardOptions {
 
 /** Our contact card: public, and made to be handed over directly. */
 export interface OwnCard {
-  /** `sealmq:card/…` with our whole key record, for `contacts.add` of somebody else. */
+  /** `sealmq:card/…` with our whole key record, and the Info OK of our registration where there is one, for `contacts.add` of somebody else. */
   readonly link: string;
   /**
    * What to show as a QR code (`sealmq/qr`): the link itself where no directory has our address, else one with only the thumbprint
@@ -27,7 +34,7 @@ export interface OwnCard {
 
 /** Makes a card. @throws `STATE_NOT_REGISTERED` when our record does not name this device; `USAGE_INVALID_ARGUMENT` */
 export async function ownCard(context: Context, { name, expiresIn = CARD_LIFETIME }: CardOptions): Promise<OwnCard> {
-  const { account, provider } = context;
+  const { account, provider, registration } = context;
   const { record, device } = account;
   if (!record.devices.some((entry) => entry.id === device.id && isCurrent(entry))) {
     throw new SealMQError(
@@ -43,11 +50,11 @@ export async function ownCard(context: Context, { name, expiresIn = CARD_LIFETIM
   const expiresAt = Math.min(issuedAt + Math.ceil(expiresIn), record.expiresAt);
   const { infoOk } = context.registration.current ?? {};
   const draft = present({ record, name, infoOk, issuedAt, expiresAt });
-  const make = async (brief: boolean) => cardText(await run(makeCard(provider, device, { ...draft, brief })));
-  const link = await make(false);
+  const make = async (card: CardDraft) => cardText(await run(makeCard(provider, device, card)));
+  const link = await make(present({ ...draft, infoOk: registration.current?.infoOk }));
   return {
     link,
-    qr: isRegistrationId(account.address) ? link : await make(true),
+    qr: isRegistrationId(account.address) ? link : await make({ ...draft, brief: true }),
     expiresAt: new Date(expiresAt * 1000),
   };
 }

@@ -33,6 +33,7 @@ const PRELUDE: Readonly<Record<string, Matches>> = {
   bstr: (value) => value instanceof Uint8Array,
   nil: (value) => value === null,
   true: (value) => value === true,
+  bool: (value) => typeof value === 'boolean',
 };
 
 /** The rules of `source` by name. @throws SyntaxError */

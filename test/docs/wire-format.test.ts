@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import type { contactVectors } from '../../scripts/vectors/contacts.js';
 import { embedVectors } from '../../scripts/vectors/document.js';
 import type { Vectors } from '../../scripts/vectors/types.js';
+import { fromBase64url } from '../../src/bytes/base64url.js';
 import { toHex } from '../../src/bytes/bytes.js';
 import { type CborValue, decodeCbor, encodeCbor } from '../../src/bytes/cbor.js';
 import { toMap } from '../../src/bytes/fields.js';
 import { readPublicKey } from '../../src/cose/key.js';
 import { Algorithm, Claim, Curve, Header, KeyType, MessageTag } from '../../src/cose/labels.js';
+import { decodeSign1 } from '../../src/cose/sign1.js';
 import { nativeProvider } from '../../src/crypto/native.js';
 import { suites } from '../../src/crypto/suites.js';
 import { isSealMQError } from '../../src/errors.js';
@@ -25,6 +28,8 @@ import { parseCddl } from './cddl.js';
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
 const page = read('../../docs/wire-format.md');
 const vectors = JSON.parse(read('../vectors/envelope.json')) as Vectors;
+
+const contacts = JSON.parse(read('../vectors/contacts.json')) as ReturnType<typeof contactVectors>;
 
 const bytesOf = (hex: string) => Uint8Array.from(Buffer.from(hex.replaceAll('\n', ''), 'hex'));
 const fenced = (language: string, text: string) =>
@@ -108,6 +113,17 @@ describe('the CDDL of the document', () => {
   it.each(vectors.records)('fits the record $name', ({ record, payload }) => {
     expect(matches('key-record', record)).toBe(true);
     expect(matches('record', payload)).toBe(true);
+  });
+
+  it.each(contacts.cards)('fits $name', ({ card, record }) => {
+    expect(matches('contact-card', card)).toBe(true);
+    const { payload } = decodeSign1(bytesOf(card));
+    expect(matches(record ? 'whole-card' : 'brief-card', toHex(payload as Uint8Array))).toBe(true);
+    expect(matches(record ? 'brief-card' : 'whole-card', toHex(payload as Uint8Array))).toBe(false);
+  });
+
+  it.each(contacts.numbers)('fits the safety number of $name', ({ code }) => {
+    expect(rules.get('safety-code')?.(decodeCbor(fromBase64url(code.slice('sealmq:safety/'.length))))).toBe(true);
   });
 
   it.each([...vectors.control.accepted, ...vectors.control.tolerated])(
