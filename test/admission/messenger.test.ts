@@ -2,6 +2,7 @@ import { expect, test, vi } from 'vitest';
 import { memoryStore } from '../../src/adapters/store/memory-store.js';
 import { Messenger } from '../../src/client/messenger.js';
 import type { MessengerOptions } from '../../src/client/options.js';
+import { createRelay } from '../../src/server/relay/relay.js';
 import { closing, next, take } from '../client/world.js';
 import { outgoing } from '../registration/service.js';
 import { openDirectory, openGuarded } from './desk.js';
@@ -150,4 +151,21 @@ test('an anonymous address is let in like a named one: it shows its Info OK and 
   expect((await take(bob, 1))[0]?.from).toBe(alice.address);
   await sent.delivered;
   expect(log).not.toHaveBeenCalledWith(expect.objectContaining({ type: 'publish-denied' }));
+});
+
+test('a relay comes in by a token of the operator, and what is handed in arrives', async () => {
+  const log = vi.fn();
+  const { directory, broker, join } = await scene({}, { log });
+  const credentials = directory.admission?.credentialsFor('relay');
+  const places = { broker: broker.mqttUrl as string, directory: directory.url, registered: directory.registered };
+  const relay = await createRelay({ ...places, ...(credentials && { credentials }) });
+  closing(() => relay.close());
+  await directory.publishRelay(relay.record);
+  const [alice, bob, carol] = [await join('alice'), await join('bob'), await join('carol')];
+  const sent = await alice.send(['bob', 'carol'], 'to both');
+  for (const messenger of [bob, carol]) expect((await take(messenger, 1))[0]?.text).toBe('to both');
+  expect((await sent.outcomes).map(({ kind }) => kind)).toEqual(['accepted', 'accepted']);
+  await Promise.all(sent.each.map(({ delivered }) => delivered));
+  const denied = log.mock.calls.filter(([{ type }]) => type === 'publish-denied' || type === 'subscription-denied');
+  expect(denied).toEqual([]);
 });
