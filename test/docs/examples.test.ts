@@ -10,7 +10,7 @@ const names = readdirSync('examples')
 
 test('there are examples', () => expect(names).toContain('hello'));
 
-test.each(names)('example %s ends by itself, and what it tells is true', async (name) => {
+test.each(names)('example %s ends by itself, and what it tells is true', { timeout: 90_000 }, async (name) => {
   const { stdout } = await run('npx', ['tsx', 'examples/run.ts', name]);
   expect(stdout).not.toBe('');
   if (name === 'hello') expect(stdout).toContain('Carol, the broker and the directory saw bytes only');
