@@ -1,6 +1,7 @@
 /** Frames of a room beside the bare AES-256-GCM calls, and what a join and a re-keying cost. */
 import { createCipheriv, createDecipheriv, randomBytes, webcrypto } from 'node:crypto';
 import { sealSync } from 'sealmq/envelope';
+import { createFrameMemory } from '../src/client/room/frame-memory.js';
 import { nativeProvider } from '../src/crypto/native.js';
 import type { CryptoProvider } from '../src/crypto/provider.js';
 import { run } from '../src/crypto/steps.js';
@@ -42,9 +43,11 @@ async function beside(
 ): Promise<Result[]> {
   const { frameKey } = await run(newSenderKey(provider, 0));
   let ctr = 0n;
-  const frame = await run(sealFrame(provider, frameKey, ctr++, metadata, encodeFrame(payload)));
+  const allocate = createFrameMemory();
+  const seal = () => run(sealFrame(provider, frameKey, ctr++, metadata, encodeFrame(payload), allocate));
+  const frame = await seal();
   const times = await sideBySide({
-    seal: () => run(sealFrame(provider, frameKey, ctr++, metadata, encodeFrame(payload))),
+    seal,
     'raw seal': raw.seal,
     open: () => run(openFrame(provider, frameKey, metadata, frame)),
     'raw open': raw.open,

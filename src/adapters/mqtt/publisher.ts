@@ -66,14 +66,18 @@ class ConnectionPublisher implements Publisher {
   }
 
   #accept(job: Job): void {
-    const size = utf8(job.topic).length + job.payload.length + PACKET_OVERHEAD;
     if (this.#over !== undefined) job.settle(closed(this.#over));
-    else if (size > this.#largest) job.settle(refused(PACKET_TOO_LARGE));
+    else if (this.#isTooLarge(job)) job.settle(refused(PACKET_TOO_LARGE));
     else if (job.options.qos === 0) this.#start(job, () => {});
     else {
       this.#waiting.push(job);
       this.#advance();
     }
+  }
+
+  #isTooLarge({ topic, payload }: Job): boolean {
+    if (this.#largest === Number.POSITIVE_INFINITY) return false;
+    return utf8(topic).length + payload.length + PACKET_OVERHEAD > this.#largest;
   }
 
   #advance(): void {

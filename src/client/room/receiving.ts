@@ -16,8 +16,8 @@ interface Arrival {
   readonly kind: FrameKind;
   readonly device: string;
   readonly bytes: Uint8Array;
-  /** When they came first, in milliseconds: waiting for a key does not begin anew with each key. */
-  readonly at: number;
+  /** When what was held came first, in milliseconds: waiting for a key does not begin anew with each key. */
+  readonly at?: number;
 }
 
 /** A frame that was looked at, and the ring as it would be then. */
@@ -58,7 +58,7 @@ export function createReceiving(context: RoomContext, handlers: FrameHandlers): 
   }
 
   function hold({ device, bytes, at }: Arrival): void {
-    for (const frame of held.hold(device, bytes, at)) drop(frame.device, 'overflow');
+    for (const frame of held.hold(device, bytes, at ?? port.now())) drop(frame.device, 'overflow');
   }
 
   function open(arrival: Arrival, member: Member): Promise<void> | undefined {
@@ -139,8 +139,7 @@ export function createReceiving(context: RoomContext, handlers: FrameHandlers): 
     take(kind, device, bytes) {
       if (kind === 'heartbeat' && device === port.self.device) return clock.came(bytes);
       if (device === port.self.device) return;
-      if (!turns.take(() => takeNow({ kind, device, bytes, at: port.now() })) && kind === 'frame')
-        drop(device, 'overflow');
+      if (!turns.take(() => takeNow({ kind, device, bytes })) && kind === 'frame') drop(device, 'overflow');
     },
     release: (device) => again(held.release(device)),
     giveUp(device) {
