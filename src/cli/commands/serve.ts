@@ -9,8 +9,9 @@ import { aborted } from '../interruption.js';
 import { addExamples, parsePort } from '../options.js';
 import type { Output } from '../output.js';
 import type { Program } from '../session.js';
+import { addServeRegistration, registrationOf, type ServeRegistrationOptions } from './serve-registration.js';
 
-interface ServeOptions {
+interface ServeOptions extends ServeRegistrationOptions {
   readonly mqtt: number;
   readonly ws: number;
   readonly http: number;
@@ -42,12 +43,14 @@ export function addServe(root: Command, program: Program): void {
     .option('--json', 'print the addresses as one JSON object')
     .option('--verbose', 'log refusals and failures to standard error')
     .action((options: ServeOptions) => serve(program, options));
+  addServeRegistration(command);
   addExamples(
     command,
     'sealmq serve',
     'sealmq serve --data ./sealmq-data',
     'sealmq serve --admission',
     'sealmq serve --host 0.0.0.0 --tls-cert fullchain.pem --tls-key key.pem --data /var/lib/sealmq',
+    'sealmq serve --registration named --smtp smtps://keys@mail.example --mail-from keys@example.org --data ./sealmq-data',
   );
 }
 
@@ -59,9 +62,14 @@ async function serve({ output, signal }: Program, options: ServeOptions): Promis
   const folder = (name: string) => present({ data: data === undefined ? undefined : join(data, name) });
   const log = (event: BrokerEvent) => logEvent(output, event);
   const onError = (error: unknown) => output.detail(`directory: ${String(error)}`);
+  const { proxyHeader: clientHeader } = options;
+  const registration = await registrationOf(options);
 
   const admission = takesTokens(options);
-  const directory = await createKeyProvider({ ...common, ...folder('directory'), port: http, admission, onError });
+  const directory = await createKeyProvider({
+    ...{ ...common, ...folder('directory'), port: http, admission, onError },
+    ...present({ registration, limits: clientHeader === undefined ? undefined : { clientHeader } }),
+  });
   try {
     const rules = directory.admission && admissionRules(directory.admission);
     const broker = await createBroker({ ...common, ...folder('broker'), ...rules, mqtt, ws, log });
