@@ -120,12 +120,17 @@ test('the service answers as the file says, with every status that it names', as
   await ask('get', '/.well-known/jwks.json', 200);
 
   const challenge = (await ask('get', '/v1/admission', 200)) as Uint8Array;
-  const request = async (address: string, about = challenge) =>
-    run(signTokenRequest(provider, alice.account.device.signKey, { challenge: about, address, clientId: 'id' }));
+  const request = async (address: string, about = challenge, { account } = alice) =>
+    run(signTokenRequest(provider, account.device.signKey, { challenge: about, address, clientId: 'id' }));
   await ask('post', '/v1/admission', 200, {}, await request('alice'));
   await ask('post', '/v1/admission', 400, {}, encodeCbor(7));
   await ask('post', '/v1/admission', 403, {}, await request('alice', new Uint8Array(32)));
   await ask('post', '/v1/admission', 404, {}, await request('bob'));
+  const carol = await applicant('carol', { email: 'carol@example.org' }, START);
+  const third = (await ask('post', registrations, 202, {}, JSON.stringify(carol.request))) as { id: string };
+  await ask('post', verify, 200, { id: third.id }, JSON.stringify({ code: code() }));
+  const another = (await ask('get', '/v1/admission', 200)) as Uint8Array;
+  await ask('post', '/v1/admission', 409, {}, await request('carol', another, carol));
   await ask('post', '/v1/admission', 413, {}, large);
 
   await freeAddress(seen);
