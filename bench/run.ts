@@ -9,6 +9,7 @@ import { envelopeBesidePrimitives, envelopeBesideRivals } from './envelope.js';
 import { footprint } from './footprint.js';
 import { machine, type Result } from './measure.js';
 import { registration } from './registration.js';
+import { relay } from './relay.js';
 import { frames, membership } from './rooms.js';
 import { workers } from './workers.js';
 
@@ -26,6 +27,7 @@ const BENCHMARKS: Readonly<Record<string, { title: string; run: () => Promise<Re
   directory: { title: 'Key directory (ratio: ours to the bare thing, 1 is the limit)', run: directory },
   registration: { title: 'Registration by a code, and the Bloom filter', run: registration },
   delivery: { title: 'End to end in processes of their own (ratio: ours to the other, 1 is the limit)', run: delivery },
+  relay: { title: 'One hand-in for many receivers (ratio: time, to each alone)', run: relay },
   frames: { title: 'Frames of a room beside AES-256-GCM (ratio: time, 1 is the limit)', run: frames },
   membership: { title: 'Rooms in the simulator: a join, and a frame, by the number of members', run: membership },
   latency: { title: 'Latency, one way (ratio: time, 1 is the limit)', run: latency },

@@ -10,6 +10,7 @@ import { CODE_TRIES } from '../protocol/registration/challenge.js';
 import { SALT_BYTES, verificationHash } from '../protocol/registration/hrid.js';
 import { infoOk } from '../protocol/registration/info-ok.js';
 import type { VerificationId } from '../protocol/registration/verification-id.js';
+import type { AnonymousSender } from '../protocol/relay/hand-in.js';
 import { readUnverified } from '../protocol/statement.js';
 import type { Events } from './events.js';
 import type { KeyCache } from './key-cache.js';
@@ -50,6 +51,8 @@ export interface RegistrationDesk {
   readonly current: Registration | undefined;
   /** The newest Info OK, renewed before where that is due. */
   infoOk(): Promise<Uint8Array | undefined>;
+  /** What shows that an anonymous address of ours is registered; absent for names, and before {@link register}. */
+  readonly shown: Omit<AnonymousSender, 'record'> | undefined;
   close(): Promise<void>;
 }
 
@@ -147,6 +150,11 @@ export async function openRegistrationDesk(parts: Parts): Promise<RegistrationDe
       renewBehind();
       await renewal;
       return saved?.infoOk;
+    },
+    get shown() {
+      if (!saved?.infoOk || !isRegistrationId(account.address)) return undefined;
+      const { userId, verificationHash, infoOk } = saved;
+      return { userId, verificationHash, infoOk };
     },
     async close() {
       clearInterval(timer);

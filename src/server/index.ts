@@ -14,6 +14,7 @@ export type {
 } from './registration/options.js';
 export { type SmsWebhookOptions, smsWebhookSender } from './registration/sms-webhook.js';
 export { type SmtpOptions, smtpSender } from './registration/smtp.js';
+export { directoryOf } from './relay/directory-of.js';
 export {
   createRelay,
   type DropReason,

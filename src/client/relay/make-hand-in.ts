@@ -1,6 +1,6 @@
 import { run } from '../../crypto/steps.js';
 import { SealMQError } from '../../errors.js';
-import { RELAY_ADDRESS } from '../../protocol/address.js';
+import { isRegistrationId, RELAY_ADDRESS } from '../../protocol/address.js';
 import { activeSealKeys } from '../../protocol/identity/account.js';
 import type { KeyRecord } from '../../protocol/identity/record.js';
 import { HAND_IN_NONCE_BYTES, type HandIn, handInTopic, sealHandIn } from '../../protocol/relay/index.js';
@@ -32,9 +32,17 @@ export async function makeHandIn(context: Context, { sealed, ...handed }: Handed
   const record = await relayRecord(context);
   const issuedAt = seconds(context);
   const nonce = provider.randomBytes(HAND_IN_NONCE_BYTES).slice();
-  const content = { ...handed, relay: record.identity, sender: account.address, issuedAt, nonce };
+  const content = { ...handed, relay: record.identity, sender: senderOf(context), issuedAt, nonce };
   const keys = { signKey: account.device.signKey, relay: activeSealKeys(record, issuedAt) };
   return { nonce, issuedAt, relay: record.hash, bytes: await run(sealHandIn(provider, content, sealed, keys)) };
+}
+
+/** By our name; where the directory has no record of us, by what shows that we are registered. @throws `STATE_NOT_REGISTERED` */
+function senderOf({ account, registration }: Context): HandIn['sender'] {
+  if (!isRegistrationId(account.address)) return account.address;
+  const { shown } = registration;
+  if (shown) return { ...shown, record: account.record.bytes };
+  throw new SealMQError('STATE_NOT_REGISTERED', 'the relay serves registered addresses: register with a code first');
 }
 
 /**
