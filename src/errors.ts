@@ -1,6 +1,6 @@
 /**
  * Every error SealMQ throws, grouped by whose fault it is: the caller's (`USAGE_`), the bytes' (`DECODE_`), the
- * cryptographic check's (`VERIFY_`), the key directory's (`DIRECTORY_`), the network's (`TRANSPORT_`), the store's
+ * cryptographic check's (`VERIFY_`), the key directory's (`DIRECTORY_`), the network's (`TRANSPORT_`), the other side's of a call (`CALL_`), the store's
  * (`STATE_`). `docs/troubleshooting.md` has a paragraph for each code.
  */
 export type ErrorCode =
@@ -31,6 +31,7 @@ export type ErrorCode =
   | 'DECODE_TOO_LARGE'
   | 'VERIFY_DECRYPTION'
   | 'VERIFY_SIGNATURE'
+  | 'VERIFY_HANDSHAKE'
   | 'VERIFY_SAFETY_NUMBER'
   | 'DIRECTORY_UNREACHABLE'
   | 'DIRECTORY_NOT_FOUND'
@@ -53,6 +54,12 @@ export type ErrorCode =
   | 'TRANSPORT_TIMEOUT'
   | 'TRANSPORT_CLOSED'
   | 'TRANSPORT_UNREGISTERED'
+  | 'CALL_DECLINED'
+  | 'CALL_BUSY'
+  | 'CALL_NO_ANSWER'
+  | 'CALL_ELSEWHERE'
+  | 'CALL_ENDED'
+  | 'CALL_FAILED'
   | 'STATE_WRONG_PASSPHRASE'
   | 'STATE_CORRUPT'
   | 'STATE_NEWER_SCHEMA'

@@ -6,10 +6,18 @@
 export { staticDirectory } from './adapters/directory/static-directory.js';
 export { httpKeyDirectory } from './adapters/http/http-key-directory.js';
 export { type MqttTransportOptions, mqttTransport } from './adapters/mqtt/mqtt-transport.js';
+export { browserRtc } from './adapters/rtc/browser.js';
+export { type TurnCredentialOptions, turnCredentials } from './adapters/rtc/turn-credentials.js';
 export { openLevelStore } from './adapters/store/level-store.js';
 export { memoryStore } from './adapters/store/memory-store.js';
 export { type AnonymousIdentity, type AnonymousOptions, anonymousAddress } from './client/anonymous-account.js';
 export type { DeviceLinking } from './client/await-link.js';
+export { Call, type CallPeer, type CallSendOptions, type CallStats, IncomingCall } from './client/call/call.js';
+export type { CallMessage } from './client/call/inflow.js';
+export type { CallEnd } from './client/call/outcome.js';
+export type { CallEvents } from './client/call/session.js';
+export type { CallOptions } from './client/call/settings.js';
+export type { CallPath } from './client/call/way.js';
 export type { AddOptions } from './client/contact-cards.js';
 export type { Contact, ContactPolicy, ReceiptsTo } from './client/contact-list.js';
 export type { Contacts } from './client/contacts.js';
@@ -31,8 +39,6 @@ export type {
   LostMessages,
   MessengerEvents,
   MissingMessages,
-  Rejection,
-  RejectionReason,
   Undeliverable,
 } from './client/messenger-events.js';
 export type { LinkOptions, LinkRequest } from './client/offer-link.js';
@@ -44,6 +50,7 @@ export type {
 export type { CardOptions, OwnCard } from './client/own-card.js';
 export type { SetStateOptions, StateSet } from './client/own-states.js';
 export type { CodeRequest, RegisterOptions, Registration } from './client/registration.js';
+export type { CallRefusal, Rejection, RejectionReason } from './client/rejection.js';
 export type { CopyOutcome } from './client/relay/copy-outcome.js';
 export type { Admit } from './client/room/admission.js';
 export type {
@@ -68,6 +75,7 @@ export { type Clock, systemClock } from './ports/clock.js';
 export type { DirectoryAnswer, KeyDirectory, TokenDesk } from './ports/key-directory.js';
 export type { KeyVault } from './ports/key-vault.js';
 export type { IssuedInfoOk, Registrar, RegistrationRequest, StartedRegistration } from './ports/registrar.js';
+export type { IcePolicy, IceServer, Rtc } from './ports/rtc.js';
 export type { Store, StoreOperation, StoreRange } from './ports/store.js';
 export type {
   ConnectionState,

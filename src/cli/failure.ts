@@ -25,6 +25,7 @@ const EXIT_CODES: readonly (readonly [prefix: string, exitCode: number])[] = [
   ['USAGE_', USAGE],
   ['DIRECTORY_', 3],
   ['TRANSPORT_', 4],
+  ['CALL_', 4],
   ['STATE_', 5],
   ['VERIFY_', 6],
   ['DECODE_', 6],

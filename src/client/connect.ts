@@ -1,6 +1,7 @@
 import type { ConnectionState, TransportHandlers } from '../ports/transport.js';
 import { type Family, filterOf } from '../protocol/envelope/topics.js';
 import { type Announcements, createAnnouncements } from './announcements.js';
+import { type Calls, createCalls } from './calls.js';
 import { type Contacts, createContacts } from './contacts.js';
 import type { Context } from './context.js';
 import { createDelivery, type Delivery } from './delivery.js';
@@ -48,6 +49,7 @@ export interface Parts {
   readonly devices: Devices;
   readonly contacts: Contacts;
   readonly rooms: Rooms;
+  readonly calls: Calls;
   readonly ownStates: OwnStates;
   /** Wills and states of others. */
   readonly latest: Latest;
@@ -91,7 +93,9 @@ export async function connectParts(
   const delivery = createDelivery(context, inbox);
   const contacts = createContacts(context, { ...sending, retry: opener.retry });
   const rooms = createRooms(context);
+  const calls = createCalls(context, settings.calls);
   releases.push(async (patience) => {
+    await patience.wait(calls.close());
     await patience.wait(rooms.close());
     await Promise.all([outbox.close(patience.left()), handIns.close(patience.left())]);
     redelivery.close();
@@ -110,7 +114,7 @@ export async function connectParts(
   let connection: ConnectionState = { state: 'disconnected' };
   const handlers: TransportHandlers = {
     async message(topic, payload) {
-      if (rooms.take(topic, payload) || handIns.take(topic, payload)) return;
+      if ([rooms, calls, handIns].some((part) => part.take(topic, payload))) return;
       valve.admit();
       await receive(context, reception, topic, payload);
     },
@@ -120,7 +124,7 @@ export async function connectParts(
       if (change.cause === 'refused') admission?.refused();
       // While we are away a revocation may be announced, and its notice waits at the broker or is not handled yet.
       context.keys.suspect();
-      for (const part of [outbox, handIns, receipts, redelivery, announcements, rooms]) part.connected(up);
+      for (const part of [outbox, handIns, receipts, redelivery, announcements, rooms, calls]) part.connected(up);
       ownStates.connected(up, change.sessionPresent === true);
       will?.connected(up);
       if (up) {
@@ -133,6 +137,7 @@ export async function connectParts(
   };
   const families: Family[] = [...(Object.keys(receptions) as Family[]), 'relay'];
   const filters = families.map((family) => filterOf(context.topicPrefix, account.address, family));
+  filters.push(calls.filter);
   context.keys.suspect();
   const opened = transport.open(filters, handlers);
   void rooms.recover();
@@ -140,7 +145,20 @@ export async function connectParts(
   if (settings.connect === 'wait') await Promise.race([opened, ...(admission ? [admission.unknown] : [])]);
 
   return {
-    ...{ ...sending, context, clock, inbox, delivery, requests, contacts, announcements, rooms, ownStates, latest },
+    ...{
+      ...sending,
+      context,
+      clock,
+      inbox,
+      delivery,
+      requests,
+      contacts,
+      announcements,
+      rooms,
+      calls,
+      ownStates,
+      latest,
+    },
     devices: createDevices(context, announcements),
     connection: () => connection,
     async registered() {

@@ -2,6 +2,8 @@
 export interface Events<Table> {
   on<Name extends keyof Table>(name: Name, listener: (event: Table[Name]) => void): () => void;
   emit<Name extends keyof Table>(name: Name, event: Table[Name]): void;
+  /** Whether anybody listens. */
+  listens(name: keyof Table): boolean;
 }
 
 /** An event source whose listeners cannot hurt one another: what one throws surfaces as an unhandled rejection. */
@@ -13,6 +15,7 @@ export function createEvents<Table>(): Events<Table> {
       listeners.set(name, known.add(listener));
       return () => known.delete(listener);
     },
+    listens: (name) => (listeners.get(name)?.size ?? 0) > 0,
     emit(name, event) {
       for (const listener of listeners.get(name) ?? []) {
         try {

@@ -1,38 +1,11 @@
 import type { SealMQError } from '../errors.js';
 import type { ConnectionState } from '../ports/transport.js';
 import type { SkipReason } from '../protocol/envelope/control.js';
-import type { SenderRefusal } from '../protocol/envelope/open.js';
 import type { Range } from '../protocol/envelope/sequence.js';
+import type { IncomingCall } from './call/call.js';
 import type { KeyCacheEvents } from './key-cache.js';
 import type { Message } from './message.js';
-
-/** Why a received message was not handed to the application. */
-export type RejectionReason =
-  | 'malformed'
-  | 'not-for-me'
-  | 'unverifiable'
-  | 'expired'
-  | 'from-the-future'
-  | 'duplicate'
-  | 'sequence-reused'
-  | 'unnumbered'
-  | 'stale-stream'
-  | 'rolled-back'
-  | 'state-for-other-devices'
-  | 'too-many-channels'
-  | 'quarantine-full'
-  | 'handler-failed'
-  | SenderRefusal;
-
-/** A message that was received and dropped for good. */
-export interface Rejection {
-  readonly reason: RejectionReason;
-  /** Whom it names as its sender; verified only for `expired`, `from-the-future`, `duplicate`,
-   * `sequence-reused`, `unnumbered`, `stale-stream`, `rolled-back`,
-   * `too-many-channels` and `handler-failed`. */
-  readonly from?: string;
-  readonly error?: SealMQError;
-}
+import type { Rejection } from './rejection.js';
 
 /** Messages of a sender that were skipped and may still come. */
 export interface MissingMessages {
@@ -84,6 +57,8 @@ export interface MessengerEvents
   /** A state that somebody set for us. It is in `states()`, also after a restart: an event that was missed costs nothing. */
   state: Message;
   stateCleared: ClearedState;
+  /** Somebody calls. Without a listener this device does not take part: another one of ours may. */
+  call: IncomingCall;
   /** A passing fault that the messenger deals with by itself, for logs. */
   warning: SealMQError;
 }

@@ -4,6 +4,7 @@ import type { KeyRecord } from '../protocol/identity/index.js';
 import type { AnonymousOptions } from './anonymous-account.js';
 import { assemble } from './assemble.js';
 import { awaitLink, type DeviceLinking } from './await-link.js';
+import type { Call } from './call/call.js';
 import type { Parts } from './connect.js';
 import type { Contacts } from './contacts.js';
 import { seconds } from './context.js';
@@ -239,6 +240,20 @@ export class Messenger {
     this.#assertOpen();
     await this.#account.assertRegistered(this.#context.keys);
     return this.#parts.rooms.join(name, options);
+  }
+
+  /**
+   * Calls somebody: resolves when one of their devices has taken the call and both are heard under its keys.
+   *
+   * @param signal - gives up
+   * @throws `STATE_NOT_REGISTERED`, `USAGE_INVALID_ADDRESS`, `USAGE_CONTACT_BLOCKED`, `DIRECTORY_` codes; `CALL_DECLINED`,
+   *   `CALL_BUSY`, `CALL_NO_ANSWER` after 90 s, `CALL_ELSEWHERE`, `CALL_FAILED`, `CALL_ENDED`; `VERIFY_HANDSHAKE` when what the
+   *   other side signed does not fit
+   */
+  async call(to: string, { signal }: { readonly signal?: AbortSignal } = {}): Promise<Call> {
+    this.#assertOpen();
+    await this.#account.assertRegistered(this.#context.keys);
+    return this.#parts.calls.call(to, signal);
   }
 
   /** Replaces this device's keys and publishes them; mail in flight to the old ones still opens. */

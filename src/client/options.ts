@@ -9,6 +9,7 @@ import { assertAddress } from '../protocol/address.js';
 import { MAX_PAYLOAD_BYTES, MAX_SEALED_BYTES } from '../protocol/envelope/profile.js';
 import { DEFAULT_PADDING } from '../protocol/envelope/seal.js';
 import { assertTopicPrefix, DEFAULT_TOPIC_PREFIX } from '../protocol/envelope/topics.js';
+import type { CallOptions } from './call/settings.js';
 import type { ContactPolicy } from './contact-list.js';
 import type { QueueLimits } from './durable-queue.js';
 import type { KeyCacheOptions } from './key-cache.js';
@@ -73,6 +74,8 @@ export interface MessengerOptions
    * whose `to` says to whom it was.
    */
   readonly copies?: boolean;
+  /** How calls are made and taken: the WebRTC stack, STUN and TURN servers, how many at once. */
+  readonly calls?: CallOptions;
   readonly limits?: Partial<MessengerLimits>;
   readonly timing?: Partial<Timing>;
   readonly quarantine?: Partial<QuarantinePatience>;

@@ -6,9 +6,9 @@ import { type Family, placeOf } from '../protocol/envelope/topics.js';
 import { type Context, seconds } from './context.js';
 import type { InboxEntry, QuarantineEntry } from './entries.js';
 import type { Inbox } from './inbox.js';
-import type { Rejection } from './messenger-events.js';
 import { isNotice, type Notices } from './notices.js';
 import type { Receptions } from './reception.js';
+import type { Rejection } from './rejection.js';
 import { controlSenderKey, senderKey } from './sender-keys.js';
 
 /** How every sealed message begins: tag 96 and an array of four. What does not is not worth a write. */
@@ -143,7 +143,8 @@ async function settle(
   });
 }
 
-function rejectionOf(outcome: OpenOutcome, family: Family): Rejection | undefined {
+/** What is told of an outcome that is no message; nothing of what was retained from before this device was added. */
+export function rejectionOf(outcome: OpenOutcome, family: Family): Rejection | undefined {
   if (outcome.kind === 'opened') return undefined;
   // Retained from before this device was added, until its owner seals it anew.
   if (outcome.kind === 'not-for-me' && family === 'state') return { reason: 'state-for-other-devices' };

@@ -2,7 +2,7 @@ import type { StoreOperation } from '../ports/store.js';
 import type { OpenedMessage } from '../protocol/envelope/open.js';
 import type { Family } from '../protocol/envelope/topics.js';
 import type { OpenedEntry } from './entries.js';
-import type { Rejection } from './messenger-events.js';
+import type { Rejection } from './rejection.js';
 
 /** A verified message and the two things that can become of it; a {@link Reception} calls exactly one of them, once. */
 export interface Arrival {

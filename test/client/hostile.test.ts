@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { staticDirectory } from '../../src/adapters/directory/static-directory.js';
 import { memoryStore } from '../../src/adapters/store/memory-store.js';
 import type { Messenger } from '../../src/client/messenger.js';
-import type { Rejection } from '../../src/client/messenger-events.js';
+import type { Rejection } from '../../src/client/rejection.js';
 import { run } from '../../src/crypto/steps.js';
 import { SealMQError } from '../../src/errors.js';
 import type { KeyDirectory } from '../../src/ports/key-directory.js';

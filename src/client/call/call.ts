@@ -1,0 +1,127 @@
+import { toHex } from '../../bytes/bytes.js';
+import { SealMQError } from '../../errors.js';
+import { createPatience } from '../patience.js';
+import type { CallMessage } from './inflow.js';
+import type { Line, LineStats } from './line.js';
+import type { CallEnd } from './outcome.js';
+import type { CallEvents, CallSession } from './session.js';
+import type { CallPath } from './way.js';
+
+/** How long `hangUp` waits until the other side has everything, in milliseconds. */
+const HANG_UP_PATIENCE = 10_000;
+
+/** With whom a call is. */
+export interface CallPeer {
+  readonly address: string;
+  /** Thumbprint of the identity key that the call is bound to, 32 bytes. */
+  readonly identity: Uint8Array;
+  /** Whether people compared that key (`contacts.markVerified`). */
+  readonly verified: boolean;
+}
+
+/** How a message goes. */
+export interface CallSendOptions {
+  /** Default true. Otherwise it may overtake others, and what is on its way when the way changes can be lost. */
+  readonly ordered?: boolean;
+}
+
+/** What a call has carried, and how. */
+export interface CallStats extends LineStats {
+  readonly path: CallPath | undefined;
+}
+
+/** An encrypted line to one other device. */
+export class Call {
+  /** 32 hexadecimal characters; the same on both sides. */
+  readonly id: string;
+  readonly peer: CallPeer;
+  readonly #session: CallSession;
+  readonly #line: Line;
+  #hangingUp: Promise<void> | undefined;
+
+  /** Made by `Messenger.call` and `IncomingCall.accept`. */
+  constructor(session: CallSession, line: Line, peer: CallPeer) {
+    this.id = toHex(session.state.call);
+    this.peer = peer;
+    this.#session = session;
+    this.#line = line;
+  }
+
+  /** The way it takes now; `undefined` while a new one is looked for. */
+  get path(): CallPath | undefined {
+    return this.#session.path;
+  }
+
+  /**
+   * Sends one message. Resolves when it is on its way: await it, and a slow other side slows you down.
+   *
+   * @param data - a string goes as text; of any size up to what the other side takes (64 MiB unless it says otherwise)
+   * @throws `CALL_ENDED` and the other `CALL_` codes once it is over; `USAGE_PAYLOAD_TOO_LARGE`
+   */
+  async send(data: Uint8Array | string, { ordered = true }: CallSendOptions = {}): Promise<void> {
+    if (this.#hangingUp) throw new SealMQError('CALL_ENDED', 'the call was hung up');
+    await this.#line.send(data, ordered ? 'ordered' : 'unordered');
+  }
+
+  /** The messages of the other side, for one loop; ends behind the last one. @throws `USAGE_CONSUMER_EXISTS` */
+  messages(): AsyncIterableIterator<CallMessage> {
+    return this.#line.messages();
+  }
+
+  stats(): CallStats {
+    return { ...this.#line.stats, path: this.path };
+  }
+
+  /** Listens. @returns a function that stops listening */
+  on<Name extends keyof CallEvents>(name: Name, listener: (event: CallEvents[Name]) => void): () => void {
+    return this.#session.events.on(name, listener);
+  }
+
+  /** Resolves when it is over, and says how. */
+  get ended(): Promise<CallEnd> {
+    return this.#session.ended;
+  }
+
+  /**
+   * Ends it, once the other side has everything that was sent.
+   *
+   * @param patience - how long that may take, in milliseconds; default 10,000
+   */
+  hangUp({ patience = HANG_UP_PATIENCE }: { readonly patience?: number } = {}): Promise<void> {
+    this.#hangingUp ??= this.#hangUp(patience);
+    return this.#hangingUp;
+  }
+
+  async #hangUp(patience: number): Promise<void> {
+    if (patience > 0) await createPatience(patience).wait(this.#line.finish());
+    await this.#session.hangUp();
+    await this.#session.told();
+  }
+}
+
+/** Somebody calls. */
+export class IncomingCall {
+  readonly from: CallPeer;
+  readonly #session: CallSession;
+
+  /** Made by the messenger. */
+  constructor(session: CallSession, from: CallPeer) {
+    this.from = from;
+    this.#session = session;
+  }
+
+  /** Takes it; resolves when the line stands. @throws `CALL_ENDED`, `CALL_ELSEWHERE`, `CALL_FAILED`, `VERIFY_HANDSHAKE` … */
+  async accept(): Promise<Call> {
+    return new Call(this.#session, await this.#session.accept(), this.from);
+  }
+
+  /** Does not take it. The caller learns the reason. */
+  async decline(reason: 'declined' | 'busy' = 'declined'): Promise<void> {
+    await this.#session.hangUp(reason);
+  }
+
+  /** Resolves when it is over: the caller hung up, another device took it, or it took too long. */
+  get ended(): Promise<CallEnd> {
+    return this.#session.ended;
+  }
+}

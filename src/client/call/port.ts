@@ -1,0 +1,36 @@
+import type { CryptoProvider } from '../../crypto/provider.js';
+import type { Steps } from '../../crypto/steps.js';
+import type { Party } from '../../protocol/call/keys.js';
+import type { HandshakeContext, ReceivedFrame } from '../../protocol/call/state.js';
+import type { Rejection } from '../rejection.js';
+
+/** A frame that was sealed to us and verified, with its time and nonce. */
+export interface OpenedFrame extends ReceivedFrame {
+  /** The message's id, 16 bytes. */
+  readonly id: Uint8Array;
+  /** Seconds. */
+  readonly issuedAt: number;
+}
+
+/** What the calls of one messenger need of the world: time, identities, and a way out. */
+export interface CallPort {
+  readonly provider: CryptoProvider;
+  /** Our address. */
+  readonly address: string;
+  /** Milliseconds of directory time. */
+  now(): number;
+  /** Our side of a handshake: the keys that this device has now, for as long as the call lasts. */
+  handshake(): Steps<HandshakeContext>;
+  /**
+   * Whom a dial to `address` is for.
+   *
+   * @throws `USAGE_INVALID_ADDRESS`, `USAGE_CONTACT_BLOCKED`, `DIRECTORY_` codes
+   */
+  reach(address: string): Promise<Pick<Party, 'address' | 'identity'>>;
+  /** Whether that identity of that address was compared by people. */
+  isVerified(party: Pick<Party, 'address' | 'identity'>): boolean;
+  /** Opens and verifies what came, or says why not; `undefined` for what was sealed to other devices. */
+  open(bytes: Uint8Array): Promise<OpenedFrame | { readonly rejection: Rejection } | undefined>;
+  /** Publishes on the topic `signal` of `address`, QoS 1. @throws `TRANSPORT_CLOSED` */
+  publish(address: string, bytes: Uint8Array): Promise<void>;
+}

@@ -1,0 +1,235 @@
+import { toHex } from '../../bytes/bytes.js';
+import { run } from '../../crypto/steps.js';
+import { asSealMQError, isSealMQError, SealMQError } from '../../errors.js';
+import { ring } from '../../protocol/call/callee.js';
+import { dial } from '../../protocol/call/caller.js';
+import { CALL_ID_BYTES, type CallFrame, type CloseReason, type DialFrame } from '../../protocol/call/frame.js';
+import type { Party } from '../../protocol/call/keys.js';
+import { judgeDial } from '../../protocol/call/line.js';
+import { decodeRecordMessage, isRecordMessage } from '../../protocol/call/record.js';
+import type { Transition } from '../../protocol/call/state.js';
+import { type TokenBucket, takeToken } from '../../protocol/token-bucket.js';
+import type { Rejection } from '../rejection.js';
+import { Call, type CallPeer, IncomingCall } from './call.js';
+import { NonceCache } from './nonce-cache.js';
+import type { CallPort, OpenedFrame } from './port.js';
+import { CallSession } from './session.js';
+import type { CallSettings } from './settings.js';
+
+/** Frames that are being opened, at most: what comes beyond that is lost. */
+const MAX_OPENING = 256;
+
+/** Calls that ended before their dial came, and callers whose dials are counted, at most. */
+const MAX_ENDED = 1024;
+const MAX_CALLERS = 4096;
+
+/** Dials of one caller that are heard. */
+const DIALS = { burst: 32, perSecond: 1 };
+
+/** Where calls are told. */
+export interface SwitchboardEvents {
+  /** Somebody calls; false when nobody listens. */
+  ring(incoming: IncomingCall): boolean;
+  rejected(rejection: Rejection): void;
+  warn(error: SealMQError): void;
+}
+
+/** The calls of one messenger. */
+export class Switchboard {
+  readonly #port: CallPort;
+  readonly #settings: CallSettings;
+  readonly #events: SwitchboardEvents;
+  readonly #sessions = new Map<string, CallSession>();
+  readonly #nonces = new NonceCache();
+  readonly #ended = new Map<string, true>();
+  readonly #callers = new Map<string, TokenBucket>();
+  /** Our own dials, and which call they became. */
+  readonly #dialling = new Map<CallSession, (session: CallSession) => void>();
+  #opening = 0;
+  #closed = false;
+
+  constructor(port: CallPort, settings: CallSettings, events: SwitchboardEvents) {
+    this.#port = port;
+    this.#settings = settings;
+    this.#events = events;
+  }
+
+  /** How many calls are going on. */
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /** @throws as `Messenger.call` */
+  async call(to: string, signal?: AbortSignal): Promise<Call> {
+    if (to === this.#port.address) throw new SealMQError('USAGE_INVALID_ARGUMENT', 'nobody calls themselves');
+    const callee = await this.#port.reach(to);
+    const handshake = await run(this.#port.handshake());
+    const id = this.#port.provider.randomBytes(CALL_ID_BYTES).slice();
+    const ringing = () => this.#find(to, 'ringing');
+    const first = ringing() ? undefined : await run(dial(handshake, callee, id, this.#port.now()));
+    if (this.#closed) throw new SealMQError('USAGE_CLOSED', 'the messenger is closed');
+    // They were faster: it is one call, whoever pressed the button first.
+    const theirs = ringing();
+    if (theirs || !first) return this.#join(theirs as CallSession, signal);
+    if (this.#sessions.size >= this.#settings.limit)
+      throw new SealMQError('CALL_BUSY', 'as many calls as wanted are going on');
+    const session = this.#add(handshake, first);
+    const became = new Promise<CallSession>((resolve) => this.#dialling.set(session, resolve));
+    const stop = () => void session.hangUp();
+    signal?.addEventListener('abort', stop, { once: true });
+    if (signal?.aborted) stop();
+    try {
+      const other = became.then((next) => next.connected.then((line) => ({ session: next, line })));
+      const own = session.connected.then(
+        (line) => ({ session, line }),
+        (error) => (this.#taken.has(session) ? other : Promise.reject(error)),
+      );
+      const { session: won, line } = await own;
+      return new Call(won, line, this.#peerOf(won));
+    } finally {
+      this.#dialling.delete(session);
+      signal?.removeEventListener('abort', stop);
+    }
+  }
+
+  readonly #taken = new WeakSet<CallSession>();
+
+  /** Takes bytes that came on our topic of family `signal`. */
+  take(bytes: Uint8Array): void {
+    if (this.#closed) return;
+    if (isRecordMessage(bytes)) this.#record(bytes);
+    else if (this.#opening >= MAX_OPENING) this.#events.rejected({ reason: 'too-many' });
+    else this.#open(bytes);
+  }
+
+  #open(bytes: Uint8Array): void {
+    this.#opening++;
+    this.#port
+      .open(bytes)
+      .then(async (opened) => {
+        if (!opened) return;
+        if ('rejection' in opened) this.#events.rejected(opened.rejection);
+        else await this.#frame(opened);
+      })
+      .catch((cause) => this.#events.warn(asSealMQError(cause, 'CALL_FAILED', 'a call frame was not dealt with')))
+      .finally(() => {
+        this.#opening--;
+      });
+  }
+
+  /** The connection to the broker came or went. */
+  connected(up: boolean): void {
+    if (up) for (const session of this.#sessions.values()) session.reconnected();
+  }
+
+  /** Hangs up everything. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all(
+      [...this.#sessions.values()].map(async (session) => {
+        await session.hangUp();
+        await session.told();
+      }),
+    );
+  }
+
+  #record(bytes: Uint8Array): void {
+    try {
+      const { callId, ...record } = decodeRecordMessage(bytes);
+      this.#sessions.get(toHex(callId))?.record(record);
+    } catch (error) {
+      if (!isSealMQError(error)) throw error;
+      this.#events.rejected({ reason: 'malformed', error });
+    }
+  }
+
+  async #frame(opened: OpenedFrame): Promise<void> {
+    const { frame, from, id, issuedAt } = opened;
+    const now = this.#port.now();
+    const { type } = frame;
+    const timely = this.#nonces.hear({ type, from: from.address, id, issuedAt }, Math.floor(now / 1000));
+    if (timely !== 'timely') return this.#events.rejected({ reason: timely, from: from.address });
+    const session = this.#sessions.get(toHex(frame.call));
+    if (session) return session.input({ kind: 'frame', received: opened, now });
+    if (frame.type === 'dial') return this.#dialled({ ...opened, frame }, now);
+    // A call may be over before its dial is here.
+    if (frame.type === 'close') remember(this.#ended, nameOf(frame, from), true, MAX_ENDED);
+    else this.#events.rejected({ reason: 'unexpected', from: from.address });
+  }
+
+  async #dialled(opened: OpenedFrame & { readonly frame: DialFrame }, now: number): Promise<void> {
+    const { frame, from, issuedAt } = opened;
+    if (this.#ended.delete(nameOf(frame, from))) return;
+    const { bucket, wait } = takeToken(this.#callers.get(from.address), DIALS, now);
+    remember(this.#callers, from.address, bucket, MAX_CALLERS);
+    if (wait > 0) return this.#events.rejected({ reason: 'too-many', from: from.address });
+    const handshake = await run(this.#port.handshake());
+    const state = ring(handshake.self, opened, Math.min(issuedAt * 1000, now));
+    if (!state) return this.#events.rejected({ reason: 'not-for-me', from: from.address });
+    // From here to the entry in the table nothing is awaited: two dials cannot both find it empty.
+    const ongoing = [...this.#sessions.values()].map(({ peer, state: { phase } }) => ({
+      address: peer.address,
+      phase,
+    }));
+    const verdict = judgeDial(this.#port.address, from.address, ongoing, this.#settings.limit);
+    if (verdict === 'ours') return;
+    if (verdict === 'busy') return this.#close(opened, 'busy');
+    const ours = verdict === 'theirs' ? this.#find(from.address, 'dialling') : undefined;
+    const session = this.#add(handshake, { state, outputs: [] });
+    if (ours) {
+      this.#taken.add(ours);
+      this.#dialling.get(ours)?.(session);
+      void ours.hangUp('glare');
+      session.accept().catch(() => {});
+    } else if (!this.#events.ring(new IncomingCall(session, this.#peerOf(session)))) {
+      // Nobody is at home on this device; another one may take it.
+      session.abandon();
+    }
+  }
+
+  /** Answers a dial that is not taken. */
+  async #close({ frame, from }: OpenedFrame, reason: CloseReason): Promise<void> {
+    const { seal } = await run(this.#port.handshake());
+    const sealed = await run(seal({ type: 'close', call: frame.call, reason }, from));
+    if (sealed) await this.#port.publish(from.address, sealed.bytes);
+  }
+
+  #add(handshake: ConstructorParameters<typeof CallSession>[0]['handshake'], first: Transition): CallSession {
+    const name = toHex(first.state.call);
+    const session = new CallSession(
+      {
+        ...{ port: this.#port, settings: this.#settings, handshake },
+        refused: (reason, from) => this.#events.rejected({ reason: reason as Rejection['reason'], from: from.address }),
+        warn: (error) => this.#events.warn(error),
+        forget: () => this.#sessions.delete(name),
+      },
+      first,
+    );
+    this.#sessions.set(name, session);
+    return session;
+  }
+
+  async #join(session: CallSession, signal: AbortSignal | undefined): Promise<Call> {
+    signal?.addEventListener('abort', () => void session.hangUp(), { once: true });
+    return new IncomingCall(session, this.#peerOf(session)).accept();
+  }
+
+  #find(address: string, phase: 'ringing' | 'dialling'): CallSession | undefined {
+    return [...this.#sessions.values()].find(({ peer, state }) => peer.address === address && state.phase === phase);
+  }
+
+  #peerOf({ peer: { address, identity } }: CallSession): CallPeer {
+    return { address, identity, verified: this.#port.isVerified({ address, identity }) };
+  }
+}
+
+function nameOf({ call }: CallFrame, { address }: Pick<Party, 'address'>): string {
+  return `${address}/${toHex(call)}`;
+}
+
+/** Enters the value, and forgets the oldest entry when there are too many. */
+function remember<V>(map: Map<string, V>, key: string, value: V, most: number): void {
+  map.delete(key);
+  map.set(key, value);
+  if (map.size > most) map.delete(map.keys().next().value as string);
+}

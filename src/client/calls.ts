@@ -1,0 +1,45 @@
+import { filterOf, placeOf } from '../protocol/envelope/topics.js';
+import type { Call, IncomingCall } from './call/call.js';
+import { callPort } from './call/identity.js';
+import { type CallOptions, callSettings } from './call/settings.js';
+import { Switchboard } from './call/switchboard.js';
+import type { Context } from './context.js';
+
+/** The calls of a messenger. */
+export interface Calls {
+  /** What is subscribed to for them. */
+  readonly filter: string;
+  /** @throws as `Messenger.call` */
+  call(to: string, signal?: AbortSignal): Promise<Call>;
+  /** Takes what belongs to calls; false when the topic is another. */
+  take(topic: string, bytes: Uint8Array): boolean;
+  /** The connection came or went. */
+  connected(up: boolean): void;
+  /** Hangs up everything. */
+  close(): Promise<void>;
+}
+
+/** @throws `USAGE_INVALID_ARGUMENT` */
+export function createCalls(context: Context, options: CallOptions | undefined): Calls {
+  const { account, topicPrefix, events } = context;
+  const switchboard = new Switchboard(callPort(context), callSettings(options), {
+    ring(incoming: IncomingCall) {
+      if (!events.listens('call')) return false;
+      events.emit('call', incoming);
+      return true;
+    },
+    rejected: (rejection) => events.emit('rejected', rejection),
+    warn: (error) => events.emit('warning', error),
+  });
+  return {
+    filter: filterOf(topicPrefix, account.address, 'signal'),
+    call: (to, signal) => switchboard.call(to, signal),
+    take(topic, bytes) {
+      if (placeOf(topicPrefix, account.address, topic)?.family !== 'signal') return false;
+      switchboard.take(bytes);
+      return true;
+    },
+    connected: (up) => switchboard.connected(up),
+    close: () => switchboard.close(),
+  };
+}

@@ -1,0 +1,254 @@
+import { describe, expect, test } from 'vitest';
+import { nodeDataChannelRtc } from '../../src/adapters/rtc/node-datachannel.js';
+import { memoryStore } from '../../src/adapters/store/memory-store.js';
+import type { Call, IncomingCall } from '../../src/client/call/call.js';
+import type { CallOptions } from '../../src/client/call/settings.js';
+import { Messenger } from '../../src/client/messenger.js';
+import { closing, createWorld, next, until } from '../client/world.js';
+import { startProxy } from '../mqtt/proxy.js';
+import { breakable } from './breakable.js';
+
+const MQTT: CallOptions = { rtc: false };
+
+async function pair(calls: CallOptions = MQTT, callee = calls) {
+  const world = await createWorld();
+  const alice = await world.join('alice', { calls });
+  const bob = await world.join('bob', { calls: callee });
+  return { world, alice, bob };
+}
+
+const ringing = (messenger: Messenger): Promise<IncomingCall> => next(messenger, 'call');
+
+async function connect(alice: Messenger, bob: Messenger): Promise<[Call, Call]> {
+  const taken = ringing(bob).then((incoming) => incoming.accept());
+  return Promise.all([alice.call(bob.address), taken]);
+}
+
+async function first(call: Call): Promise<string | undefined> {
+  for await (const { text } of call.messages()) return text;
+  return undefined;
+}
+
+describe('who is called', () => {
+  test('declines', async () => {
+    const { alice, bob } = await pair();
+    const calling = alice.call('bob');
+    await (await ringing(bob)).decline();
+    await expect(calling).rejects.toMatchObject({ code: 'CALL_DECLINED' });
+  });
+
+  test('is in a call already', async () => {
+    const { world, alice, bob } = await pair();
+    const carol = await world.join('carol', { calls: MQTT });
+    await connect(alice, bob);
+    await expect(carol.call('bob')).rejects.toMatchObject({ code: 'CALL_BUSY' });
+    await expect(alice.call('carol')).rejects.toMatchObject({ code: 'CALL_BUSY' });
+  });
+
+  test('is told when the caller gives up', async () => {
+    const { alice, bob } = await pair();
+    const abort = new AbortController();
+    const calling = alice.call('bob', { signal: abort.signal });
+    const incoming = await ringing(bob);
+    abort.abort();
+    await expect(calling).rejects.toMatchObject({ code: 'CALL_ENDED' });
+    expect(await incoming.ended).toEqual({ reason: 'hangup', by: 'them' });
+    await expect(incoming.accept()).rejects.toMatchObject({ code: 'CALL_ENDED' });
+  });
+
+  test('hears nothing of whoever is blocked, and cannot call them', async () => {
+    const { alice, bob } = await pair();
+    await bob.contacts.block('alice');
+    let rang = false;
+    bob.on('call', () => {
+      rang = true;
+    });
+    const rejected = next(bob, 'rejected', ({ reason }) => reason === 'blocked');
+    const abort = new AbortController();
+    const calling = alice.call('bob', { signal: abort.signal }).catch((error) => error);
+    expect(await rejected).toMatchObject({ from: 'alice' });
+    abort.abort();
+    await calling;
+    expect(rang).toBe(false);
+    await expect(bob.call('alice')).rejects.toMatchObject({ code: 'USAGE_CONTACT_BLOCKED' });
+  });
+
+  test('knows whether the key was compared', async () => {
+    const { alice, bob } = await pair();
+    await bob.contacts.markVerified('alice', alice.record.identity);
+    const [a, b] = await connect(alice, bob);
+    expect([a.peer.verified, b.peer.verified]).toEqual([false, true]);
+    expect(b.peer.identity).toEqual(alice.record.identity);
+  });
+
+  test('is nobody, or oneself', async () => {
+    const { alice } = await pair();
+    await expect(alice.call('nobody')).rejects.toMatchObject({ code: 'DIRECTORY_NOT_FOUND' });
+    await expect(alice.call('alice')).rejects.toMatchObject({ code: 'USAGE_INVALID_ARGUMENT' });
+    await expect(alice.call('No Address')).rejects.toMatchObject({ code: 'USAGE_INVALID_ADDRESS' });
+  });
+});
+
+test('two who call each other have one call', async () => {
+  const { alice, bob } = await pair();
+  for (const messenger of [alice, bob]) messenger.on('call', () => {});
+  const [a, b] = await Promise.all([alice.call('bob'), bob.call('alice')]);
+  expect(a.id).toBe(b.id);
+  const heard = first(b);
+  await a.send('one line');
+  expect(await heard).toBe('one line');
+});
+
+test('whoever calls back while it rings takes the call', async () => {
+  const { alice, bob } = await pair();
+  const calling = alice.call('bob');
+  await ringing(bob);
+  const [a, b] = await Promise.all([calling, bob.call('alice')]);
+  expect(a.id).toBe(b.id);
+});
+
+test('of several devices one takes it, and the others stop ringing', async () => {
+  const { world, alice, bob } = await pair();
+  const identity = { file: await bob.exportIdentity('correct horse'), passphrase: 'correct horse' };
+  const options = { address: 'bob', broker: world.brokerUrl, directory: world.directory.url, calls: MQTT };
+  const laptop = await Messenger.open({ ...options, store: memoryStore(), identity });
+  closing(() => laptop.close());
+  await laptop.register();
+  const [phones, laptops] = [ringing(bob), ringing(laptop)];
+  // Alice has not heard of the laptop yet.
+  await alice.send('bob', 'who is there?').then(({ published }) => published);
+  const calling = alice.call('bob');
+  const onPhone = await phones;
+  const onLaptop = await laptops;
+  await Promise.all([calling, onLaptop.accept()]);
+  expect(await onPhone.ended).toEqual({ reason: 'elsewhere', by: 'them' });
+});
+
+describe('the way', () => {
+  test('is looked for anew when it is lost, under the same keys, and nothing is lost with it', async () => {
+    const rtc = breakable(nodeDataChannelRtc());
+    const { alice, bob } = await pair({ rtc, fallbackAfter: 60_000 });
+    const [a, b] = await connect(alice, bob);
+    const got: (string | undefined)[] = [];
+    const reading = (async () => {
+      for await (const { text } of b.messages()) got.push(text);
+    })();
+    const paths: (string | undefined)[] = [];
+    a.on('path', (path) => paths.push(path));
+    await a.send('before');
+    rtc.break();
+    await a.send('in between');
+    await until(() => (paths.at(-1) === 'direct' ? true : undefined));
+    await a.send('after');
+    await a.hangUp();
+    await reading;
+    expect(got).toEqual(['before', 'in between', 'after']);
+    expect(paths).toEqual([undefined, 'direct']);
+    expect(rtc.made).toBeGreaterThanOrEqual(4);
+    await until(() => (rtc.open === 0 ? true : undefined));
+  });
+
+  test('is MQTT where there is no other, from the beginning or from the middle on', async () => {
+    const rtc = breakable(nodeDataChannelRtc());
+    const { alice, bob } = await pair({ rtc, fallbackAfter: 300 });
+    const [a, b] = await connect(alice, bob);
+    const heard = (async () => {
+      const texts: (string | undefined)[] = [];
+      for await (const { text } of b.messages()) texts.push(text);
+      return texts;
+    })();
+    await a.send('direct');
+    rtc.break(true);
+    for (let i = 0; i < 20; i++) await a.send(`over the broker ${i}`);
+    expect(a.path).toBe('mqtt');
+    await a.hangUp();
+    expect(await heard).toEqual(['direct', ...Array.from({ length: 20 }, (_, i) => `over the broker ${i}`)]);
+    await b.ended;
+    const [c] = await connect(alice, bob);
+    expect(c.path).toBe('mqtt');
+  });
+
+  test('is MQTT when one of the two has no WebRTC', async () => {
+    const { alice, bob } = await pair({ rtc: nodeDataChannelRtc() }, MQTT);
+    const [a, b] = await connect(alice, bob);
+    expect([a.path, b.path]).toEqual(['mqtt', 'mqtt']);
+    await a.hangUp();
+    await b.ended;
+    const [back] = await connect(bob, alice);
+    expect(back.path).toBe('mqtt');
+  });
+});
+
+test('twenty calls one after the other leave nothing behind', async () => {
+  const rtc = breakable(nodeDataChannelRtc());
+  const { alice, bob } = await pair({ rtc, limit: 1 });
+  for (let i = 0; i < 20; i++) {
+    const [a, b] = await connect(alice, bob);
+    const heard = first(b);
+    await a.send(`call ${i}`);
+    expect(await heard).toBe(`call ${i}`);
+    await (i % 2 === 0 ? a : b).hangUp();
+    await Promise.all([a.ended, b.ended]);
+  }
+  await until(() => (rtc.open === 0 ? true : undefined));
+}, 60_000);
+
+describe('a peer that is gone', () => {
+  test('in the middle of a call is missed', async () => {
+    const world = await createWorld();
+    const calls = { ...MQTT, heartbeat: 200 };
+    const alice = await world.join('alice', { calls });
+    const network = await startProxy(Number(new URL(world.brokerUrl).port));
+    closing(() => network.close());
+    const bob = await world.join('bob', { calls, broker: `mqtt://127.0.0.1:${network.port}`, connect: 'wait' });
+    const [a] = await connect(alice, bob);
+    await network.close();
+    expect(await a.ended).toEqual({ reason: 'failed', by: 'us' });
+  });
+
+  test('ends the call when it closes its messenger', async () => {
+    const { alice, bob } = await pair();
+    const [a] = await connect(alice, bob);
+    await bob.close();
+    expect(await a.ended).toEqual({ reason: 'hangup', by: 'them' });
+  });
+});
+
+test('what anybody reads on the topics tells nothing of the call', async () => {
+  const { world, alice, bob } = await pair();
+  const spy = await world.client();
+  const seen: Uint8Array[] = [];
+  spy.on('message', (_topic, payload) => seen.push(new Uint8Array(payload)));
+  await spy.subscribeAsync('#', { qos: 1 });
+  const [a, b] = await connect(alice, bob);
+  const heard = first(b);
+  await a.send('the secret of the line');
+  await heard;
+  await a.hangUp();
+  await b.ended;
+  expect(seen.length).toBeGreaterThan(5);
+  for (const bytes of seen) {
+    const text = Buffer.from(bytes).toString('latin1');
+    for (const word of ['secret', 'offer', 'dial', 'hangup', 'hello', 'sdp']) expect(text).not.toContain(word);
+  }
+});
+
+test('a dial that is played again, to us or to somebody else, is not heard', async () => {
+  const { world, alice, bob } = await pair();
+  const spy = await world.client();
+  const seen: Buffer[] = [];
+  spy.on('message', (_topic, payload) => seen.push(payload));
+  await spy.subscribeAsync('nes/bob/signal', { qos: 1 });
+  const calling = alice.call('bob').catch((error) => error);
+  await (await ringing(bob)).decline();
+  await calling;
+  let rang = 0;
+  bob.on('call', () => rang++);
+  const replayed = next(bob, 'rejected', ({ reason }) => reason === 'replayed');
+  await spy.publishAsync('nes/bob/signal', seen[0] as Buffer, { qos: 1 });
+  expect(await replayed).toMatchObject({ from: 'alice' });
+  const elsewhere = next(alice, 'rejected');
+  await spy.publishAsync('nes/alice/signal', Buffer.from([0xd8, 0x60, 0x84, 1, 2, 3]), { qos: 1 });
+  expect(await elsewhere).toMatchObject({ reason: 'malformed' });
+  expect(rang).toBe(0);
+});
