@@ -13,32 +13,58 @@ import { CEK_BYTES, contentAad, IV_BYTES, OUTER_HEADER_BYTES } from './profile.j
 import type { Family } from './topics.js';
 
 /** What is encrypted, and to whom. */
-export interface Content {
-  readonly family: Family;
-  /** The address that the topic names; `null` where the same bytes go to several. */
-  readonly audience: string | null;
+export interface Content extends Sealing {
   /** Sealing keys of the devices that may read: 1 to 256, all different. */
   readonly recipients: readonly PublicKey[];
-  /** A fresh content encryption key of 32 bytes, overwritten afterwards, and a fresh nonce of 12. */
-  readonly cek: Uint8Array;
-  readonly iv: Uint8Array;
   /** The plaintext, made once the recipients are encoded: a signature in it may cover their hash. */
   readonly plaintext: (recipientsHash: Uint8Array) => Steps<Uint8Array>;
 }
 
+/** With what a message is encrypted, and for where. */
+export interface Sealing {
+  readonly family: Family;
+  /** The address that the topic names; `null` where the same bytes go to several. */
+  readonly audience: string | null;
+  /** A fresh content encryption key of 32 bytes, overwritten afterwards, and a fresh nonce of 12. */
+  readonly cek: Uint8Array;
+  readonly iv: Uint8Array;
+}
+
+/** A content encryption key, wrapped. */
+export interface Recipients {
+  /** The encoded recipients array; a view into shared memory, not to be kept. */
+  readonly bytes: Uint8Array;
+  /** Its SHA-256, 32 bytes. */
+  readonly hash: Uint8Array;
+}
+
 /**
- * The outer layer of everything that is sealed: wraps a content encryption key to each recipient and encrypts.
+ * The outer layer of everything that is sealed: {@link wrapToAll}, then {@link encryptTo}.
  *
  * @returns the encoded COSE_Encrypt
  * @throws {@link SealMQError} `USAGE_INVALID_ARGUMENT`, `USAGE_TOO_MANY_RECIPIENTS`, `DECODE_KEY`
  */
 export function* encryptContent(provider: CryptoProvider, content: Content): Steps<Uint8Array> {
-  const { family, audience, cek, iv } = content;
-  const devices = content.recipients.map((key) => ({ key, algorithm: keyManagementFor(key) }));
+  const recipients = yield* wrapToAll(provider, content.recipients, content.cek);
+  return yield* encryptTo(provider, recipients, content, yield* content.plaintext(recipients.hash));
+}
+
+/** Wraps a content encryption key to each of `keys`. @throws {@link SealMQError} as {@link encryptContent} */
+export function* wrapToAll(provider: CryptoProvider, keys: readonly PublicKey[], cek: Uint8Array): Steps<Recipients> {
+  const devices = keys.map((key) => ({ key, algorithm: keyManagementFor(key) }));
   const wrapped = yield* all(devices.map((device) => run(wrapSteps(provider, device, cek))));
   assertDistinct(wrapped);
-  const recipientsBytes = encodeRecipients(wrapped, encodeBriefly);
-  const plaintext = yield* content.plaintext(yield* step(provider.sha256(recipientsBytes)));
+  const bytes = encodeRecipients(wrapped, encodeBriefly);
+  return { bytes, hash: yield* step(provider.sha256(bytes)) };
+}
+
+/** Encrypts `plaintext`, whose key has been wrapped; answers the encoded COSE_Encrypt. */
+export function* encryptTo(
+  provider: CryptoProvider,
+  recipients: Recipients,
+  { family, audience, cek, iv }: Sealing,
+  plaintext: Uint8Array,
+): Steps<Uint8Array> {
   const aad = contentAad(OUTER_HEADER_BYTES, family, audience);
   const ciphertext = yield* step(provider.aesGcmEncrypt(cek, iv, aad, plaintext));
   cek.fill(0);
@@ -46,7 +72,7 @@ export function* encryptContent(provider: CryptoProvider, content: Content): Ste
     protectedBytes: OUTER_HEADER_BYTES,
     unprotectedHeader: new Map([[Header.iv, iv]]),
     ciphertext,
-    recipientsBytes,
+    recipientsBytes: recipients.bytes,
   });
 }
 

@@ -6,7 +6,7 @@ import { atOnce, run, type Steps } from '../../crypto/steps.js';
 import { SealMQError } from '../../errors.js';
 import { type SignatureDraft, sign } from '../signed.js';
 import { type Claims, encodeClaims, MESSAGE_ID_BYTES } from './claims.js';
-import { assertRecipients, encryptContent } from './encrypt-content.js';
+import { assertRecipients, encryptTo, wrapToAll } from './encrypt-content.js';
 import { pad } from './padding.js';
 import { CEK_BYTES, IV_BYTES, MAX_PAYLOAD_BYTES, MAX_SEALED_BYTES } from './profile.js';
 import type { Family } from './topics.js';
@@ -70,26 +70,19 @@ export function* sealSigned(provider: CryptoProvider, draft: Draft, keys: SealKe
 
   const random = provider.randomBytes(CEK_BYTES + IV_BYTES + MESSAGE_ID_BYTES);
   const id = draft.id ?? random.slice(CEK_BYTES + IV_BYTES);
-  // Set before anything is encrypted.
-  let signed = new Uint8Array(0) as Uint8Array;
-  const sealed = yield* encryptContent(provider, {
-    family,
-    audience: typeof draft.audience === 'string' ? draft.audience : null,
-    recipients: keys.recipients,
-    cek: random.subarray(0, CEK_BYTES),
-    iv: random.subarray(CEK_BYTES, CEK_BYTES + IV_BYTES),
-    *plaintext(recipientsHash) {
-      const signature: SignatureDraft = {
-        purpose: 'message',
-        bound: [family, recipientsHash],
-        header: encodeClaims(Object.assign({}, draft, { id })),
-        payload: draft.payload,
-      };
-      signed = yield* sign(provider, keys.signKey, signature, encodeBriefly);
-      return padding === false ? signed : pad(signed, padding);
-    },
-  });
-  return { sealed, signed };
+  const cek = random.subarray(0, CEK_BYTES);
+  const iv = random.subarray(CEK_BYTES, CEK_BYTES + IV_BYTES);
+  const recipients = yield* wrapToAll(provider, keys.recipients, cek);
+  const signature: SignatureDraft = {
+    purpose: 'message',
+    bound: [family, recipients.hash],
+    header: encodeClaims(Object.assign({}, draft, { id })),
+    payload: draft.payload,
+  };
+  const signed = yield* sign(provider, keys.signKey, signature, encodeBriefly);
+  const plaintext = padding === false ? signed : pad(signed, padding);
+  const audience = typeof draft.audience === 'string' ? draft.audience : null;
+  return { sealed: yield* encryptTo(provider, recipients, { family, audience, cek, iv }, plaintext), signed };
 }
 
 function assertSize({ payload, maxPayloadBytes = MAX_PAYLOAD_BYTES }: Draft, recipients: number): void {
