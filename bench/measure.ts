@@ -12,8 +12,8 @@ export interface Result {
 /** Something to measure: does its work once. */
 export type Work = () => unknown | Promise<unknown>;
 
-const ROUNDS = 60;
-const ROUND_MS = 30;
+const ROUNDS = 15;
+const ROUND_MS = 120;
 const WARM_UP_MS = 800;
 
 /**

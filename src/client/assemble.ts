@@ -50,7 +50,8 @@ export async function assemble(
 
 async function assembleWith(settings: Settings, releases: Releases, linking: boolean): Promise<Parts> {
   const provider = settings.provider ?? (await defaultProvider());
-  const events = createEvents<MessengerEvents>();
+  // Nobody can listen before it is open; that it is connected by then goes without saying.
+  const events = createEvents<MessengerEvents>(['connection']);
   const state = await openState(settings, provider);
   const store = insistentStore(state.store, (error) => events.emit('warning', error));
   releases.push(() => store.close());

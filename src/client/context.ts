@@ -5,7 +5,7 @@ import type { Transport } from '../ports/transport.js';
 import type { BrokerAdmission } from './admission.js';
 import type { ContactList } from './contact-list.js';
 import type { Echoes } from './echoes.js';
-import type { Events } from './events.js';
+import type { HeldEvents } from './events.js';
 import type { KeyCache } from './key-cache.js';
 import type { Links } from './links.js';
 import type { LocalAccount } from './local-account.js';
@@ -23,7 +23,7 @@ export interface Context {
   readonly admission: BrokerAdmission | undefined;
   /** Reads what a broker says that the directory has signed, where there can be such. */
   readonly readNotice: TokenDesk['readNotice'] | undefined;
-  readonly events: Events<MessengerEvents>;
+  readonly events: HeldEvents<MessengerEvents>;
   readonly topicPrefix: string;
   /** Largest payload and largest sealed message in bytes. */
   readonly maxPayloadBytes: number;

@@ -48,6 +48,8 @@ export class Messenger {
 
   private constructor(parts: Parts) {
     this.#parts = parts;
+    // Whoever opened it has a turn to listen before it is told what happened meanwhile.
+    setTimeout(() => parts.context.events.release());
   }
 
   /**

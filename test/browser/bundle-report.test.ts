@@ -17,7 +17,10 @@ describe("a browser's bundle", () => {
 
 describe('the signs of what is forbidden', () => {
   it("are all found in a server's bundle", async () => {
-    const code = ["export * from 'sealmq/server';", "export * as a from 'undici';", "export * as b from 'commander';"];
+    const code = [
+      ...["export * from 'sealmq/server';", "export * as a from 'undici';", "export * as b from 'commander';"],
+      ...["export * from 'sealmq/node-datachannel';", "export * from 'sealmq/werift';"],
+    ];
     const built = await bundle(code.join('\n'), {
       ssr: { noExternal: true },
       build: { ssr: true, rolldownOptions: { output: { format: 'cjs' } } },
