@@ -43,7 +43,7 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
-const sections: string[] = ['# Results', '', `Machine: ${machine()}. Best of many short rounds, contenders in turns.`];
+const sections: string[] = ['# Results', '', `Machine: ${machine()}. Best of fifteen rounds, contenders in turns.`];
 if (!json) console.log(machine());
 for (const [name, { title, run }] of Object.entries(BENCHMARKS)) {
   if (asked.length > 0 && !asked.includes(name)) continue;

@@ -80,12 +80,19 @@ export function createKeyCache(options: KeyCacheOptions): KeyCache {
 
   /** The record when it may be used without waiting; a stale one is refreshed behind. */
   function atHand(address: string, known: KnownRecord | undefined, toSeal = false): KeyRecord | undefined {
-    const state = known && standing(known);
-    if (!known || (state !== 'fresh' && state !== 'stale') || (toSeal && isSuspect(known))) return undefined;
-    // A failure behind the scenes was counted and told; the record goes on being used.
-    if (state === 'stale' && !lookups.recentFailure(address)) lookups.refresh(address).catch(() => {});
+    if (!known || (toSeal && isSuspect(known))) return undefined;
+    const state = standing(known);
+    if (state !== 'fresh') {
+      if (state !== 'stale') return undefined;
+      refreshBehind(address);
+    }
     counts.hits++;
     return known.record;
+  }
+
+  /** A failure behind the scenes was counted and told; the record goes on being used. */
+  function refreshBehind(address: string): void {
+    if (!lookups.recentFailure(address)) lookups.refresh(address).catch(() => {});
   }
 
   const isSuspect = (known: KnownRecord | undefined) => known !== undefined && known.checkedAt < suspectedAt;
