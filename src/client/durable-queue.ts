@@ -172,6 +172,17 @@ export class DurableQueue {
     return this.#changed.wait();
   }
 
+  /** Waits while `isBusy`, but at most `patience` milliseconds; asked again at each change. */
+  async settled(isBusy: () => boolean, patience: number): Promise<void> {
+    let patient = true;
+    const timer = setTimeout(() => {
+      patient = false;
+      this.notify();
+    }, patience);
+    while (patient && isBusy()) await this.changed();
+    clearTimeout(timer);
+  }
+
   /** Wakes who waits for {@link changed}. */
   notify(): void {
     this.#changed.notify();

@@ -198,14 +198,8 @@ export async function openOutbox(
       queue.notify();
     },
     async close(patience) {
-      let patient = true;
-      const timer = setTimeout(() => {
-        patient = false;
-        queue.notify();
-      }, patience);
       // What left the queue counts until that is written, and whoever waits for it is told.
-      while (up && patient && (queue.depth > 0 || inFlight.size > 0)) await queue.changed();
-      clearTimeout(timer);
+      await queue.settled(() => up && (queue.depth > 0 || inFlight.size > 0), patience);
       closed = true;
       expiries.close();
       queue.notify();

@@ -280,13 +280,7 @@ export async function openHandIns(context: Context, parts: HandInParts): Promise
       queue.notify();
     },
     async close(patience) {
-      let patient = true;
-      const timer = setTimeout(() => {
-        patient = false;
-        queue.notify();
-      }, patience);
-      while (up && patient && queue.depth > 0) await queue.changed();
-      clearTimeout(timer);
+      await queue.settled(() => up && queue.depth > 0, patience);
       closed = true;
       flights.clear();
       queue.notify();
