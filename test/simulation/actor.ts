@@ -44,7 +44,7 @@ export class Actor {
   #process: MortalStore | undefined;
   #life = 0;
   #ended = false;
-  #farewell = () => {};
+  #left = false;
   #changing: Promise<void> | undefined;
 
   constructor(parts: ActorParts) {
@@ -66,8 +66,7 @@ export class Actor {
     const { address, store, random, connect, options, presence, heir } = this.#parts;
     const life = ++this.#life;
     const batches = this.mortal ? random.next(SHORT_LIFE) : Number.POSITIVE_INFINITY;
-    const { transport, farewell } = presence.watch(connect(), address, life);
-    this.#farewell = farewell;
+    const transport = presence.watch(connect(), address, life);
     const process = mortalStore(store, random, batches, () => this.#died(transport));
     this.#process = process;
     this.#transport = transport;
@@ -115,11 +114,16 @@ export class Actor {
     await this.#changing;
   }
 
-  /** Says farewell, and does not come back. */
+  /** Whether it said farewell before it could die. */
+  get left(): boolean {
+    return this.#left;
+  }
+
+  /** Says farewell, and does not come back. It may die of that, if it is mortal. */
   async leave(): Promise<void> {
     this.#ended = true;
-    this.#farewell();
     await this.#messenger?.close();
+    this.#left = this.#process?.alive === true;
   }
 
   /** Is killed, and does not come back. */

@@ -35,18 +35,21 @@ export class Presence {
     this.#ledger = ledger;
   }
 
-  /** Watches the wills and connections of `transport`. @returns it, and how its last connection is to be ended */
-  watch(transport: Transport, address: string, life: number): { transport: Transport; farewell(): void } {
+  /** Watches the wills and connections of `transport`, which who dies cuts before closing it. */
+  watch(transport: Transport, address: string, life: number): Transport {
     const connections = this.#connections;
     let sealedAt: number | undefined;
     let current: Connection | undefined;
-    const watched: Transport = {
+    return {
       publish: (topic, payload, options) => transport.publish(topic, payload, options),
       subscribe: (filters) => transport.subscribe(filters),
       unsubscribe: (filters) => transport.unsubscribe(filters),
       pause: () => transport.pause(),
       resume: () => transport.resume(),
-      close: () => transport.close(),
+      close() {
+        if (current) current.end = 'farewell';
+        return transport.close();
+      },
       open: (filters, handlers) =>
         transport.open(filters, {
           ...handlers,
@@ -67,10 +70,6 @@ export class Presence {
           },
         }),
     };
-    const farewell = () => {
-      if (current) current.end = 'farewell';
-    };
-    return { transport: watched, farewell };
   }
 
   /** A will is handed to the application of `to` in its n-th life. @returns tells that the handler threw */
