@@ -1,4 +1,6 @@
+import mqtt from 'mqtt';
 import { expect, test } from 'vitest';
+import { mqttTransport } from '../../src/adapters/mqtt/mqtt-transport.js';
 import { memoryStore } from '../../src/adapters/store/memory-store.js';
 import { encodeCbor } from '../../src/bytes/cbor.js';
 import { toMap } from '../../src/bytes/fields.js';
@@ -22,7 +24,7 @@ import { native } from '../envelope/parties.js';
 import { carelessDirectory } from './careless-directory.js';
 import { claims, hearControls, liar, now, provider, publish, read, signKeyOf } from './liar.js';
 import { tap } from './tapped.js';
-import { createWorld, next, take, until } from './world.js';
+import { closing, createWorld, next, take, until } from './world.js';
 
 const timing = { receiptDelay: 20, gapDelay: 600_000, republishAfter: 600_000 };
 const lasting = () => ({ ...memoryStore(), close: async () => {} });
@@ -183,4 +185,41 @@ test('a stranger with Bob’s address, but neither his keys nor his client id, g
   expect((await take(back, 3)).map(({ text }) => text)).toEqual(['one', 'two', 'three']);
   await Promise.all(sent.map(({ delivered }) => delivered));
   expect(sent.flatMap(({ deliveredTo }) => deliveredTo)).toEqual(Array(3).fill(bob.deviceId));
+});
+
+test('a stranger who has learnt Bob’s client id takes his queue, but can neither read it nor keep it from him', async () => {
+  const world = await createWorld();
+  const store = lasting();
+  const clientId = 'bob-secret';
+  const impatient = { ...timing, gapDelay: 50, republishAfter: 200 };
+  const alice = await world.join('alice', { timing: impatient });
+  const join = () => ({ timing: impatient, store, broker: mqttTransport({ broker: world.brokerUrl, clientId }) });
+  const bob = await world.join('bob', join());
+  await bob.close();
+  const texts = ['one', 'two', 'three'];
+  const sent = [];
+  for (const text of texts) sent.push(await alice.send('bob', text));
+  await Promise.all(sent.map(({ published }) => published));
+
+  const stolen: Uint8Array[] = [];
+  const stranger = mqtt.connect(world.brokerUrl, { clientId, clean: false });
+  closing(() => stranger.endAsync(true));
+  stranger.on('message', (topic, payload) => {
+    if (topic === 'nes/bob/message') stolen.push(new Uint8Array(payload));
+  });
+  await until(() => stolen.length >= texts.length || undefined);
+  const reader = await run(createAccount(provider, { address: 'bob', now: now() }));
+  for (const bytes of stolen)
+    await expect(read(bytes, reader, signKeyOf(alice))).rejects.toThrow('not opened: not-for-me');
+  await stranger.endAsync();
+
+  const back = await world.open('bob', join());
+  expect((await take(back, 3)).map(({ text }) => text).toSorted()).toEqual(texts.toSorted());
+  await Promise.all(sent.map(({ delivered }) => delivered));
+  // Whoever holds the id puts the other one out, each time; nothing is lost by that.
+  const intruder = mqtt.connect(world.brokerUrl, { clientId, clean: false, reconnectPeriod: 0 });
+  closing(() => intruder.endAsync(true));
+  await next(back, 'connection', ({ state }) => state === 'disconnected');
+  await alice.send('bob', 'four');
+  expect((await take(back, 1)).map(({ text }) => text)).toEqual(['four']);
 });
