@@ -33,7 +33,7 @@ export {
   type OnKeyChange,
 } from './client/key-cache.js';
 export { type JsonValue, Message, type MessageFamily, type Payload } from './client/message.js';
-export { type Answer, Messenger, type RequestOptions } from './client/messenger.js';
+export { Messenger } from './client/messenger.js';
 export type {
   ClearedState,
   LostMessages,
@@ -52,6 +52,7 @@ export type { SetStateOptions, StateSet } from './client/own-states.js';
 export type { CodeRequest, RegisterOptions, Registration } from './client/registration.js';
 export type { CallRefusal, Rejection, RejectionReason } from './client/rejection.js';
 export type { CopyOutcome } from './client/relay/copy-outcome.js';
+export type { Answer, RequestOptions } from './client/request.js';
 export type { Admit } from './client/room/admission.js';
 export type {
   Departure,

@@ -6,7 +6,8 @@ import { run } from '../crypto/steps.js';
 import { DEFAULT_SUITE, signatureAlgorithms } from '../crypto/suites.js';
 import { SealMQError } from '../errors.js';
 import { type Account, generateDeviceKeys, verifyRecord } from '../protocol/identity/index.js';
-import type { LocalAccount, NewAccount } from './local-account.js';
+import type { LocalAccount } from './local-account.js';
+import type { NewAccount } from './saved-account.js';
 
 const PURPOSE = 'sealmq/1 identity';
 

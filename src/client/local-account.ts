@@ -29,21 +29,14 @@ import {
   type LoadedKeys,
   loadKeys,
   markAccount,
+  type NewAccount,
+  newlySaved,
   oldestKeys,
   putSaved,
   readSaved,
   type SavedAccount,
 } from './saved-account.js';
 import type { State } from './state.js';
-
-/** How an account is made when the store holds none yet. Times in seconds. */
-export interface NewAccount {
-  readonly suite?: SuiteName;
-  readonly deviceName?: string;
-  readonly now: number;
-  /** Milliseconds: names the numbering of what this store sends. */
-  readonly stream: number;
-}
 
 /** A record older than this, in seconds, is signed anew before it is published first. */
 const FRESH = 60;
@@ -107,23 +100,12 @@ export class LocalAccount {
     state: State,
     provider: CryptoProvider,
     account: Omit<Account, 'identityKey'> & Partial<Account>,
-    { stream, deviceName }: NewAccount,
+    options: NewAccount,
   ): Promise<LocalAccount> {
     const { identityKey, device, record } = account;
     if (identityKey) await state.vault.put(IDENTITY, identityKey);
     const names = await keepKeys(state, provider, device);
-    const saved: SavedAccount = {
-      address: record.address,
-      device: device.id,
-      ...(deviceName !== undefined && { deviceName }),
-      signKeys: [names.signKey],
-      sealKeys: [names.sealKey],
-      record: record.bytes,
-      registered: false,
-      ...(!identityKey && { linking: true }),
-      clientId: makeClientId(provider),
-      stream,
-    };
+    const saved = newlySaved(account, names, options, makeClientId(provider));
     await state.store.batch([putSaved(saved)], { sync: true });
     await markAccount(state);
     return new LocalAccount(state, provider, saved, record, { keys: [device], identityKey });

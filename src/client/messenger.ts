@@ -17,6 +17,7 @@ import type { LinkDeviceOptions, MessengerOptions } from './options.js';
 import { type CardOptions, type OwnCard, ownCard } from './own-card.js';
 import type { SetStateOptions, StateSet } from './own-states.js';
 import type { RegisterOptions, Registration } from './registration.js';
+import { type Answer, type RequestOptions, request, responder } from './request.js';
 import type { JoinOptions, Room } from './room/room.js';
 import { type SendOptions, type Sent, send } from './send.js';
 import { type SentToSeveral, sendSeveral } from './send-several.js';
@@ -25,18 +26,6 @@ import { type MessengerStatus, measure } from './status.js';
 
 /** How long `close` waits for what is in flight, in milliseconds. */
 const CLOSE_PATIENCE = 5000;
-
-/** How long `request` waits for its answer, in milliseconds. */
-const REQUEST_TIMEOUT = 30_000;
-
-/** How a request is sent. */
-export interface RequestOptions extends SendOptions {
-  /** Milliseconds; default 30,000. */
-  readonly timeout?: number;
-}
-
-/** What a handler of {@link Messenger.respond} answers. */
-export type Answer = Payload | undefined;
 
 /**
  * Sends and receives sealed messages for one address on one device. What it holds lies in its store: messages, keys and
@@ -156,9 +145,7 @@ export class Messenger {
    * @throws `TRANSPORT_TIMEOUT` when no answer came in time; otherwise as {@link send}
    */
   async request(to: string, payload: Payload, options: RequestOptions = {}): Promise<Message> {
-    const { timeout = REQUEST_TIMEOUT, ...sending } = options;
-    const { id } = await this.send(to, payload, { expiresIn: Math.max(1, timeout / 1000), ...sending });
-    return this.#parts.requests.answer(id, to, timeout);
+    return request(this.#parts.requests, (...what) => this.send(...what), to, payload, options);
   }
 
   /**
@@ -169,13 +156,10 @@ export class Messenger {
    * @throws `USAGE_CONSUMER_EXISTS`
    */
   respond(handler: (message: Message) => Answer | Promise<Answer>): () => void {
-    return this.on('message', async (message) => {
-      // What another device of ours has sent is no request to us.
-      if (message.copy) return;
-      const answer = await handler(message);
-      if (answer !== undefined && message.family === 'message')
-        await this.send(message.from, answer, { inReplyTo: message.id });
-    });
+    return this.on(
+      'message',
+      responder((...what) => this.send(...what), handler),
+    );
   }
 
   /**

@@ -5,10 +5,12 @@ import { isArrayOf, isBytes, isCounter, isFlag, isText, present, readFields, toM
 import { encodePublicKey } from '../cose/key.js';
 import type { CryptoProvider, PrivateKey } from '../crypto/provider.js';
 import { run } from '../crypto/steps.js';
+import type { SuiteName } from '../crypto/suites.js';
 import { keyThumbprint } from '../crypto/thumbprints.js';
 import { SealMQError } from '../errors.js';
 import type { StoreOperation } from '../ports/store.js';
 import {
+  type Account,
   type DeviceEntry,
   type DeviceKeys,
   deviceStanding,
@@ -46,6 +48,15 @@ export interface SavedAccount {
   readonly stream: number;
 }
 
+/** How an account is made when the store holds none yet. Times in seconds. */
+export interface NewAccount {
+  readonly suite?: SuiteName;
+  readonly deviceName?: string;
+  readonly now: number;
+  /** Milliseconds: names the numbering of what this store sends. */
+  readonly stream: number;
+}
+
 /** The private keys of this device, newest pair first, and the account's identity key where it is here. */
 export interface LoadedKeys {
   readonly keys: readonly DeviceKeys[];
@@ -75,6 +86,27 @@ export async function keepKeys({ vault }: State, provider: CryptoProvider, { sig
   await vault.put(names.signKey, signKey);
   await vault.put(names.sealKey, sealKey);
   return names;
+}
+
+/** What is kept of an account that is new in its store. */
+export function newlySaved(
+  { identityKey, device, record }: Omit<Account, 'identityKey'> & Partial<Account>,
+  { signKey, sealKey }: Awaited<ReturnType<typeof keepKeys>>,
+  { deviceName, stream }: NewAccount,
+  clientId: string,
+): SavedAccount {
+  return {
+    address: record.address,
+    device: device.id,
+    ...(deviceName !== undefined && { deviceName }),
+    signKeys: [signKey],
+    sealKeys: [sealKey],
+    record: record.bytes,
+    registered: false,
+    ...(!identityKey && { linking: true }),
+    clientId,
+    stream,
+  };
 }
 
 /** The operation that keeps `saved`. */

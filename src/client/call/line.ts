@@ -1,25 +1,17 @@
-import { utf8 } from '../../bytes/bytes.js';
 import { isSealMQError, SealMQError } from '../../errors.js';
 import type { RtcChannel } from '../../ports/rtc.js';
-import { counter, type RecordCipher, readCounter } from '../../protocol/call/cipher.js';
+import { type RecordCipher, readCounter } from '../../protocol/call/cipher.js';
 import {
   type CallControl,
   type CallRecord,
-  CHUNK_OVERHEAD,
   decodeCallControl,
   decodeChunk,
-  encodeCallControl,
-  encodeChunk,
-  MAX_RECORD_BYTES,
-  RECORD_OVERHEAD,
   Stream,
 } from '../../protocol/call/record.js';
 import { createSignal } from '../signal.js';
 import { type CallMessage, Inflow, WINDOW_BYTES } from './inflow.js';
+import { Outflow } from './outflow.js';
 import type { Way } from './way.js';
-
-/** Bytes of a message in one record. */
-const PIECE_BYTES = MAX_RECORD_BYTES - RECORD_OVERHEAD - CHUNK_OVERHEAD;
 
 /** Records that wait to be opened, at most: what comes beyond that is lost, and comes again. */
 const MAX_OPENING = 4096;
@@ -58,22 +50,13 @@ export interface LineStats {
 export class Line {
   readonly #options: LineOptions;
   readonly #inflow: Inflow;
-  readonly #changed = createSignal();
+  readonly #outflow: Outflow;
   readonly #arrived = createSignal();
-  /** Records of the ordered stream without acknowledgement, by their number. */
-  readonly #kept = new Map<number, CallRecord>();
-  readonly #counters = { [Stream.ordered]: 0, [Stream.unordered]: 0, [Stream.control]: 0 };
   readonly #pings = new Map<number, number>();
-  #way: Way | undefined;
-  #turns: Record<RtcChannel, Promise<unknown>> = { ordered: Promise.resolve(), unordered: Promise.resolve() };
   #opening: Promise<unknown> = Promise.resolve();
   #inOpening = 0;
-  #credit = WINDOW_BYTES;
-  #peerMaxMessageBytes = Number.POSITIVE_INFINITY;
-  #sent = { messages: 0, bytes: 0 };
   #toldCredit = WINDOW_BYTES;
   #ackTimer: ReturnType<typeof setTimeout> | undefined;
-  #unorderedMessages = 0;
   #roundTrip: number | undefined;
   #farewell: number | undefined;
   #consumed = false;
@@ -82,45 +65,43 @@ export class Line {
   constructor(options: LineOptions) {
     this.#options = options;
     this.#inflow = new Inflow(options.maxMessageBytes);
+    this.#outflow = new Outflow(options.sending);
   }
 
   get way(): Way | undefined {
-    return this.#way;
+    return this.#outflow.way;
   }
 
   get stats(): LineStats {
     const roundTrip = this.#roundTrip;
-    return { sent: this.#sent, received: this.#inflow.received, ...(roundTrip !== undefined && { roundTrip }) };
+    return { sent: this.#outflow.sent, received: this.#inflow.received, ...(roundTrip !== undefined && { roundTrip }) };
   }
 
   /** Goes on over another way, or waits for one: what is not acknowledged is sent again. */
   use(way: Way | undefined): void {
-    if (this.#way) this.#way.onRoom = () => {};
-    this.#way = way;
+    this.#outflow.use(way);
     if (!way) return;
-    way.onRoom = () => this.#changed.notify();
-    this.#tell({ kind: 'hello', maxMessageBytes: this.#options.maxMessageBytes });
+    this.#outflow.tell({ kind: 'hello', maxMessageBytes: this.#options.maxMessageBytes });
     this.repeat();
   }
 
   /** Sends again what is not acknowledged: a broker may have lost it. */
   repeat(): void {
-    for (const record of this.#kept.values()) this.#way?.send('ordered', record);
+    this.#outflow.repeat();
     if (this.#inflow.next > 0) this.#acknowledge();
-    this.#changed.notify();
   }
 
   /** Whether something waits for its acknowledgement. */
   get pending(): boolean {
-    return this.#kept.size > 0;
+    return this.#outflow.pending;
   }
 
   /** Measures the way, and shows that we are there. */
   ping(): void {
-    const n = this.#counters[Stream.control];
+    const n = this.#outflow.nextControl;
     this.#pings.clear();
     this.#pings.set(n, performance.now());
-    this.#tell({ kind: 'ping', n });
+    this.#outflow.tell({ kind: 'ping', n });
   }
 
   /**
@@ -129,61 +110,7 @@ export class Line {
    * @throws `USAGE_PAYLOAD_TOO_LARGE`, `CALL_ENDED`
    */
   send(data: Uint8Array | string, channel: RtcChannel): Promise<void> {
-    const turn = this.#turns[channel].then(() => this.#send(data, channel));
-    this.#turns[channel] = turn.catch(() => {});
-    return turn;
-  }
-
-  async #send(data: Uint8Array | string, channel: RtcChannel): Promise<void> {
-    const text = typeof data === 'string';
-    const bytes = text ? utf8(data) : data;
-    if (bytes.length > this.#peerMaxMessageBytes) {
-      throw new SealMQError('USAGE_PAYLOAD_TOO_LARGE', `the other side takes ${this.#peerMaxMessageBytes} bytes`);
-    }
-    const message = channel === 'unordered' ? this.#unorderedMessages++ : 0;
-    for (let index = 0, start = 0; ; index++, start += PIECE_BYTES) {
-      const piece = bytes.subarray(start, start + PIECE_BYTES);
-      const last = start + PIECE_BYTES >= bytes.length;
-      if (!this.#hasRoom(channel, piece.length)) await this.#room(channel, piece.length);
-      if (this.#over) throw this.#over;
-      this.#sent.bytes += piece.length;
-      const place = channel === 'unordered' ? { place: { message, index } } : {};
-      const sealing = this.#put(Stream[channel], encodeChunk({ text, last, bytes: piece, ...place }), channel);
-      if (sealing) await sealing;
-      if (last) break;
-    }
-    this.#sent.messages++;
-  }
-
-  #hasRoom(channel: RtcChannel, bytes: number): boolean {
-    return this.#way !== undefined && this.#sent.bytes + bytes <= this.#credit && !this.#way.full(channel);
-  }
-
-  async #room(channel: RtcChannel, bytes: number): Promise<void> {
-    while (!this.#over && !this.#hasRoom(channel, bytes)) await this.#changed.wait();
-  }
-
-  /** Encrypts and sends one record; the promise, if there is one, is the backend's. */
-  #put(
-    stream: (typeof Stream)[keyof typeof Stream],
-    content: Uint8Array,
-    channel: RtcChannel,
-  ): Promise<void> | undefined {
-    const n = this.#counters[stream]++;
-    const ctr = counter(n, stream);
-    const go = (ct: Uint8Array) => {
-      const record = { ctr, ct };
-      if (stream === Stream.ordered) this.#kept.set(n, record);
-      this.#way?.send(channel, record);
-    };
-    const ct = this.#options.sending.seal(ctr, content);
-    if (ct instanceof Promise) return ct.then(go);
-    go(ct);
-    return undefined;
-  }
-
-  #tell(control: CallControl): void {
-    if (!this.#over) void this.#put(Stream.control, encodeCallControl(control), 'unordered');
+    return this.#outflow.send(data, channel);
   }
 
   /** Takes a record in, whichever way it came. */
@@ -221,17 +148,13 @@ export class Line {
   #follow(control: CallControl): void {
     switch (control.kind) {
       case 'hello':
-        this.#peerMaxMessageBytes = control.maxMessageBytes;
+        this.#outflow.peerMaxMessageBytes = control.maxMessageBytes;
         break;
       case 'ack':
-        for (const n of this.#kept.keys()) {
-          if (n >= control.next) break;
-          this.#kept.delete(n);
-        }
-        this.#credit = Math.max(this.#credit, control.credit);
+        this.#outflow.acknowledged(control.next, control.credit);
         break;
       case 'ping':
-        this.#tell({ kind: 'pong', n: control.n });
+        this.#outflow.tell({ kind: 'pong', n: control.n });
         break;
       case 'pong': {
         const since = this.#pings.get(control.n);
@@ -243,7 +166,6 @@ export class Line {
         this.#arrived.notify();
         this.#acknowledge();
     }
-    this.#changed.notify();
   }
 
   #acknowledgeSoon(): void {
@@ -255,7 +177,7 @@ export class Line {
     clearTimeout(this.#ackTimer);
     this.#ackTimer = undefined;
     this.#toldCredit = this.#inflow.credit;
-    this.#tell({ kind: 'ack', next: this.#inflow.next, credit: Math.max(0, this.#toldCredit) });
+    this.#outflow.tell({ kind: 'ack', next: this.#inflow.next, credit: Math.max(0, this.#toldCredit) });
   }
 
   /** The messages of the other side, for one loop. @throws `USAGE_CONSUMER_EXISTS` */
@@ -282,10 +204,8 @@ export class Line {
   }
 
   /** Says that nothing follows, and resolves when the other side has everything. */
-  async finish(): Promise<void> {
-    await Promise.all(Object.values(this.#turns));
-    this.#tell({ kind: 'bye', records: this.#counters[Stream.ordered] });
-    while (!this.#over && this.#kept.size > 0) await this.#changed.wait();
+  finish(): Promise<void> {
+    return this.#outflow.finish();
   }
 
   /** Ends it; what was received can still be taken. */
@@ -293,9 +213,7 @@ export class Line {
     if (this.#over) return;
     this.#over = error;
     clearTimeout(this.#ackTimer);
-    this.use(undefined);
-    this.#kept.clear();
-    this.#changed.notify();
+    this.#outflow.end(error);
     this.#arrived.notify();
   }
 }

@@ -1,6 +1,5 @@
 import { run } from '../../crypto/steps.js';
 import { asSealMQError, isSealMQError, type SealMQError } from '../../errors.js';
-import type { Candidate } from '../../protocol/call/body.js';
 import { recordCipher } from '../../protocol/call/cipher.js';
 import type { CloseReason } from '../../protocol/call/frame.js';
 import { advance } from '../../protocol/call/handshake.js';
@@ -10,11 +9,11 @@ import type { CallInput, CallOutput, CallState, HandshakeContext, Transition } f
 import { createEvents, type Events } from '../events.js';
 import { createPatience } from '../patience.js';
 import { Line } from './line.js';
-import { Link } from './link.js';
 import { type CallEnd, type Ending, errorOf } from './outcome.js';
 import type { CallPort } from './port.js';
 import type { CallSettings } from './settings.js';
-import { type CallPath, mqttWay } from './way.js';
+import type { CallPath } from './way.js';
+import { Wayfinder } from './wayfinder.js';
 
 /** What a call tells. */
 export interface CallEvents {
@@ -48,25 +47,16 @@ const MAX_EARLY = 64;
 /** How long the way stays open for the word that it is over, in milliseconds. */
 const FAREWELL = 2_000;
 
-/** Longest pause between two attempts at a new way, in milliseconds. */
-const LONGEST_PAUSE = 60_000;
-
-/** Drives one call: the handshake's table, the connections, and the line over them. */
+/** Drives one call: the handshake's table, the line, and the wayfinder that looks for its ways. */
 export class CallSession {
   readonly events: Events<CallEvents> = createEvents();
   readonly #parts: SessionParts;
+  readonly #wayfinder: Wayfinder;
   #state: CallState;
   #work: Promise<unknown> = Promise.resolve();
   #line: Line | undefined;
-  #link: Link | undefined;
-  #remoteSdp = false;
-  #localSdp = false;
   #ending: Ending | undefined;
   #heardAt = 0;
-  #askedAt = 0;
-  #attempts = 0;
-  #lostAt: number | undefined;
-  #fallback: ReturnType<typeof setTimeout> | undefined;
   readonly #ticking: ReturnType<typeof setInterval>;
   #settle!: { resolve: (line: Line) => void; reject: (error: SealMQError) => void };
   /** Resolves when both sides are heard under the keys of messages; rejects when it comes to an end before. */
@@ -78,6 +68,14 @@ export class CallSession {
   constructor(parts: SessionParts, { state, outputs }: Transition) {
     this.#parts = parts;
     this.#state = state;
+    this.#wayfinder = new Wayfinder({
+      ...{ port: parts.port, settings: parts.settings, warn: parts.warn },
+      state: () => this.#state,
+      peer: () => this.peer.address,
+      input: (input) => this.input(input),
+      changed: (path) => this.events.emit('path', path),
+      failed: (cause) => this.#fail(cause),
+    });
     this.connected = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
@@ -102,12 +100,14 @@ export class CallSession {
   #lastPeer: Pick<Party, 'address' | 'identity'> = { address: '', identity: new Uint8Array(0) };
 
   get path(): CallPath | undefined {
-    return this.#line?.way?.path;
+    return this.#wayfinder.path;
   }
 
   /** Takes the call that rings. */
   accept(): Promise<Line> {
-    this.#accepted ??= this.#begin((sdp) => this.input({ kind: 'accept', ...sdp, now: this.#parts.port.now() }), 0);
+    this.#accepted ??= this.#wayfinder.offer((sdp) =>
+      this.input({ kind: 'accept', ...sdp, now: this.#parts.port.now() }),
+    );
     return this.#accepted.then(() => this.connected);
   }
 
@@ -158,12 +158,10 @@ export class CallSession {
           this.#publish(output.address, output.bytes);
           break;
         case 'remote':
-          void this.#described(output).catch((error) => this.#fail(error));
+          this.#wayfinder.described(output);
           break;
         case 'candidate':
-          this.#afterDescription = this.#afterDescription.then(() =>
-            this.#link?.addCandidate(output.round, output.candidate),
-          );
+          this.#wayfinder.addCandidate(output.round, output.candidate);
           break;
         case 'keys':
           this.#open(output);
@@ -172,7 +170,7 @@ export class CallSession {
           this.#settle.resolve(this.#line as Line);
           break;
         case 'restart':
-          void this.#restart();
+          void this.#wayfinder.restart();
           break;
         case 'refused':
           this.#parts.refused(output.reason, output.from);
@@ -182,9 +180,6 @@ export class CallSession {
       }
     }
   }
-
-  /** Candidates go behind the description that they belong to. */
-  #afterDescription: Promise<unknown> = Promise.resolve();
 
   #publish(address: string, bytes: Uint8Array): void {
     const publishing = this.#parts.port.publish(address, bytes).catch((cause) => {
@@ -199,73 +194,6 @@ export class CallSession {
   /** Resolves when the broker has what we have said. */
   async told(): Promise<void> {
     await Promise.all(this.#publishing);
-  }
-
-  #described({ type, round, sdp }: Extract<CallOutput, { kind: 'remote' }>): Promise<void> {
-    this.#remoteSdp ||= sdp !== undefined;
-    const done = this.#afterDescription.then(async () => {
-      if (type === 'answer') {
-        if (sdp !== undefined) await this.#link?.accept(round, sdp);
-        else this.#overMqtt();
-        return;
-      }
-      const ours = sdp === undefined ? {} : await this.#describe((link) => link.answer(round, sdp));
-      if (round === 0) await this.input({ kind: 'describe', ...ours, now: this.#parts.port.now() });
-      else if (ours.sdp !== undefined) await this.input({ kind: 'redescribe', round, sdp: ours.sdp });
-    });
-    this.#afterDescription = done.catch(() => {});
-    return done;
-  }
-
-  /** Our description of a round as the one who begins, and behind it the candidates that were faster. */
-  async #begin(hand: (sdp: { sdp?: string }) => Promise<void>, round: number): Promise<void> {
-    const gathered: Candidate[] = [];
-    this.#gathering = { round, gathered };
-    await hand(await this.#describe((link) => link.offer(round)));
-    this.#gathering = undefined;
-    for (const candidate of gathered) void this.input({ kind: 'candidate', round, candidate });
-  }
-
-  #gathering: { readonly round: number; readonly gathered: Candidate[] } | undefined;
-
-  /** Our description, or none: then it is MQTT. */
-  async #describe(make: (link: Link) => Promise<string>): Promise<{ sdp?: string }> {
-    const { rtc, policy, iceServers: servers } = this.#parts.settings;
-    if (!rtc) return {};
-    try {
-      const iceServers = await servers();
-      this.#link ??= new Link({ rtc, policy, iceServers, events: this.#linkEvents() });
-      const sdp = await make(this.#link);
-      this.#localSdp = true;
-      return { sdp };
-    } catch (cause) {
-      this.#parts.warn(asSealMQError(cause, 'DECODE_RTC', 'no direct way'));
-      return {};
-    }
-  }
-
-  #linkEvents(): ConstructorParameters<typeof Link>[0]['events'] {
-    return {
-      candidate: (round, candidate) => {
-        if (this.#gathering?.round === round) this.#gathering.gathered.push(candidate);
-        else void this.input({ kind: 'candidate', round, candidate });
-      },
-      record: (record) => this.#line?.take(record),
-      up: (way) => {
-        clearTimeout(this.#fallback);
-        this.#fallback = undefined;
-        this.#attempts = 0;
-        this.#lostAt = undefined;
-        this.#use(way);
-      },
-      down: () => {
-        this.#lostAt ??= this.#parts.port.now();
-        if (this.path !== 'mqtt') this.#use(undefined);
-        this.#fallBackLater(this.#state.phase === 'connected' ? this.#parts.settings.fallbackAfter / 2 : 0);
-        // Later it waits for a moment: they may just have hung up, and the word of it be on its way.
-        if (this.#state.phase === 'connecting') void this.#restart();
-      },
-    };
   }
 
   /** The keys of messages are there. */
@@ -286,50 +214,20 @@ export class CallSession {
     });
     this.#heardAt = port.now();
     for (const record of this.#early.splice(0)) this.#line.take(record);
-    // Both must have described a way, or there is none to look for.
-    if (!this.#localSdp || (role === 'caller' && !this.#remoteSdp)) this.#overMqtt();
-    else this.#fallBackLater(settings.fallbackAfter);
-  }
-
-  #use(way: Parameters<Line['use']>[0]): void {
-    const before = this.path;
-    this.#line?.use(way);
-    if (this.path !== before) this.events.emit('path', this.path);
-  }
-
-  #overMqtt(): void {
-    clearTimeout(this.#fallback);
-    this.#fallback = undefined;
-    if (this.#line && !this.#line.way) this.#use(mqttWay(this.#parts.port, this.peer.address, this.#state.call));
-  }
-
-  #fallBackLater(milliseconds: number): void {
-    this.#fallback ??= setTimeout(() => this.#overMqtt(), milliseconds);
-  }
-
-  /** Looks for a new way under the same keys: the callee describes one, the caller asks for it. */
-  async #restart(): Promise<void> {
-    const { state } = this;
-    const now = this.#parts.port.now();
-    if (!this.#link || (state.phase !== 'connected' && state.phase !== 'connecting')) return;
-    if (now - this.#askedAt < Math.min(LONGEST_PAUSE, TICK * 2 ** this.#attempts)) return;
-    this.#askedAt = now;
-    this.#attempts++;
-    if (state.role === 'caller') return this.input({ kind: 'restart' });
-    await this.#begin((sdp) => this.input({ kind: 'restart', ...sdp }), state.ice.round + 1);
+    this.#wayfinder.open(this.#line, role);
   }
 
   #tick(): void {
     const { port, settings } = this.#parts;
     const now = port.now();
     void this.input({ kind: 'tick', now });
-    if (this.#lostAt !== undefined && now - this.#lostAt >= TICK) void this.#restart();
+    this.#wayfinder.tick(now);
     // Until the other side is heard it is told again that we are there.
     if (this.#state.phase === 'connecting' && this.#line?.way) this.#line.ping();
     if (this.#state.phase !== 'connected' || !this.#line) return;
     const silence = now - this.#heardAt;
     if (silence >= GONE * settings.heartbeat) void this.hangUp('failed');
-    else if (silence >= SILENT * settings.heartbeat && this.path !== 'mqtt') void this.#restart();
+    else if (silence >= SILENT * settings.heartbeat && this.path !== 'mqtt') void this.#wayfinder.restart();
     if (silence >= settings.heartbeat) this.#line.ping();
     if (this.path === 'mqtt' && this.#line.pending && silence >= settings.heartbeat) this.#line.repeat();
   }
@@ -347,7 +245,7 @@ export class CallSession {
     if (this.#ending) return;
     this.#ending = ending;
     clearInterval(this.#ticking);
-    clearTimeout(this.#fallback);
+    this.#wayfinder.stop();
     const error = errorOf(ending, this.#lastPeer.address);
     this.#line?.end(error);
     this.#settle.reject(error);
@@ -355,7 +253,7 @@ export class CallSession {
     // They should hear that it is over before they see the way go.
     void createPatience(FAREWELL)
       .wait(this.told())
-      .then(() => this.#link?.close());
+      .then(() => this.#wayfinder.close());
     const { reason, by } = ending;
     this.events.emit('ended', { reason, by });
     this.#end({ reason, by });

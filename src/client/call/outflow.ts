@@ -1,0 +1,157 @@
+import { utf8 } from '../../bytes/bytes.js';
+import { SealMQError } from '../../errors.js';
+import type { RtcChannel } from '../../ports/rtc.js';
+import { counter, type RecordCipher } from '../../protocol/call/cipher.js';
+import {
+  type CallControl,
+  type CallRecord,
+  CHUNK_OVERHEAD,
+  encodeCallControl,
+  encodeChunk,
+  MAX_RECORD_BYTES,
+  RECORD_OVERHEAD,
+  Stream,
+} from '../../protocol/call/record.js';
+import { createSignal } from '../signal.js';
+import { WINDOW_BYTES } from './inflow.js';
+import type { Way } from './way.js';
+
+/** Bytes of a message in one record. */
+const PIECE_BYTES = MAX_RECORD_BYTES - RECORD_OVERHEAD - CHUNK_OVERHEAD;
+
+/** Takes messages apart into records: each encrypted once, sent as the other side has room, and kept until it is acknowledged. */
+export class Outflow {
+  readonly #cipher: RecordCipher;
+  readonly #changed = createSignal();
+  /** Records of the ordered stream without acknowledgement, by their number. */
+  readonly #kept = new Map<number, CallRecord>();
+  readonly #counters = { [Stream.ordered]: 0, [Stream.unordered]: 0, [Stream.control]: 0 };
+  #turns: Record<RtcChannel, Promise<unknown>> = { ordered: Promise.resolve(), unordered: Promise.resolve() };
+  #way: Way | undefined;
+  #credit = WINDOW_BYTES;
+  #sent = { messages: 0, bytes: 0 };
+  #unorderedMessages = 0;
+  #over: SealMQError | undefined;
+  /** Largest message that the other side takes, in bytes. */
+  peerMaxMessageBytes = Number.POSITIVE_INFINITY;
+
+  constructor(cipher: RecordCipher) {
+    this.#cipher = cipher;
+  }
+
+  get sent(): { readonly messages: number; readonly bytes: number } {
+    return this.#sent;
+  }
+
+  get way(): Way | undefined {
+    return this.#way;
+  }
+
+  /** The number of the next control record. */
+  get nextControl(): number {
+    return this.#counters[Stream.control];
+  }
+
+  /** Whether something waits for its acknowledgement. */
+  get pending(): boolean {
+    return this.#kept.size > 0;
+  }
+
+  /** Goes on over another way, or waits for one. */
+  use(way: Way | undefined): void {
+    if (this.#way) this.#way.onRoom = () => {};
+    this.#way = way;
+    if (way) way.onRoom = () => this.#changed.notify();
+  }
+
+  /** Sends again what is not acknowledged. */
+  repeat(): void {
+    for (const record of this.#kept.values()) this.#way?.send('ordered', record);
+    this.#changed.notify();
+  }
+
+  /** Of the ordered stream everything below `next` is there; in all so many bytes of messages may be sent. */
+  acknowledged(next: number, credit: number): void {
+    for (const n of this.#kept.keys()) {
+      if (n >= next) break;
+      this.#kept.delete(n);
+    }
+    this.#credit = Math.max(this.#credit, credit);
+    this.#changed.notify();
+  }
+
+  /** Sends one message, behind those before it. @throws as `Line.send` */
+  send(data: Uint8Array | string, channel: RtcChannel): Promise<void> {
+    const turn = this.#turns[channel].then(() => this.#send(data, channel));
+    this.#turns[channel] = turn.catch(() => {});
+    return turn;
+  }
+
+  async #send(data: Uint8Array | string, channel: RtcChannel): Promise<void> {
+    const text = typeof data === 'string';
+    const bytes = text ? utf8(data) : data;
+    if (bytes.length > this.peerMaxMessageBytes) {
+      throw new SealMQError('USAGE_PAYLOAD_TOO_LARGE', `the other side takes ${this.peerMaxMessageBytes} bytes`);
+    }
+    const message = channel === 'unordered' ? this.#unorderedMessages++ : 0;
+    for (let index = 0, start = 0; ; index++, start += PIECE_BYTES) {
+      const piece = bytes.subarray(start, start + PIECE_BYTES);
+      const last = start + PIECE_BYTES >= bytes.length;
+      if (!this.#hasRoom(channel, piece.length)) await this.#room(channel, piece.length);
+      if (this.#over) throw this.#over;
+      this.#sent.bytes += piece.length;
+      const place = channel === 'unordered' ? { place: { message, index } } : {};
+      const sealing = this.#put(Stream[channel], encodeChunk({ text, last, bytes: piece, ...place }), channel);
+      if (sealing) await sealing;
+      if (last) break;
+    }
+    this.#sent.messages++;
+  }
+
+  #hasRoom(channel: RtcChannel, bytes: number): boolean {
+    return this.#way !== undefined && this.#sent.bytes + bytes <= this.#credit && !this.#way.full(channel);
+  }
+
+  async #room(channel: RtcChannel, bytes: number): Promise<void> {
+    while (!this.#over && !this.#hasRoom(channel, bytes)) await this.#changed.wait();
+  }
+
+  /** Sends what is not a message. It is lost where there is no way. */
+  tell(control: CallControl): void {
+    if (!this.#over) void this.#put(Stream.control, encodeCallControl(control), 'unordered');
+  }
+
+  /** Encrypts and sends one record; the promise, if there is one, is the backend's. */
+  #put(
+    stream: (typeof Stream)[keyof typeof Stream],
+    content: Uint8Array,
+    channel: RtcChannel,
+  ): Promise<void> | undefined {
+    const n = this.#counters[stream]++;
+    const ctr = counter(n, stream);
+    const go = (ct: Uint8Array) => {
+      const record = { ctr, ct };
+      if (stream === Stream.ordered) this.#kept.set(n, record);
+      this.#way?.send(channel, record);
+    };
+    const ct = this.#cipher.seal(ctr, content);
+    if (ct instanceof Promise) return ct.then(go);
+    go(ct);
+    return undefined;
+  }
+
+  /** Says that nothing follows, and resolves when the other side has everything. */
+  async finish(): Promise<void> {
+    await Promise.all(Object.values(this.#turns));
+    this.tell({ kind: 'bye', records: this.#counters[Stream.ordered] });
+    while (!this.#over && this.#kept.size > 0) await this.#changed.wait();
+  }
+
+  /** Ends it: what is still to be sent fails with `error`. */
+  end(error: SealMQError): void {
+    this.#over = error;
+    this.use(undefined);
+    this.#kept.clear();
+    this.#changed.notify();
+  }
+}

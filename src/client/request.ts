@@ -1,0 +1,41 @@
+import type { MessageHandler } from './delivery.js';
+import type { Message, Payload } from './message.js';
+import type { Requests } from './requests.js';
+import type { SendOptions, Sent } from './send.js';
+
+/** How a request is sent. */
+export interface RequestOptions extends SendOptions {
+  /** Milliseconds; default 30,000. */
+  readonly timeout?: number;
+}
+
+/** What a handler of `Messenger.respond` answers. */
+export type Answer = Payload | undefined;
+
+/** How long `request` waits for its answer, in milliseconds. */
+const REQUEST_TIMEOUT = 30_000;
+
+type Send = (to: string, payload: Payload, options: SendOptions) => Promise<Sent>;
+
+/** Sends a request that is not read any more once nobody waits for its answer. @throws `TRANSPORT_TIMEOUT`; otherwise as `send` */
+export async function request(
+  requests: Requests,
+  send: Send,
+  to: string,
+  payload: Payload,
+  { timeout = REQUEST_TIMEOUT, ...sending }: RequestOptions,
+): Promise<Message> {
+  const { id } = await send(to, payload, { expiresIn: Math.max(1, timeout / 1000), ...sending });
+  return requests.answer(id, to, timeout);
+}
+
+/** Sends back what `handler` answers. */
+export function responder(send: Send, handler: (message: Message) => Answer | Promise<Answer>): MessageHandler {
+  return async (message) => {
+    // What another device of ours has sent is no request to us.
+    if (message.copy) return;
+    const answer = await handler(message);
+    if (answer !== undefined && message.family === 'message')
+      await send(message.from, answer, { inReplyTo: message.id });
+  };
+}
