@@ -1,33 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { nodeDataChannelRtc } from '../../src/adapters/rtc/node-datachannel.js';
 import { memoryStore } from '../../src/adapters/store/memory-store.js';
-import type { Call, IncomingCall } from '../../src/client/call/call.js';
-import type { CallOptions } from '../../src/client/call/settings.js';
 import { Messenger } from '../../src/client/messenger.js';
 import { closing, createWorld, next, until } from '../client/world.js';
 import { startProxy } from '../mqtt/proxy.js';
 import { breakable } from './breakable.js';
-
-const MQTT: CallOptions = { rtc: false };
-
-async function pair(calls: CallOptions = MQTT, callee = calls) {
-  const world = await createWorld();
-  const alice = await world.join('alice', { calls });
-  const bob = await world.join('bob', { calls: callee });
-  return { world, alice, bob };
-}
-
-const ringing = (messenger: Messenger): Promise<IncomingCall> => next(messenger, 'call');
-
-async function connect(alice: Messenger, bob: Messenger): Promise<[Call, Call]> {
-  const taken = ringing(bob).then((incoming) => incoming.accept());
-  return Promise.all([alice.call(bob.address), taken]);
-}
-
-async function first(call: Call): Promise<string | undefined> {
-  for await (const { text } of call.messages()) return text;
-  return undefined;
-}
+import { connect, first, MQTT, pair, ringing } from './talking.js';
 
 describe('who is called', () => {
   test('declines', async () => {

@@ -2,9 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { nodeDataChannelRtc } from '../../src/adapters/rtc/node-datachannel.js';
 import { weriftRtc } from '../../src/adapters/rtc/werift.js';
 import type { Call } from '../../src/client/call/call.js';
-import type { CallOptions } from '../../src/client/call/settings.js';
-import type { Messenger } from '../../src/client/messenger.js';
-import { createWorld, next, type World } from '../client/world.js';
+import { connect, pair } from './talking.js';
 
 const STACKS = {
   'node-datachannel': () => nodeDataChannelRtc(),
@@ -12,27 +10,6 @@ const STACKS = {
   'MQTT alone': () => false as const,
 };
 type StackName = keyof typeof STACKS;
-
-interface Pair {
-  readonly world: World;
-  readonly alice: Messenger;
-  readonly bob: Messenger;
-}
-
-async function pair(caller: CallOptions, callee = caller): Promise<Pair> {
-  const world = await createWorld();
-  return {
-    world,
-    alice: await world.join('alice', { calls: caller }),
-    bob: await world.join('bob', { calls: callee }),
-  };
-}
-
-/** A call from Alice that Bob takes. */
-async function connect({ alice, bob }: Pair): Promise<[alice: Call, bob: Call]> {
-  const taken = next(bob, 'call').then((incoming) => incoming.accept());
-  return Promise.all([alice.call('bob'), taken]);
-}
 
 async function collect(call: Call, count: number): Promise<string[]> {
   const texts: string[] = [];
@@ -47,8 +24,8 @@ describe.each(Object.keys(STACKS) as StackName[])('a call over %s', (stack) => {
   const rtc = () => ({ rtc: STACKS[stack]() });
 
   test('carries text and bytes both ways, of any size, and ends for both', async () => {
-    const both = await pair(rtc());
-    const [a, b] = await connect(both);
+    const { alice, bob } = await pair(rtc());
+    const [a, b] = await connect(alice, bob);
     expect(a.path).toBe(stack === 'MQTT alone' ? 'mqtt' : 'direct');
     expect(a.id).toBe(b.id);
     expect([a.peer.address, b.peer.address]).toEqual(['bob', 'alice']);
@@ -68,8 +45,8 @@ describe.each(Object.keys(STACKS) as StackName[])('a call over %s', (stack) => {
   });
 
   test('waits for a slow reader, and loses nothing of what was sent before hanging up', async () => {
-    const both = await pair(rtc());
-    const [a, b] = await connect(both);
+    const { alice, bob } = await pair(rtc());
+    const [a, b] = await connect(alice, bob);
     const total = 40;
     let sent = 0;
     const sending = (async () => {

@@ -17,8 +17,8 @@ export interface Tap {
   transport(): Transport;
 }
 
-/** A tap on one messenger, over all its lives. */
-export function tap(world: World): Tap {
+/** A tap on one messenger, over all its lives. @param heard - told of each message before it is on its way */
+export function tap(world: World, heard: (one: Published) => void = () => {}): Tap {
   const published: Published[] = [];
   return {
     published,
@@ -29,7 +29,9 @@ export function tap(world: World): Tap {
       return {
         ...inner,
         publish(topic, payload, options) {
-          published.push({ topic, payload: payload.slice() });
+          const one = { topic, payload: payload.slice() };
+          published.push(one);
+          heard(one);
           return inner.publish(topic, payload, options);
         },
       };
