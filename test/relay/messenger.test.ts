@@ -98,6 +98,32 @@ test('a hand-in that nobody takes waits, over a restart of its sender, until the
   await until(() => (again.status().handIns === 0 ? true : undefined));
 });
 
+test('close waits until what the relay has answered is written, and tells who waits for it', async () => {
+  const world = await related();
+  const store = sharedStore();
+  let release = (): void => {};
+  const writing = new Promise<void>((began) => {
+    const { batch } = store;
+    store.batch = async (operations, options) => {
+      if (operations.some(({ type, key }) => type === 'del' && key.startsWith('hand-in/'))) {
+        await new Promise<void>((resolve) => {
+          release = resolve;
+          began();
+        });
+      }
+      return batch(operations, options);
+    };
+  });
+  const [alice] = [await world.join('alice', { store }), await world.join('bob')];
+  const sent = await alice.send(['bob'], 'and goodbye');
+  await writing;
+  const closed = alice.close();
+  await new Promise(setImmediate);
+  release();
+  expect(await sent.outcomes).toEqual([{ kind: 'accepted', to: 'bob' }]);
+  await closed;
+});
+
 test('a relay that has other keys now is found by itself', async () => {
   const world = await createWorld();
   const first = await startRelay(world);

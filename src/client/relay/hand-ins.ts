@@ -83,6 +83,8 @@ export async function openHandIns(context: Context, parts: HandInParts): Promise
   const pending = new Set<string>();
   const waiters = new Map<number, Waiter>();
   const flights = createFlights(parts.againAfter);
+  /** Entries that have left the queue, and are still to be written off. */
+  let finishing = 0;
   let up = false;
   let closed = false;
 
@@ -123,9 +125,15 @@ export async function openHandIns(context: Context, parts: HandInParts): Promise
     }
     const body = kept.length > 0 ? [putShared(id, sealed)] : [];
     forget(n, entry);
-    await context.commit([queue.remove(n), ...body, ...kept]);
-    waiters.get(n)?.resolve(outcomes);
-    waiters.delete(n);
+    finishing++;
+    try {
+      await context.commit([queue.remove(n), ...body, ...kept]);
+      waiters.get(n)?.resolve(outcomes);
+      waiters.delete(n);
+    } finally {
+      finishing--;
+      queue.notify();
+    }
   };
 
   const entryAt = async (n: number): Promise<HandInEntry | undefined> => {
@@ -280,7 +288,8 @@ export async function openHandIns(context: Context, parts: HandInParts): Promise
       queue.notify();
     },
     async close(patience) {
-      await queue.settled(() => up && queue.depth > 0, patience);
+      // As in the outbox: what left the queue counts until that is written, and whoever waits for it is told.
+      await queue.settled(() => finishing > 0 || (up && queue.depth > 0), patience);
       closed = true;
       flights.clear();
       queue.notify();
