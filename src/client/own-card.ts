@@ -48,8 +48,8 @@ export async function ownCard(context: Context, { name, expiresIn = CARD_LIFETIM
   }
   const issuedAt = seconds(context);
   const expiresAt = Math.min(issuedAt + Math.ceil(expiresIn), record.expiresAt);
-  const { infoOk } = context.registration.current ?? {};
-  const draft = present({ record, name, infoOk, issuedAt, expiresAt });
+  // The Info OK stands on the whole card only: in a QR code there is no room for what a directory can be asked for.
+  const draft = present({ record, name, issuedAt, expiresAt });
   const make = async (card: CardDraft) => cardText(await run(makeCard(provider, device, card)));
   const link = await make(present({ ...draft, infoOk: registration.current?.infoOk }));
   return {

@@ -1,18 +1,25 @@
-import { fromBase64url, toBase64url } from '../bytes/base64url.js';
+import { toBase64url } from '../bytes/base64url.js';
 import { present } from '../bytes/fields.js';
 import { SealMQError } from '../errors.js';
-import { MESSAGE_ID_BYTES } from '../protocol/envelope/claims.js';
 import { seal } from '../protocol/envelope/seal.js';
 import { activeDevices } from '../protocol/identity/account.js';
 import type { DeviceEntry } from '../protocol/identity/device.js';
 import { MAX_RECEIVERS } from '../protocol/relay/index.js';
-import { type Context, seconds } from './context.js';
-import { encodePayload, type Payload } from './message.js';
+import type { Context } from './context.js';
+import type { Payload } from './message.js';
 import type { CopyOutcome } from './relay/copy-outcome.js';
 import type { HandInEntry } from './relay/hand-in-entry.js';
 import type { HandIns } from './relay/hand-ins.js';
 import { relayRecord } from './relay/make-hand-in.js';
-import { readersOfCopies, receiverRecord, type SendOptions, type SendState, type Sent, sealEntry } from './send.js';
+import {
+  composer,
+  readersOfCopies,
+  receiverRecord,
+  type SendOptions,
+  type SendState,
+  type Sent,
+  sealEntry,
+} from './send.js';
 import { sentKey } from './tracking.js';
 
 /** One message to several receivers, safe in the store: it will be handed in, whatever happens to the network or this process. */
@@ -47,8 +54,7 @@ export async function sendSeveral(
   options: SendOptions = {},
 ): Promise<SentToSeveral> {
   const { account } = context;
-  const { bytes, contentType } = encodePayload(payload);
-  const inReplyTo = options.inReplyTo === undefined ? undefined : fromBase64url(options.inReplyTo);
+  const compose = composer(context, payload, options);
   const receivers = sortedReceivers(to, account.address);
   const records = await Promise.all([...receivers.map((one) => receiverRecord(context, one)), relayRecord(context)]);
   if (options.expiresIn !== undefined) await context.settled();
@@ -56,13 +62,8 @@ export async function sendSeveral(
     const whenFull = options.whenFull ?? 'wait';
     await outbox.room(whenFull);
     await handIns.room(whenFull);
-    const issuedAt = seconds(context);
-    const expiresAt = options.expiresIn === undefined ? undefined : issuedAt + Math.ceil(options.expiresIn);
-    const id = context.provider.randomBytes(MESSAGE_ID_BYTES).slice();
-    const content = present({
-      ...{ issuedAt, expiresAt, id, inReplyTo, payload: bytes },
-      ...{ contentType: options.contentType ?? contentType, channel: options.channel },
-    });
+    const content = compose();
+    const { id, issuedAt, expiresAt } = content;
     const readers = receivers.map((_, i) => activeDevices(records[i] as (typeof records)[number], issuedAt));
     const kept = options.receipt ?? context.awaitReceipts;
     const addressed =

@@ -70,20 +70,14 @@ export async function send(
   options: SendOptions = {},
 ): Promise<Sent> {
   const { account } = context;
-  const { bytes, contentType } = encodePayload(payload);
-  const inReplyTo = options.inReplyTo === undefined ? undefined : fromBase64url(options.inReplyTo);
+  const compose = composer(context, payload, options);
   const record = await receiverRecord(context, to);
   // A time to live that is counted from a wrong moment could be over before it begins.
   if (options.expiresIn !== undefined) await context.settled();
   const posted = await counters.next(to, account.stream, async (seq, counted) => {
     await outbox.room(options.whenFull ?? 'wait');
-    const issuedAt = seconds(context);
-    const expiresAt = options.expiresIn === undefined ? undefined : issuedAt + Math.ceil(options.expiresIn);
-    const id = context.provider.randomBytes(MESSAGE_ID_BYTES).slice();
-    const content = present({
-      ...{ issuedAt, expiresAt, id, inReplyTo, payload: bytes },
-      ...{ contentType: options.contentType ?? contentType, channel: options.channel },
-    });
+    const content = compose();
+    const { id, issuedAt } = content;
     const kept = options.receipt ?? context.awaitReceipts;
     const entry = await sealEntry(context, { ...content, audience: to, seq }, activeDevices(record, issuedAt), kept);
     const tracked = tracking.follow(sentKey(to, entry.stream, seq));
@@ -99,6 +93,31 @@ export async function send(
   await posted.durable;
   const { delivered, deliveredTo } = posted.tracked;
   return { id: toBase64url(posted.id), to, seq: posted.seq, published: posted.acknowledged, delivered, deliveredTo };
+}
+
+/** What is the same in a message and its copies, whoever they are for. */
+export type Content = Pick<Draft, 'issuedAt' | 'payload' | 'contentType' | 'channel' | 'expiresAt' | 'inReplyTo'> & {
+  readonly id: Uint8Array;
+};
+
+/**
+ * Makes the content of a message when its turn to be numbered has come.
+ *
+ * @throws `USAGE_INVALID_ARGUMENT`, `DECODE_BASE64URL`, at once: what is wrong with `payload` and `options` is the caller's
+ */
+export function composer(context: Context, payload: Payload, options: SendOptions): () => Content {
+  const { bytes, contentType } = encodePayload(payload);
+  const inReplyTo = options.inReplyTo === undefined ? undefined : fromBase64url(options.inReplyTo);
+  const { channel, expiresIn } = options;
+  return () => {
+    const issuedAt = seconds(context);
+    const expiresAt = expiresIn === undefined ? undefined : issuedAt + Math.ceil(expiresIn);
+    const id = context.provider.randomBytes(MESSAGE_ID_BYTES).slice();
+    return present({
+      ...{ issuedAt, expiresAt, id, inReplyTo, payload: bytes },
+      ...{ contentType: options.contentType ?? contentType, channel },
+    });
+  };
 }
 
 /** Our other devices, for what goes to somebody else: they get it as a message of its own that says to whom it was. */

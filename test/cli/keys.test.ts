@@ -76,11 +76,11 @@ test('a revoked device neither reads nor is believed', async () => {
   const { shell, served } = await setUp();
   const second = await secondDevice(shell);
   const { thisDevice } = JSON.parse((await second.run(['keys', 'show', ...ALICE, '--json'])).stdout);
-  expect(await shell.run(['device', 'revoke', 'aaaaaaaaaaaaaaaa', ...ALICE])).toMatchObject({ code: 2 });
+  expect(await shell.run(['keys', 'revoke', 'aaaaaaaaaaaaaaaa', ...ALICE])).toMatchObject({ code: 2 });
   expect(await shell.run(['device', 'retire', 'aaaaaaaaaaaaaaaa', ...ALICE])).toMatchObject({ code: 2 });
   // The broker is not needed for it.
   const elsewhere = shell.with({ SEALMQ_BROKER: 'mqtt://127.0.0.1:1' });
-  const revoked = await elsewhere.run(['device', 'revoke', thisDevice, ...ALICE]);
+  const revoked = await elsewhere.run(['keys', 'revoke', thisDevice, ...ALICE]);
   expect(revoked).toMatchObject({
     code: 0,
     stdout: expect.stringContaining(`${thisDevice} "phone" revoked on`),

@@ -6,6 +6,7 @@ import { type Program, withOffline } from '../session.js';
 import { readSettings } from '../settings.js';
 import { addDeviceAdd } from './device-add.js';
 import { addDeviceLink } from './device-link.js';
+import { addRevoke } from './device-revoke.js';
 
 /** `sealmq device` and the commands below it */
 export function addDevice(root: Command, program: Program): void {
@@ -25,17 +26,9 @@ export function addDevice(root: Command, program: Program): void {
     .action((id: string, options: ChangeOptions) =>
       changeRecord(program, options, (messenger) => messenger.devices.retire(id)),
     );
-  const revoke = device
-    .command('revoke')
-    .description('for a lost or stolen device: from now on nothing of it verifies')
-    .argument('<DEVICE>', 'its id, see `device list`')
-    .option('--json', 'print the new record as JSON')
-    .action((id: string, options: ChangeOptions) =>
-      changeRecord(program, options, (messenger) => messenger.devices.revoke(id)),
-    );
   addExamples(addAccountOptions(list), 'sealmq device list --address alice');
   addExamples(addAccountOptions(retire), 'sealmq device retire bz7ejywrlvpwkb52 --address alice');
-  addExamples(addAccountOptions(revoke), 'sealmq device revoke bz7ejywrlvpwkb52 --address alice');
+  addRevoke(device, program);
   addExamples(
     device,
     'sealmq device link --address alice --name phone    # on the new device',

@@ -3,6 +3,7 @@ import { type SuiteName, suites } from '../../crypto/suites.js';
 import { type ChangeOptions, changeRecord } from '../change-record.js';
 import { addAccountOptions, addExamples } from '../options.js';
 import type { Program } from '../session.js';
+import { addRevoke } from './device-revoke.js';
 import { addIdentityFiles } from './keys-file.js';
 import { addKeysShow } from './keys-show.js';
 
@@ -28,6 +29,7 @@ export function addKeys(root: Command, program: Program): void {
     );
   addAccountOptions(rotate.option('--json', 'print the new record as JSON'));
   addExamples(rotate, 'sealmq keys rotate --address alice');
+  addRevoke(keys, program);
   addIdentityFiles(keys, program);
   addExamples(
     keys,

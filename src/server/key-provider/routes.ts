@@ -53,7 +53,7 @@ const DEFAULT_CLIENTS = 50_000;
 /** How long brokers may keep the keys of tokens, in seconds. */
 const JWKS_LIFE = 300;
 
-/** The HTTP interface of a key provider (`docs/key-provider.md`). */
+/** The HTTP interface of a key provider (`docs/openapi.json`). */
 export function createRoutes(parts: RouteParts): Hono<Environment> {
   const { keys, clock, registrations } = parts;
   const app = new Hono<Environment>();
