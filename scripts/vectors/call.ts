@@ -134,13 +134,19 @@ function recordVectors(keys: MessageKeys) {
     readonly content: Uint8Array;
   }[] = [
     { key: 'msg-a', stream: 'control', n: 0, content: encodeCallControl({ kind: 'hello', maxMessageBytes: 2 ** 26 }) },
-    { key: 'msg-b', stream: 'control', n: 0, content: encodeCallControl({ kind: 'ack', next: 1, credit: 2 ** 22 }) },
+    {
+      key: 'msg-b',
+      stream: 'control',
+      n: 0,
+      content: encodeCallControl({ kind: 'ack', next: 1, credit: 2 ** 22, taken: 0 }),
+    },
     {
       key: 'msg-a',
       stream: 'ordered',
       n: 0,
       content: encodeChunk({ text: true, last: true, bytes: utf8('Hello Bob!') }),
     },
+    { key: 'msg-a', stream: 'ordered', n: 1, content: encodeChunk({ unordered: 3 }) },
     {
       ...{ key: 'msg-b', stream: 'unordered', n: 3 },
       content: encodeChunk({

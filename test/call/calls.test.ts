@@ -118,10 +118,13 @@ describe('the way', () => {
     await a.send('in between');
     await until(() => (paths.at(-1) === 'direct' ? true : undefined));
     await a.send('after');
-    await a.hangUp();
+    rtc.break();
+    await a.end();
     await reading;
     expect(got).toEqual(['before', 'in between', 'after']);
-    expect(paths).toEqual([undefined, 'direct']);
+    expect(b.complete).toBe(true);
+    await a.hangUp();
+    expect(paths.slice(0, 2)).toEqual([undefined, 'direct']);
     expect(rtc.made).toBeGreaterThanOrEqual(4);
     await until(() => (rtc.open === 0 ? true : undefined));
   });
@@ -180,8 +183,13 @@ describe('a peer that is gone', () => {
     closing(() => network.close());
     const bob = await world.join('bob', { calls, broker: `mqtt://127.0.0.1:${network.port}`, connect: 'wait' });
     const [a] = await connect(alice, bob);
+    const heard = first(a);
+    const ending = expect(a.end()).rejects.toMatchObject({ code: 'CALL_FAILED' });
     await network.close();
     expect(await a.ended).toEqual({ reason: 'failed', by: 'us' });
+    await ending;
+    expect(await heard).toBeUndefined();
+    expect(a.complete).toBe(false);
   });
 
   test('ends the call when it closes its messenger', async () => {

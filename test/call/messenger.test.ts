@@ -61,4 +61,22 @@ describe.each(Object.keys(STACKS) as StackName[])('a call over %s', (stack) => {
     await sending;
     expect(got).toEqual(Array.from({ length: total }, (_, i) => i));
   });
+
+  test('ends in one direction, and goes on in the other', async () => {
+    const { alice, bob } = await pair(rtc());
+    const [a, b] = await connect(alice, bob);
+    const lines = collect(b, 100);
+    await a.send('the question');
+    const asked = a.end();
+    expect(await lines).toEqual(['the question']);
+    await asked;
+    expect([a.complete, b.complete]).toEqual([false, true]);
+    const answers = collect(a, 100);
+    for (let i = 0; i < 20; i++) await b.send(new Uint8Array(100_000));
+    await b.send('the answer');
+    await b.end();
+    expect(await answers).toEqual([...Array.from({ length: 20 }, () => '100000 bytes'), 'the answer']);
+    await a.hangUp();
+    expect(await b.ended).toEqual({ reason: 'hangup', by: 'them' });
+  });
 });

@@ -106,7 +106,7 @@ function listening(rtc: Rtc, heard: (bytes: Uint8Array) => void): Rtc {
 /** What was said, for whoever has the keys: a frame of the handshake, or the content of a record. */
 export type Said = { readonly from: Side; readonly way: Passed['way'] } & (
   | { readonly what: FrameType; readonly frame: CallFrame; readonly hash: Uint8Array }
-  | { readonly what: CallControl['kind'] }
+  | { readonly what: CallControl['kind'] | 'end' }
   | { readonly what: 'message'; readonly text: string }
 );
 
@@ -200,7 +200,9 @@ async function contentOf({ messages, transcript }: Learnt, from: Side, { ctr, ct
   const content = await recordCipher(native, key, transcript.call).open(ctr, ct);
   if (!content) throw new RangeError('a record that the keys of the call do not open');
   if (readCounter(ctr).high === Stream.control) return { what: decodeCallControl(content).kind };
-  return { what: 'message' as const, text: Buffer.from(decodeChunk(content).bytes).toString() };
+  const chunk = decodeChunk(content);
+  if ('unordered' in chunk) return { what: 'end' as const };
+  return { what: 'message' as const, text: Buffer.from(chunk.bytes).toString() };
 }
 
 async function partyOf({ address, record: { identity, devices } }: Messenger): Promise<Party> {

@@ -102,7 +102,8 @@ test('each arrow of the diagram is in the recording of a real call, in its place
   expect(said[at('offer')]?.from).toBe('bob');
   expect(said[at('answer')]?.from).toBe('alice');
   // The rest of the line's own words, each behind what it is about.
-  expect(among(arrows(call), ['hello', 'message', 'bye', 'close'])).toEqual(['hello', 'message', 'bye', 'close']);
+  const words = ['hello', 'message', 'end', 'close'];
+  expect(among(arrows(call), words)).toEqual(words);
   expect(at('ack', 'bob')).toBeGreaterThan(at('message'));
   const ways = new Map(said.map(({ what, way }) => [what, way]));
   expect(Object.fromEntries(ways)).toMatchObject({

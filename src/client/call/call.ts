@@ -56,16 +56,35 @@ export class Call {
    * Sends one message. Resolves when it is on its way: await it, and a slow other side slows you down.
    *
    * @param data - a string goes as text; of any size up to what the other side takes (64 MiB unless it says otherwise)
-   * @throws `CALL_ENDED` and the other `CALL_` codes once it is over; `USAGE_PAYLOAD_TOO_LARGE`
+   * @throws `CALL_ENDED` and the other `CALL_` codes once it is over; `USAGE_CLOSED` behind {@link end}; `USAGE_PAYLOAD_TOO_LARGE`
    */
   async send(data: Uint8Array | string, { ordered = true }: CallSendOptions = {}): Promise<void> {
     if (this.#hangingUp) throw new SealMQError('CALL_ENDED', 'the call was hung up');
     await this.#line.send(data, ordered ? 'ordered' : 'unordered');
   }
 
-  /** The messages of the other side, for one loop; ends behind the last one. @throws `USAGE_CONSUMER_EXISTS` */
+  /**
+   * Sends nothing any more; the other side can go on, and its loop over {@link messages} ends. Resolves when that loop has come to
+   * its end, so that everything is known to be where it should be.
+   *
+   * @throws `CALL_ENDED` and the other `CALL_` codes when it is over before that
+   */
+  async end(): Promise<void> {
+    await this.#line.end();
+  }
+
+  /**
+   * The messages of the other side, for one loop. Ends behind the last one, or when the call is over: {@link complete} says which.
+   *
+   * @throws `USAGE_CONSUMER_EXISTS`
+   */
   messages(): AsyncIterableIterator<CallMessage> {
     return this.#line.messages();
+  }
+
+  /** Whether the loop over {@link messages} has taken everything: the other side called {@link end} or {@link hangUp}, and nothing is missing. */
+  get complete(): boolean {
+    return this.#line.complete;
   }
 
   stats(): CallStats {

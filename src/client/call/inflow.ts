@@ -1,6 +1,6 @@
 import { concat, fromUtf8 } from '../../bytes/bytes.js';
 import { SealMQError } from '../../errors.js';
-import { type Chunk, Stream } from '../../protocol/call/record.js';
+import { type Chunk, type EndOfStream, type Piece, Stream } from '../../protocol/call/record.js';
 import { emptyWindow, seeCounter } from '../../protocol/replay-window.js';
 
 /** One message of the other side. */
@@ -38,12 +38,17 @@ export class Inflow {
   #orderedBytes = 0;
   #unordered = emptyWindow;
   #control = emptyWindow;
-  #waiting: CallMessage[] = [];
+  #waiting: { readonly message: CallMessage; readonly next: number }[] = [];
   #waitingBytes = 0;
+  #handed = 0;
+  #end: EndOfStream | undefined;
+  #unorderedMessages = 0;
   #received = 0;
   #messages = 0;
   /** The next record of the ordered stream that is missing. */
   next = 0;
+  /** The application is done with all records of the ordered stream below this one. */
+  taken = 0;
 
   /** @param maxMessageBytes - largest message that is put together */
   constructor(maxMessageBytes: number) {
@@ -67,7 +72,21 @@ export class Inflow {
     return seen !== undefined;
   }
 
-  /** Takes a piece in. @throws `DECODE_TOO_LARGE` when a message grows beyond what we take */
+  /** Whether the other side has said that nothing follows, and all before that is here. */
+  get ended(): boolean {
+    return this.#end !== undefined;
+  }
+
+  /** Whether messages of the unordered stream are still to come. */
+  get awaitsUnordered(): boolean {
+    return this.#unorderedMessages < (this.#end?.unordered ?? 0);
+  }
+
+  /**
+   * Takes a piece in.
+   *
+   * @throws `DECODE_TOO_LARGE` when a message grows beyond what we take, `DECODE_CLAIMS` for what cannot come where it does
+   */
   take(stream: number, n: number, chunk: Chunk): void {
     if (stream === Stream.unordered) this.#takeUnordered(n, chunk);
     else if (n >= this.next && n < this.next + MAX_AHEAD) this.#ahead.set(n, chunk);
@@ -77,14 +96,30 @@ export class Inflow {
     }
   }
 
-  /** The next message, if one is complete. */
+  /** The next message, if one is complete; who asks for it is done with the one before. */
   shift(): CallMessage | undefined {
-    const message = this.#waiting.shift();
-    if (message) this.#waitingBytes -= message.bytes.length;
-    return message;
+    this.taken = this.#handed;
+    const first = this.#waiting.shift();
+    if (!first) return undefined;
+    this.#waitingBytes -= first.message.bytes.length;
+    this.#handed = first.next;
+    return first.message;
   }
 
-  #takeOrdered({ bytes, last, text }: Chunk): void {
+  /** The application has come to the end. */
+  takeEnd(): void {
+    this.taken = this.next;
+  }
+
+  #takeOrdered(chunk: Chunk): void {
+    if (this.#end) throw new SealMQError('DECODE_CLAIMS', 'a record behind the end of the stream');
+    if ('unordered' in chunk) {
+      if (this.#ordered.length > 0) throw new SealMQError('DECODE_CLAIMS', 'the end of the stream within a message');
+      this.#end = chunk;
+    } else this.#takePiece(chunk);
+  }
+
+  #takePiece({ bytes, last, text }: Piece): void {
     this.#received += bytes.length;
     this.#orderedBytes += bytes.length;
     this.#assertSize(this.#orderedBytes);
@@ -96,7 +131,9 @@ export class Inflow {
     this.#put(whole, text, true);
   }
 
-  #takeUnordered(n: number, { place, bytes, last, text }: Chunk): void {
+  #takeUnordered(n: number, chunk: Chunk): void {
+    if ('unordered' in chunk) throw new SealMQError('DECODE_CLAIMS', 'the end of the stream on another one');
+    const { place, bytes, last, text } = chunk;
     const seen = seeCounter(this.#unordered, n);
     if (!seen || !place) return;
     this.#unordered = seen;
@@ -117,7 +154,10 @@ export class Inflow {
 
   #put(bytes: Uint8Array, isText: boolean, ordered: boolean): void {
     const text = isText ? textOf(bytes) : undefined;
-    this.#waiting.push({ bytes, ordered, ...(text !== undefined && { text }) });
+    // What is unordered has no place in the count of the ordered ones.
+    const next = ordered ? this.next : Math.max(this.#handed, this.#waiting.at(-1)?.next ?? 0);
+    this.#waiting.push({ message: { bytes, ordered, ...(text !== undefined && { text }) }, next });
+    if (!ordered) this.#unorderedMessages++;
     this.#waitingBytes += bytes.length;
     this.#messages++;
   }

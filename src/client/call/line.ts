@@ -19,6 +19,9 @@ const MAX_OPENING = 4096;
 /** How long what came may stay unacknowledged, in milliseconds. */
 const ACK_DELAY = 50;
 
+/** How long unordered messages are waited for behind the end, in milliseconds. */
+const LATE = 2_000;
+
 /** What a line tells the call that it belongs to. */
 export interface LineEvents {
   /** Something opened: the other side is there. */
@@ -58,7 +61,8 @@ export class Line {
   #toldCredit = WINDOW_BYTES;
   #ackTimer: ReturnType<typeof setTimeout> | undefined;
   #roundTrip: number | undefined;
-  #farewell: number | undefined;
+  #lateTimer: ReturnType<typeof setTimeout> | undefined;
+  #late = false;
   #consumed = false;
   #over: SealMQError | undefined;
 
@@ -107,7 +111,7 @@ export class Line {
   /**
    * Sends one message: resolves when it is on its way, and waits for room until then.
    *
-   * @throws `USAGE_PAYLOAD_TOO_LARGE`, `CALL_ENDED`
+   * @throws `USAGE_PAYLOAD_TOO_LARGE`, `USAGE_CLOSED` behind {@link end}, `CALL_ENDED`
    */
   send(data: Uint8Array | string, channel: RtcChannel): Promise<void> {
     return this.#outflow.send(data, channel);
@@ -135,7 +139,8 @@ export class Line {
       } else if (stream === Stream.ordered || stream === Stream.unordered) {
         this.#inflow.take(stream, n, decodeChunk(content));
         this.#arrived.notify();
-        this.#acknowledgeSoon();
+        if (this.#inflow.ended) this.#ended();
+        else this.#acknowledgeSoon();
       }
       this.#options.events.heard();
     } catch (error) {
@@ -151,7 +156,7 @@ export class Line {
         this.#outflow.peerMaxMessageBytes = control.maxMessageBytes;
         break;
       case 'ack':
-        this.#outflow.acknowledged(control.next, control.credit);
+        this.#outflow.acknowledged(control);
         break;
       case 'ping':
         this.#outflow.tell({ kind: 'pong', n: control.n });
@@ -159,13 +164,18 @@ export class Line {
       case 'pong': {
         const since = this.#pings.get(control.n);
         if (since !== undefined) this.#roundTrip = performance.now() - since;
-        break;
       }
-      case 'bye':
-        this.#farewell = control.records;
-        this.#arrived.notify();
-        this.#acknowledge();
     }
+  }
+
+  /** The other side sends nothing more, and may wait to hear that we know. */
+  #ended(): void {
+    this.#acknowledge();
+    if (!this.#inflow.awaitsUnordered || this.#lateTimer !== undefined) return;
+    this.#lateTimer = setTimeout(() => {
+      this.#late = true;
+      this.#arrived.notify();
+    }, LATE);
   }
 
   #acknowledgeSoon(): void {
@@ -177,7 +187,8 @@ export class Line {
     clearTimeout(this.#ackTimer);
     this.#ackTimer = undefined;
     this.#toldCredit = this.#inflow.credit;
-    this.#outflow.tell({ kind: 'ack', next: this.#inflow.next, credit: Math.max(0, this.#toldCredit) });
+    const { next, taken } = this.#inflow;
+    this.#outflow.tell({ kind: 'ack', next, credit: Math.max(0, this.#toldCredit), taken });
   }
 
   /** The messages of the other side, for one loop. @throws `USAGE_CONSUMER_EXISTS` */
@@ -195,7 +206,11 @@ export class Line {
         if (message) {
           this.#acknowledgeSoon();
           yield message;
-        } else if (this.#over || (this.#farewell !== undefined && this.#inflow.next >= this.#farewell)) return;
+        } else if (this.#inflow.ended && (!this.#inflow.awaitsUnordered || this.#late || this.#over)) {
+          this.#inflow.takeEnd();
+          this.#acknowledge();
+          return;
+        } else if (this.#over) return;
         else await arrived;
       }
     } finally {
@@ -203,17 +218,32 @@ export class Line {
     }
   }
 
-  /** Says that nothing follows, and resolves when the other side has everything. */
+  /** Whether everything was taken, up to the end that the other side has set. */
+  get complete(): boolean {
+    return this.#inflow.ended && this.#inflow.taken === this.#inflow.next;
+  }
+
+  /**
+   * Says that nothing follows, and resolves when the application of the other side has taken everything.
+   *
+   * @throws `CALL_ENDED` and the like when it is over before
+   */
+  end(): Promise<void> {
+    return this.#outflow.end();
+  }
+
+  /** Says that nothing follows, and resolves when the other side has received everything. @throws as {@link end} */
   finish(): Promise<void> {
     return this.#outflow.finish();
   }
 
-  /** Ends it; what was received can still be taken. */
-  end(error: SealMQError): void {
+  /** It is over; what was received can still be taken. */
+  close(error: SealMQError): void {
     if (this.#over) return;
     this.#over = error;
     clearTimeout(this.#ackTimer);
-    this.#outflow.end(error);
+    clearTimeout(this.#lateTimer);
+    this.#outflow.close(error);
     this.#arrived.notify();
   }
 }

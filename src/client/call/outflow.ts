@@ -31,6 +31,11 @@ export class Outflow {
   #credit = WINDOW_BYTES;
   #sent = { messages: 0, bytes: 0 };
   #unorderedMessages = 0;
+  #ending: Promise<void> | undefined;
+  /** The number of the record that says that nothing follows, and how far the other side has come. */
+  #endRecord = Number.POSITIVE_INFINITY;
+  #heard = 0;
+  #taken = 0;
   #over: SealMQError | undefined;
   /** Largest message that the other side takes, in bytes. */
   peerMaxMessageBytes = Number.POSITIVE_INFINITY;
@@ -70,18 +75,22 @@ export class Outflow {
     this.#changed.notify();
   }
 
-  /** Of the ordered stream everything below `next` is there; in all so many bytes of messages may be sent. */
-  acknowledged(next: number, credit: number): void {
+  /** How far the other side has come. */
+  acknowledged({ next, credit, taken }: Extract<CallControl, { kind: 'ack' }>): void {
+    this.#heard = Math.max(this.#heard, next);
+    this.#taken = Math.max(this.#taken, taken);
+    this.#credit = Math.max(this.#credit, credit);
     for (const n of this.#kept.keys()) {
-      if (n >= next) break;
+      // The last one is said again until all of it has been taken: that, too, can be lost.
+      if (n >= next || (n === this.#endRecord && taken <= n)) break;
       this.#kept.delete(n);
     }
-    this.#credit = Math.max(this.#credit, credit);
     this.#changed.notify();
   }
 
   /** Sends one message, behind those before it. @throws as `Line.send` */
   send(data: Uint8Array | string, channel: RtcChannel): Promise<void> {
+    if (this.#ending) return Promise.reject(new SealMQError('USAGE_CLOSED', 'nothing is sent behind the end'));
     const turn = this.#turns[channel].then(() => this.#send(data, channel));
     this.#turns[channel] = turn.catch(() => {});
     return turn;
@@ -140,15 +149,35 @@ export class Outflow {
     return undefined;
   }
 
-  /** Says that nothing follows, and resolves when the other side has everything. */
-  async finish(): Promise<void> {
-    await Promise.all(Object.values(this.#turns));
-    this.tell({ kind: 'bye', records: this.#counters[Stream.ordered] });
-    while (!this.#over && this.#kept.size > 0) await this.#changed.wait();
+  /** As `Line.end`. */
+  end(): Promise<void> {
+    this.#ending ??= this.#end();
+    return this.#ending;
   }
 
-  /** Ends it: what is still to be sent fails with `error`. */
-  end(error: SealMQError): void {
+  async #end(): Promise<void> {
+    await Promise.all(Object.values(this.#turns));
+    if (this.#over) throw this.#over;
+    this.#endRecord = this.#counters[Stream.ordered];
+    await this.#put(Stream.ordered, encodeChunk({ unordered: this.#unorderedMessages }), 'ordered');
+    await this.#until(() => this.#taken > this.#endRecord);
+  }
+
+  /** As `Line.finish`. */
+  async finish(): Promise<void> {
+    this.end().catch(() => {});
+    await this.#until(() => this.#heard > this.#endRecord);
+  }
+
+  async #until(reached: () => boolean): Promise<void> {
+    while (!reached()) {
+      if (this.#over) throw this.#over;
+      await this.#changed.wait();
+    }
+  }
+
+  /** It is over: what is still to be sent fails with `error`. */
+  close(error: SealMQError): void {
     this.#over = error;
     this.use(undefined);
     this.#kept.clear();

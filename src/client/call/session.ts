@@ -247,7 +247,7 @@ export class CallSession {
     clearInterval(this.#ticking);
     this.#wayfinder.stop();
     const error = errorOf(ending, this.#lastPeer.address);
-    this.#line?.end(error);
+    this.#line?.close(error);
     this.#settle.reject(error);
     this.#parts.forget();
     // They should hear that it is over before they see the way go.

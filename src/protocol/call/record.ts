@@ -59,8 +59,11 @@ export function decodeRecordMessage(bytes: Uint8Array): CallRecord & { readonly 
   };
 }
 
+/** What a record of the ordered or unordered stream holds. */
+export type Chunk = Piece | EndOfStream;
+
 /** A piece of a message of the application. */
-export interface Chunk {
+export interface Piece {
   readonly text: boolean;
   readonly last: boolean;
   /** On the unordered stream: which message it is of, and which piece of it. */
@@ -68,16 +71,31 @@ export interface Chunk {
   readonly bytes: Uint8Array;
 }
 
+/** On the ordered stream: nothing follows in this direction. */
+export interface EndOfStream {
+  /** How many messages there were on the unordered stream: they may come later. */
+  readonly unordered: number;
+}
+
 const LAST = 1;
 const TEXT = 2;
 const PLACED = 4;
 const PLACE_BYTES = 8;
+const END = 8;
+const END_BYTES = 5;
 
 /** Bytes that a chunk is longer than its part of the message. */
 export const CHUNK_OVERHEAD = 1 + PLACE_BYTES;
 
 /** The content of a record of the ordered or unordered stream: a byte of flags, the place if there is one, the bytes. */
-export function encodeChunk({ text, last, place, bytes }: Chunk): Uint8Array {
+export function encodeChunk(chunk: Chunk): Uint8Array {
+  if ('unordered' in chunk) {
+    const end = new Uint8Array(END_BYTES);
+    end[0] = END;
+    new DataView(end.buffer).setUint32(1, chunk.unordered);
+    return end;
+  }
+  const { text, last, place, bytes } = chunk;
   const head = new Uint8Array(place ? CHUNK_OVERHEAD : 1);
   head[0] = (last ? LAST : 0) | (text ? TEXT : 0) | (place ? PLACED : 0);
   if (place) {
@@ -91,11 +109,12 @@ export function encodeChunk({ text, last, place, bytes }: Chunk): Uint8Array {
 /** @throws `DECODE_CBOR` */
 export function decodeChunk(content: Uint8Array): Chunk {
   const flags = content[0] ?? 0xff;
+  const view = new DataView(content.buffer, content.byteOffset, content.length);
+  if (flags === END && content.length === END_BYTES) return { unordered: view.getUint32(1) };
   const placed = (flags & PLACED) !== 0;
   if (flags > 7 || (placed && content.length < CHUNK_OVERHEAD)) throw new SealMQError('DECODE_CBOR', 'malformed chunk');
   const common = { text: (flags & TEXT) !== 0, last: (flags & LAST) !== 0 };
   if (!placed) return { ...common, bytes: content.subarray(1) };
-  const view = new DataView(content.buffer, content.byteOffset, content.length);
   const place = { message: view.getUint32(1), index: view.getUint32(5) };
   return { ...common, place, bytes: content.subarray(CHUNK_OVERHEAD) };
 }
@@ -104,16 +123,18 @@ export function decodeChunk(content: Uint8Array): Chunk {
 export type CallControl =
   /** First on every way: it works, and we have the keys. */
   | { readonly kind: 'hello'; readonly maxMessageBytes: number }
-  /** Of the ordered stream everything below `next` is here; in all so many bytes of messages may be sent. */
-  | { readonly kind: 'ack'; readonly next: number; readonly credit: number }
-  | { readonly kind: 'ping' | 'pong'; readonly n: number }
-  /** Nothing follows behind this many records of the ordered stream. */
-  | { readonly kind: 'bye'; readonly records: number };
+  /**
+   * Of the ordered stream everything below `next` is here, and the application is done with everything below `taken`; in all so
+   * many bytes of messages may be sent.
+   */
+  | { readonly kind: 'ack'; readonly next: number; readonly credit: number; readonly taken: number }
+  | { readonly kind: 'ping' | 'pong'; readonly n: number };
 
-const KINDS = ['hello', 'ack', 'ping', 'pong', 'bye'] as const;
-const isNumbers = isArrayOf(isCounter, 2);
+/** How many numbers each kind has. */
+const NUMBERS = { hello: 1, ack: 3, ping: 1, pong: 1 } as const;
+const isNumbers = isArrayOf(isCounter, 3);
 const isKind: Check<CallControl['kind']> = (value): value is CallControl['kind'] =>
-  KINDS.some((kind) => kind === value);
+  typeof value === 'string' && Object.hasOwn(NUMBERS, value);
 
 export function encodeCallControl(control: CallControl): Uint8Array {
   const { kind, ...rest } = control;
@@ -125,17 +146,14 @@ export function decodeCallControl(content: Uint8Array): CallControl {
   const decoded = decodeCbor(content);
   const fields = readFields(isMap(decoded) ? decoded : null, 'DECODE_CLAIMS', 'call control');
   const kind = fields.required('kind', isKind);
-  const [first, second] = fields.required('of', isNumbers);
-  if (first === undefined || (kind === 'ack') !== (second !== undefined)) {
-    throw new SealMQError('DECODE_CLAIMS', 'malformed call control: of');
-  }
+  const numbers = fields.required('of', isNumbers);
+  if (numbers.length !== NUMBERS[kind]) throw new SealMQError('DECODE_CLAIMS', 'malformed call control: of');
+  const [first, credit, taken] = numbers as [number, number, number];
   switch (kind) {
     case 'hello':
       return { kind, maxMessageBytes: first };
     case 'ack':
-      return { kind, next: first, credit: second as number };
-    case 'bye':
-      return { kind, records: first };
+      return { kind, next: first, credit, taken };
     default:
       return { kind, n: first };
   }
