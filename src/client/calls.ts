@@ -1,6 +1,6 @@
 import { filterOf, placeOf } from '../protocol/envelope/topics.js';
 import type { Call, IncomingCall } from './call/call.js';
-import { callPort } from './call/identity.js';
+import { type CallWays, callPort } from './call/identity.js';
 import { type CallOptions, callSettings } from './call/settings.js';
 import { Switchboard } from './call/switchboard.js';
 import type { Context } from './context.js';
@@ -20,17 +20,21 @@ export interface Calls {
 }
 
 /** @throws `USAGE_INVALID_ARGUMENT` */
-export function createCalls(context: Context, options: CallOptions | undefined): Calls {
+export function createCalls(context: Context, options: CallOptions | undefined, ways: Omit<CallWays, 'via'>): Calls {
   const { account, topicPrefix, events } = context;
-  const switchboard = new Switchboard(callPort(context), callSettings(options), {
-    ring(incoming: IncomingCall) {
-      if (!events.listens('call')) return false;
-      events.emit('call', incoming);
-      return true;
+  const switchboard = new Switchboard(
+    callPort(context, { via: options?.via ?? context.via, ...ways }),
+    callSettings(options),
+    {
+      ring(incoming: IncomingCall) {
+        if (!events.listens('call')) return false;
+        events.emit('call', incoming);
+        return true;
+      },
+      rejected: (rejection) => events.emit('rejected', rejection),
+      warn: (error) => events.emit('warning', error),
     },
-    rejected: (rejection) => events.emit('rejected', rejection),
-    warn: (error) => events.emit('warning', error),
-  });
+  );
   return {
     filter: filterOf(topicPrefix, account.address, 'signal'),
     call: (to, signal) => switchboard.call(to, signal),

@@ -19,7 +19,9 @@ import { createReceipts, type Receipts } from './receipts.js';
 import { receive } from './receive.js';
 import type { Receptions } from './reception.js';
 import { createRedelivery } from './redelivery.js';
+import { createAnswers } from './relay/answers.js';
 import { type HandIns, openHandIns } from './relay/hand-ins.js';
+import { createQuestions } from './relay/questions.js';
 import { createRequests, type Requests } from './requests.js';
 import { createRooms, type Rooms } from './rooms.js';
 import { createSeen } from './seen.js';
@@ -72,7 +74,7 @@ export async function connectParts(
 ): Promise<Parts> {
   const { transport, account, admission, events } = context;
   const sending = await openSending(context, settings, clock);
-  const { outbox, handIns, redelivery, tracking, notices } = sending;
+  const { outbox, handIns, redelivery, tracking, notices, answers, questions } = sending;
   const inbox = await Inbox.open(context, settings.limits);
   const seen = createSeen(context.store);
   const latest = await openLatest(context, settings.limits.states);
@@ -93,12 +95,13 @@ export async function connectParts(
   const delivery = createDelivery(context, inbox);
   const contacts = createContacts(context, { ...sending, retry: opener.retry });
   const rooms = createRooms(context);
-  const calls = createCalls(context, settings.calls);
+  const calls = createCalls(context, settings.calls, { questions, heard: () => {} });
   releases.push(async (patience) => {
     await patience.wait(calls.close());
     await patience.wait(rooms.close());
     await Promise.all([outbox.close(patience.left()), handIns.close(patience.left())]);
     redelivery.close();
+    questions.close();
     await announcements.close(patience.left());
     await ownStates.close(patience.left());
     await will?.close(patience.left());
@@ -114,7 +117,7 @@ export async function connectParts(
   let connection: ConnectionState = { state: 'disconnected' };
   const handlers: TransportHandlers = {
     async message(topic, payload) {
-      if ([rooms, calls, handIns].some((part) => part.take(topic, payload))) return;
+      if ([rooms, calls, answers].some((part) => part.take(topic, payload))) return;
       valve.admit();
       await receive(context, reception, topic, payload);
     },
@@ -189,8 +192,12 @@ async function openSending(context: Context, settings: Settings, clock: Director
   const notices = createNotices(context, sentBox, tracking);
   const outbox = await openOutbox(context, sentBox, tracking, notices, settings.limits.outbox);
   const { republishAfter, handInAgainAfter: againAfter } = settings.timing;
-  const handIns = await openHandIns(context, { sentBox, tracking, clock, againAfter, limits: settings.limits.outbox });
+  const answers = createAnswers(context);
+  const handingIn = { sentBox, tracking, clock, answers, againAfter, limits: settings.limits.outbox };
+  const handIns = await openHandIns(context, handingIn);
+  const questions = createQuestions(context, answers, clock, againAfter);
   const isPending = (key: string) => outbox.isPending(key) || handIns.isPending(key);
   const parts = { sentBox, counters, tracking, republishAfter, isPending };
-  return { counters, tracking, sentBox, notices, outbox, handIns, redelivery: createRedelivery(context, parts) };
+  const redelivery = createRedelivery(context, parts);
+  return { counters, tracking, sentBox, notices, outbox, handIns, answers, questions, redelivery };
 }

@@ -10,7 +10,7 @@ import { CODE_TRIES } from '../protocol/registration/challenge.js';
 import { SALT_BYTES, verificationHash } from '../protocol/registration/hrid.js';
 import { infoOk } from '../protocol/registration/info-ok.js';
 import type { VerificationId } from '../protocol/registration/verification-id.js';
-import type { AnonymousSender } from '../protocol/relay/hand-in.js';
+import type { AnonymousSender } from '../protocol/relay/sender.js';
 import { readUnverified } from '../protocol/statement.js';
 import type { Events } from './events.js';
 import type { KeyCache } from './key-cache.js';

@@ -24,6 +24,7 @@ export type Purpose =
   | 'info-ok'
   | 'hand-in'
   | 'relay-answer'
+  | 'update'
   | 'challenge'
   | 'token'
   | 'notice'

@@ -106,7 +106,7 @@ function deviceOf(name: string, party: Party, { random, devices, publish, proble
   const failures: string[] = [];
   const now = () => Date.now();
   const port: CallPort = {
-    ...{ provider: native, address: party.address, now, publish },
+    ...{ provider: native, address: party.address, now, publish, tell: publish, heard: () => {} },
     *handshake() {
       return {
         provider: native,
@@ -135,7 +135,8 @@ function deviceOf(name: string, party: Party, { random, devices, publish, proble
       if (!readers.some((reader) => equal(reader, party.signing))) return undefined;
       const [address, identity, signing, issuedAt, id, payload] = decodeCbor(signed) as Signed;
       const hash = await native.sha256(signed);
-      return { frame: decodeCallFrame(payload), from: { address, identity, signing }, hash, id, issuedAt };
+      const from = { address, identity, signing };
+      return { frame: decodeCallFrame(payload), from, hash, id, issuedAt, sealed: bytes };
     },
   };
   const board = new Switchboard(port, callSettings({ rtc: false }), {

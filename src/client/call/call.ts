@@ -112,9 +112,10 @@ export class Call {
   }
 
   async #hangUp(patience: number): Promise<void> {
-    if (patience > 0) await createPatience(patience).wait(this.#line.finish());
+    const shared = createPatience(patience);
+    if (patience > 0) await shared.wait(this.#line.finish());
     await this.#session.hangUp();
-    await this.#session.told();
+    await shared.wait(this.#session.told());
   }
 }
 

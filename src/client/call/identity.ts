@@ -3,7 +3,7 @@ import { run, type Steps, step } from '../../crypto/steps.js';
 import { keyThumbprint } from '../../crypto/thumbprints.js';
 import { isSealMQError, SealMQError } from '../../errors.js';
 import { CALL_TYPE, decodeCallFrame, encodeCallFrame } from '../../protocol/call/frame.js';
-import type { Readers } from '../../protocol/call/state.js';
+import { DIAL_LIFE, type Readers, STEP_LIFE } from '../../protocol/call/state.js';
 import { MESSAGE_ID_BYTES } from '../../protocol/envelope/claims.js';
 import { openSigned } from '../../protocol/envelope/open.js';
 import { sealSigned } from '../../protocol/envelope/seal.js';
@@ -11,16 +11,43 @@ import { topicOf } from '../../protocol/envelope/topics.js';
 import { activeDevices } from '../../protocol/identity/account.js';
 import type { DeviceEntry } from '../../protocol/identity/device.js';
 import type { KeyRecord } from '../../protocol/identity/record.js';
+import { handInTopic } from '../../protocol/relay/index.js';
 import { type Context, seconds } from '../context.js';
 import { rejectionOf } from '../receive.js';
+import { refusalIn } from '../relay/copy-outcome.js';
+import { makeHandIn, relayRecord } from '../relay/make-hand-in.js';
+import type { Questions } from '../relay/questions.js';
 import { receiverRecord } from '../send.js';
 import { senderKey } from '../sender-keys.js';
 import type { CallPort, OpenedFrame } from './port.js';
 
+/** That it asks is all that there is to say. */
+const JUST_WAKE = new Uint8Array(0);
+
+/** How frames reach the others, and who is told that we hear them. */
+export interface CallWays {
+  readonly via: 'direct' | 'relay';
+  readonly questions: Questions;
+  heard(sealed: Uint8Array): void;
+}
+
 /** The port of calls over a messenger's account, key cache and connection. */
-export function callPort(context: Context): CallPort {
+export function callPort(context: Context, { via, questions, heard }: CallWays): CallPort {
   const { provider, account, transport, topicPrefix, contacts } = context;
+  const publish: CallPort['publish'] = (address, bytes) =>
+    transport.publish(topicOf(topicPrefix, address, 'signal'), bytes, { qos: 1 });
+  const handIn: CallPort['tell'] = async (address, sealed, wakes) => {
+    const handed = { receivers: [address], family: 'signal' as const, sealed, ...(wakes && { wake: JUST_WAKE }) };
+    const answer = await questions.ask({
+      topic: handInTopic(topicPrefix),
+      make: () => makeHandIn(context, handed),
+      life: wakes ? DIAL_LIFE : STEP_LIFE,
+    });
+    const refusal = refusalIn(answer)(address);
+    if (refusal) throw refusal;
+  };
   return {
+    ...{ publish, heard, tell: via === 'relay' ? handIn : publish },
     provider,
     address: account.address,
     now: () => context.now(),
@@ -49,6 +76,7 @@ export function callPort(context: Context): CallPort {
       };
     },
     async reach(address) {
+      if (via === 'relay') await relayRecord(context);
       const { identity } = await receiverRecord(context, address);
       return { address, identity };
     },
@@ -57,7 +85,6 @@ export function callPort(context: Context): CallPort {
       return contact?.verified === true && contact.identity !== undefined && equal(contact.identity, identity);
     },
     open: (bytes) => openFrame(context, bytes),
-    publish: (address, bytes) => transport.publish(topicOf(topicPrefix, address, 'signal'), bytes, { qos: 1 }),
   };
 }
 
@@ -96,7 +123,8 @@ async function openFrame(context: Context, bytes: Uint8Array): Promise<Awaited<R
     const identity = (await recordOf(context, from))?.identity;
     if (!identity) return { rejection: { reason: 'unknown-sender', from } };
     const hash = await provider.sha256(signed);
-    return { frame, from: { address: from, identity, signing }, hash, id, issuedAt } satisfies OpenedFrame;
+    const opened = { frame, from: { address: from, identity, signing }, hash, id, issuedAt, sealed: bytes };
+    return opened satisfies OpenedFrame;
   } catch (error) {
     if (isSealMQError(error) && error.code.startsWith('DECODE_'))
       return { rejection: { reason: 'malformed', from, error } };

@@ -6,6 +6,8 @@ import type { Rejection } from '../rejection.js';
 
 /** A frame that was sealed to us and verified, with its time and nonce. */
 export interface OpenedFrame extends ReceivedFrame {
+  /** The message that it came in. */
+  readonly sealed: Uint8Array;
   /** The message's id, 16 bytes. */
   readonly id: Uint8Array;
   /** Seconds. */
@@ -31,6 +33,15 @@ export interface CallPort {
   isVerified(party: Pick<Party, 'address' | 'identity'>): boolean;
   /** Opens and verifies what came, or says why not; `undefined` for what was sealed to other devices. */
   open(bytes: Uint8Array): Promise<OpenedFrame | { readonly rejection: Rejection } | undefined>;
-  /** Publishes on the topic `signal` of `address`, QoS 1. @throws `TRANSPORT_CLOSED` */
+  /** Publishes a record on the topic `signal` of `address`, QoS 1. @throws `TRANSPORT_CLOSED` */
   publish(address: string, bytes: Uint8Array): Promise<void>;
+  /**
+   * Tells a frame: likewise, or by the relay.
+   *
+   * @param wakes - whoever is away is to be woken for it
+   * @throws `TRANSPORT_` codes; by the relay also `DIRECTORY_NOT_FOUND` when nobody is registered there
+   */
+  tell(address: string, frame: Uint8Array, wakes: boolean): Promise<void>;
+  /** This device hears the dial in `sealed`: it need not be woken for that. */
+  heard(sealed: Uint8Array): void;
 }

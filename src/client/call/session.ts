@@ -155,7 +155,7 @@ export class CallSession {
     for (const output of outputs) {
       switch (output.kind) {
         case 'publish':
-          this.#publish(output.address, output.bytes);
+          this.#tell(output);
           break;
         case 'remote':
           this.#wayfinder.described(output);
@@ -181,9 +181,12 @@ export class CallSession {
     }
   }
 
-  #publish(address: string, bytes: Uint8Array): void {
-    const publishing = this.#parts.port.publish(address, bytes).catch((cause) => {
-      this.#parts.warn(asSealMQError(cause, 'TRANSPORT_CLOSED', 'a call frame did not go out'));
+  #tell({ address, bytes, wakes }: Extract<CallOutput, { kind: 'publish' }>): void {
+    const publishing = this.#parts.port.tell(address, bytes, wakes === true).catch((cause) => {
+      const error = asSealMQError(cause, 'TRANSPORT_CLOSED', 'a call frame did not go out');
+      // A dial that the relay refuses is heard by nobody.
+      if (error.code === 'TRANSPORT_REFUSED' || error.code === 'DIRECTORY_NOT_FOUND') this.#fail(error);
+      else this.#parts.warn(error);
     });
     this.#publishing.add(publishing);
     void publishing.then(() => this.#publishing.delete(publishing));

@@ -13,6 +13,11 @@ export interface CallOptions {
   readonly iceServers?: readonly IceServer[] | (() => readonly IceServer[] | Promise<readonly IceServer[]>);
   /** `relay`: over TURN only, so that the other side does not learn our network address; default `all`. */
   readonly policy?: IcePolicy;
+  /**
+   * How frames go: `direct` to the other side's topic, or handed in at the `relay`, which wakes who is away; default as everything
+   * that this messenger sends (`via`).
+   */
+  readonly via?: 'direct' | 'relay';
   /** Calls at once; default 1. Whoever calls beyond that is told `busy`. */
   readonly limit?: number;
   /** How long a direct way is looked for before MQTT is used, in milliseconds; default 10,000. */

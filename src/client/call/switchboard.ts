@@ -173,6 +173,7 @@ export class Switchboard {
     }));
     const verdict = judgeDial(this.#port.address, from.address, ongoing, this.#settings.limit);
     if (verdict === 'ours') return;
+    if (verdict === 'busy') this.#port.heard(opened.sealed);
     if (verdict === 'busy') return this.#close(opened, 'busy');
     const ours = verdict === 'theirs' ? this.#find(from.address, 'dialling') : undefined;
     const session = this.#add(handshake, { state, outputs: [] });
@@ -181,7 +182,9 @@ export class Switchboard {
       this.#dialling.get(ours)?.(session);
       void ours.hangUp('glare');
       session.accept().catch(() => {});
-    } else if (!this.#events.ring(new IncomingCall(session, this.#peerOf(session)))) {
+    } else if (this.#events.ring(new IncomingCall(session, this.#peerOf(session)))) {
+      this.#port.heard(opened.sealed);
+    } else {
       // Nobody is at home on this device; another one may take it.
       session.abandon();
     }
@@ -191,7 +194,7 @@ export class Switchboard {
   async #close({ frame, from }: OpenedFrame, reason: CloseReason): Promise<void> {
     const { seal } = await run(this.#port.handshake());
     const sealed = await run(seal({ type: 'close', call: frame.call, reason }, from));
-    if (sealed) await this.#port.publish(from.address, sealed.bytes);
+    if (sealed) await this.#port.tell(from.address, sealed.bytes, false);
   }
 
   #add(handshake: ConstructorParameters<typeof CallSession>[0]['handshake'], first: Transition): CallSession {

@@ -1,7 +1,7 @@
 import { equal } from '../../bytes/bytes.js';
 import { asSealMQError, isSealMQError, SealMQError } from '../../errors.js';
 import type { StoreOperation } from '../../ports/store.js';
-import { placeOf, topicOf } from '../../protocol/envelope/topics.js';
+import { topicOf } from '../../protocol/envelope/topics.js';
 import { HAND_IN_WINDOW, handInTopic, type RelayAnswer } from '../../protocol/relay/index.js';
 import { type Context, seconds } from '../context.js';
 import type { DirectoryClock } from '../directory-clock.js';
@@ -9,7 +9,7 @@ import { DurableQueue, type QueueLimits } from '../durable-queue.js';
 import type { SentBox } from '../sent-box.js';
 import { putShared } from '../shared-bodies.js';
 import { sentKey, type Tracking } from '../tracking.js';
-import { createAnswerReader } from './answer-reader.js';
+import type { Answers } from './answers.js';
 import { type CopyOutcome, outcomesOf, refusalIn } from './copy-outcome.js';
 import { createFlights, type Flight } from './flights.js';
 import {
@@ -34,8 +34,6 @@ export interface HandIns {
   put(entry: HandInEntry, write: (operation: StoreOperation) => Promise<void>): HandedIn;
   /** Whether a message has not been answered yet. */
   isPending(key: string): boolean;
-  /** Takes an answer of the relay; false when the topic is none of answers. */
-  take(topic: string, bytes: Uint8Array): boolean;
   connected(up: boolean): void;
   /** Waits until all is answered, but at most `patience` milliseconds; then stops. */
   close(patience: number): Promise<void>;
@@ -51,6 +49,7 @@ export interface HandedIn {
 export interface HandInParts {
   readonly sentBox: SentBox;
   readonly tracking: Tracking;
+  readonly answers: Answers;
   readonly clock: Pick<DirectoryClock, 'hear'>;
   readonly limits: QueueLimits;
   /** First pause before a hand-in that is not answered goes out again, in milliseconds. */
@@ -223,7 +222,7 @@ export async function openHandIns(context: Context, parts: HandInParts): Promise
     await finish(flight.n, entry, outcomesOf(entry.receivers, refusalIn(answer)));
     queue.notify();
   };
-  const readAnswer = createAnswerReader(context, () => flights.size > 0);
+  parts.answers.listen({ awaits: () => flights.size > 0, settle });
 
   /** Starts what needs not wait for an earlier one to the same receiver. */
   const startFree = () => {
@@ -274,13 +273,6 @@ export async function openHandIns(context: Context, parts: HandInParts): Promise
         },
       );
       return { durable, outcomes };
-    },
-    take(topic, bytes) {
-      if (placeOf(context.topicPrefix, context.account.address, topic)?.family !== 'relay') return false;
-      readAnswer(bytes)
-        .then((answer) => answer && settle(answer))
-        .catch(stumble);
-      return true;
     },
     connected(state) {
       up = state;

@@ -44,7 +44,7 @@ export function* dial(
   if (!sealed) throw new SealMQError('DIRECTORY_NO_ACTIVE_DEVICE', `${callee.address} has no active device`);
   return {
     state: { phase: 'dialling', call: id, callee, dial: sealed.hash, ephemeral, held: [], deadline: now + DIAL_LIFE },
-    outputs: [{ kind: 'publish', address: callee.address, bytes: sealed.bytes }],
+    outputs: [{ kind: 'publish', address: callee.address, bytes: sealed.bytes, wakes: true }],
   };
 }
 

@@ -161,7 +161,8 @@ export type FrameRefusal =
 
 /** What is to be done. */
 export type CallOutput =
-  | { readonly kind: 'publish'; readonly address: string; readonly bytes: Uint8Array }
+  /** A frame; `wakes`: it is worth waking them for. */
+  | { readonly kind: 'publish'; readonly address: string; readonly bytes: Uint8Array; readonly wakes?: true }
   /** The other side's description; without one it wants MQTT alone. */
   | { readonly kind: 'remote'; readonly type: 'offer' | 'answer'; readonly round: number; readonly sdp?: string }
   | { readonly kind: 'candidate'; readonly round: number; readonly candidate: Candidate }

@@ -5,7 +5,7 @@ import { assertAddress } from '../address.js';
  * What a topic says a message is for. It is bound into both the encryption and the signature and never read from the
  * input, so that nobody can move a message to another purpose.
  */
-export type Family = 'message' | 'signal' | 'control' | 'will' | 'state' | 'room' | 'relay' | 'hand-in';
+export type Family = 'message' | 'signal' | 'control' | 'will' | 'state' | 'room' | 'relay' | 'hand-in' | 'update';
 
 const FAMILIES: readonly Family[] = ['message', 'signal', 'control', 'will', 'state', 'relay'];
 const PREFIX = /^[A-Za-z0-9._-]{1,64}(\/[A-Za-z0-9._-]{1,64}){0,7}$/;

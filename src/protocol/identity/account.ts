@@ -88,6 +88,7 @@ export type RecordEdit = (devices: readonly DeviceEntry[]) => readonly DeviceEnt
  * The next version of a record, signed: the devices as `edit` leaves them, without those that have been retired for so
  * long that nothing of theirs verifies any more.
  *
+ * @param pushKey - of a relay; default the one it had
  * @throws {@link SealMQError} `USAGE_INVALID_ARGUMENT` when no device would be left that is not revoked
  */
 export function* nextRecord(
@@ -96,6 +97,7 @@ export function* nextRecord(
   record: KeyRecord,
   edit: RecordEdit,
   now: number,
+  pushKey = record.pushKey,
 ): Steps<KeyRecord> {
   // Revoked entries stay: without them a stolen key could be entered again.
   const devices = edit(record.devices).filter((device) => deviceStanding(device, now) !== 'retired');
@@ -111,6 +113,7 @@ export function* nextRecord(
     identityKey: record.identityKey,
     // Kept for those who missed the version that brought it.
     ...(record.identityChange && { identityChange: record.identityChange }),
+    ...(pushKey && { pushKey }),
     capabilities: capabilitiesOf(provider),
     devices,
   });

@@ -46,6 +46,8 @@ export interface RecordContent {
   readonly devices: readonly DeviceEntry[];
   /** A Sign1 by the previous identity key over this one. */
   readonly identityChange?: Uint8Array;
+  /** Of a relay that wakes: its public key towards push services (VAPID, RFC 8292 §3.2), an uncompressed P-256 point of 65 bytes. */
+  readonly pushKey?: Uint8Array;
 }
 
 /** A verified key record. */
@@ -136,6 +138,7 @@ function* refuseSharedKeys(
 
 const isNames = isArrayOf(isText(64), 32);
 const isHash = isBytesOf(32);
+const isPoint = isBytesOf(65);
 const isList = (value: unknown): value is readonly CborValue[] =>
   Array.isArray(value) && value.length >= 1 && value.length <= MAX_DEVICES;
 const isVersion = (value: unknown): value is number => isCounter(value) && value >= 1;
@@ -156,6 +159,7 @@ function readContent(value: CborValue, mayBeIts: Check<string>): RecordContent {
     },
     devices: fields.required('devices', isList).map(readDevice),
     identityChange: fields.optional('identityChange', isBytes),
+    pushKey: fields.optional('pushKey', isPoint),
   });
   if ((content.version === 1) !== (content.previous === undefined)) {
     throw new SealMQError('DECODE_RECORD', 'previous stands in every version but the first');

@@ -1,33 +1,29 @@
-import { concat, equal } from '../../bytes/bytes.js';
+import { equal } from '../../bytes/bytes.js';
 import { CborReader } from '../../bytes/cbor.js';
 import type { PublicKey } from '../../cose/key.js';
-import type { Sign1 } from '../../cose/sign1.js';
-import type { CryptoProvider, PrivateKey } from '../../crypto/provider.js';
+import type { CryptoProvider } from '../../crypto/provider.js';
 import { type Steps, step } from '../../crypto/steps.js';
 import { SealMQError } from '../../errors.js';
-import { RELAY_ADDRESS } from '../address.js';
-import { assertPadded, decryptContent, readSignedStart } from '../envelope/decrypt-content.js';
-import { assertRecipients, encryptContent, freshKey } from '../envelope/encrypt-content.js';
-import { pad } from '../envelope/padding.js';
+import { assertPadded, type SignedStart } from '../envelope/decrypt-content.js';
 import { MAX_SEALED_BYTES, parseSealed } from '../envelope/profile.js';
-import { DEFAULT_PADDING } from '../envelope/seal.js';
-import { sign, verify } from '../signed.js';
 import { decodeHandIn, encodeHandIn, type HandIn } from './hand-in.js';
+import {
+  type OpenedStatement,
+  openAtRelay,
+  type RelayKeys,
+  relayTopic,
+  type SpeakerKeys,
+  sealToRelay,
+  type Unopened,
+  verifyAtRelay,
+} from './relay-envelope.js';
 
 /** What a hand-in may be longer than the sealed message in it, in bytes: statement, signature, recipients, padding. */
 const ENVELOPE_BYTES = 1 << 18;
 
 /** Where hand-ins are published. */
 export function handInTopic(prefix: string): string {
-  return `${prefix}/${RELAY_ADDRESS}/hand-in`;
-}
-
-/** Who hands in, and to whom. */
-export interface HandInKeys {
-  /** The sender device's signing key. */
-  readonly signKey: PrivateKey;
-  /** Sealing keys of the relay's devices. */
-  readonly relay: readonly PublicKey[];
+  return relayTopic(prefix, 'hand-in');
 }
 
 /**
@@ -42,69 +38,45 @@ export function* sealHandIn(
   provider: CryptoProvider,
   content: Omit<HandIn, 'message'>,
   sealed: Uint8Array,
-  { signKey, relay }: HandInKeys,
+  keys: SpeakerKeys,
 ): Steps<Uint8Array> {
-  assertRecipients(relay.length);
   const message = yield* step(provider.sha256(sealed));
-  const payload = encodeHandIn({ ...content, message });
-  return yield* encryptContent(provider, {
-    ...freshKey(provider),
-    ...{ family: 'hand-in', audience: RELAY_ADDRESS, recipients: relay },
-    *plaintext() {
-      const signed = yield* sign(provider, signKey, { purpose: 'hand-in', payload });
-      return pad(concat(signed, sealed), DEFAULT_PADDING);
-    },
-  });
+  return yield* sealToRelay(provider, 'hand-in', encodeHandIn({ ...content, message }), keys, sealed);
 }
 
 /** A hand-in that was decrypted; who signed it is not verified yet. */
-export interface OpenedHandIn {
-  readonly content: HandIn;
+export interface OpenedHandIn extends OpenedStatement<HandIn> {
   readonly sealed: Uint8Array;
-  /** Thumbprint of the signing key that it names, 32 bytes. */
-  readonly kid: Uint8Array;
-  readonly signed: Sign1;
 }
 
 /** What came of opening a hand-in. */
-export type HandInOutcome =
-  | { readonly kind: 'opened'; readonly handIn: OpenedHandIn }
-  /** Does not parse, or the message beside it is another than the signed one. */
-  | { readonly kind: 'malformed'; readonly error: SealMQError }
-  /** For other keys, or another relay. */
-  | { readonly kind: 'not-for-me' }
-  /** Tampered with, or moved here from another topic. */
-  | { readonly kind: 'unverifiable' };
+export type HandInOutcome = { readonly kind: 'opened'; readonly handIn: OpenedHandIn } | Unopened;
 
-/** Which relay opens. */
-export interface RelayKeys {
-  readonly sealKeys: readonly PrivateKey[];
-  /** Thumbprint of its identity key. */
-  readonly identity: Uint8Array;
-  /** Largest sealed message in bytes; default 1.5 MiB. */
-  readonly maxSealedBytes?: number;
-}
-
-/** Decrypts a hand-in. What the bytes are is an outcome, never an exception. */
-export function* openHandIn(provider: CryptoProvider, bytes: Uint8Array, keys: RelayKeys): Steps<HandInOutcome> {
+/**
+ * Decrypts a hand-in. What the bytes are is an outcome, never an exception.
+ *
+ * @param keys - with the largest sealed message in bytes; default 1.5 MiB
+ */
+export function* openHandIn(
+  provider: CryptoProvider,
+  bytes: Uint8Array,
+  keys: RelayKeys & { readonly maxSealedBytes?: number },
+): Steps<HandInOutcome> {
   const { maxSealedBytes = MAX_SEALED_BYTES } = keys;
-  try {
-    const profiled = parseSealed(bytes, maxSealedBytes + ENVELOPE_BYTES);
-    const context = { keys: keys.sealKeys, family: 'hand-in' as const, audiences: [RELAY_ADDRESS] };
-    const decrypted = yield* decryptContent(provider, profiled, context);
-    if (decrypted === 'not-for-me') return { kind: 'not-for-me' };
-    if (decrypted === null) return { kind: 'unverifiable' };
-    const handIn = yield* readPlaintext(provider, decrypted.bytes, maxSealedBytes);
-    return equal(handIn.content.relay, keys.identity) ? { kind: 'opened', handIn } : { kind: 'not-for-me' };
-  } catch (error) {
-    if (error instanceof SealMQError && error.code.startsWith('DECODE_')) return { kind: 'malformed', error };
-    throw error;
-  }
+  const read = (plaintext: Uint8Array, start: SignedStart) => readPlaintext(provider, plaintext, start, maxSealedBytes);
+  const opened = yield* openAtRelay(provider, 'hand-in', bytes, keys, maxSealedBytes + ENVELOPE_BYTES, read);
+  if (opened.kind !== 'read') return opened;
+  const handIn = opened.value;
+  return equal(handIn.content.relay, keys.identity) ? { kind: 'opened', handIn } : { kind: 'not-for-me' };
 }
 
 /** The CBOR sequence of statement, sealed message and padding. @throws `DECODE_` codes */
-function* readPlaintext(provider: CryptoProvider, bytes: Uint8Array, maxSealedBytes: number): Steps<OpenedHandIn> {
-  const { sign1: signed, kid, payload, end } = readSignedStart(bytes);
+function* readPlaintext(
+  provider: CryptoProvider,
+  bytes: Uint8Array,
+  { sign1: signed, kid, payload, end }: SignedStart,
+  maxSealedBytes: number,
+): Steps<OpenedHandIn> {
   const reader = new CborReader(bytes, end);
   reader.item();
   const sealed = bytes.slice(end, reader.offset);
@@ -119,11 +91,6 @@ function* readPlaintext(provider: CryptoProvider, bytes: Uint8Array, maxSealedBy
 }
 
 /** Whether `key` signed the hand-in; false as well for a key of an algorithm that this backend lacks. */
-export function* verifyHandIn(provider: CryptoProvider, key: PublicKey, { signed }: OpenedHandIn): Steps<boolean> {
-  try {
-    return yield* verify(provider, key, signed, { purpose: 'hand-in' });
-  } catch (error) {
-    if (error instanceof SealMQError) return false;
-    throw error;
-  }
+export function verifyHandIn(provider: CryptoProvider, key: PublicKey, handIn: OpenedHandIn): Steps<boolean> {
+  return verifyAtRelay(provider, 'hand-in', key, handIn);
 }

@@ -1,21 +1,10 @@
-import { type CborMap, type CborValue, decodeCbor, encodeCbor } from '../../bytes/cbor.js';
-import {
-  type Check,
-  type FieldReader,
-  isArrayOf,
-  isBytes,
-  isBytesOf,
-  isCounter,
-  isMap,
-  present,
-  readFields,
-  toMap,
-} from '../../bytes/fields.js';
+import { type CborValue, decodeCbor, encodeCbor } from '../../bytes/cbor.js';
+import { type Check, isArrayOf, isBytesOf, isCounter, present, readFields, toMap } from '../../bytes/fields.js';
 import { SealMQError } from '../../errors.js';
 import { isAddress } from '../address.js';
 import { MAX_RECIPIENTS } from '../envelope/claims.js';
 import type { Family } from '../envelope/topics.js';
-import { MAX_RECORD_BYTES } from '../identity/record.js';
+import { isBytesUpTo, type RelaySender, readSender, senderValue } from './sender.js';
 
 /** Most receivers of one hand-in. */
 export const MAX_RECEIVERS = MAX_RECIPIENTS;
@@ -26,32 +15,14 @@ export const HAND_IN_NONCE_BYTES = 16;
 /** Longest `wake` in bytes. */
 export const MAX_WAKE_BYTES = 4096;
 
-/** Longest Info OK in bytes. */
-const MAX_INFO_OK_BYTES = 2048;
-
 /** What may be handed in. */
 export type HandInFamily = Extract<Family, 'message' | 'signal' | 'control'>;
-
-/**
- * A sender that the directory has no record of: what its registration id is made of, the directory's word that the id is
- * registered, and its key record.
- */
-export interface AnonymousSender {
-  readonly userId: string;
-  /** 32 bytes. */
-  readonly verificationHash: Uint8Array;
-  /** An encoded Info OK. */
-  readonly infoOk: Uint8Array;
-  /** An encoded key record. */
-  readonly record: Uint8Array;
-}
 
 /** What the sender tells the relay about a sealed message. Times in seconds. */
 export interface HandIn {
   /** Thumbprint of the identity key of the relay that it is for: no other may act on it. */
   readonly relay: Uint8Array;
-  /** An address, or what stands behind a registration id. */
-  readonly sender: string | AnonymousSender;
+  readonly sender: RelaySender;
   /** Addresses, sorted and without repetition. */
   readonly receivers: readonly string[];
   /** SHA-256 of the sealed message. */
@@ -68,19 +39,12 @@ export interface HandIn {
 const isAddresses = isArrayOf(isAddress, MAX_RECEIVERS);
 const isReceivers: Check<readonly string[]> = (value): value is readonly string[] =>
   isAddresses(value) && value.length > 0 && value.every((next, i) => i === 0 || (value[i - 1] ?? '') < next);
-const isSender = (value: unknown): value is string | CborMap => isAddress(value) || isMap(value);
-const isUserId = (value: unknown): value is string => isAddress(value) && !value.startsWith('~');
-const isBytesUpTo =
-  (longest: number): Check<Uint8Array> =>
-  (value): value is Uint8Array =>
-    isBytes(value) && value.length <= longest;
 const isFamily: Check<HandInFamily> = (value): value is HandInFamily => value === 'signal' || value === 'control';
 
 /** Deterministic CBOR of a hand-in's statement. @throws `USAGE_INVALID_ARGUMENT` for what {@link decodeHandIn} would refuse */
 export function encodeHandIn({ issuedAt, family, sender, ...handIn }: HandIn): Uint8Array {
   const named = family === 'message' ? undefined : family;
-  const who = typeof sender === 'string' ? sender : toMap({ ...sender });
-  const content = { ...handIn, sender: who, iat: issuedAt, family: named };
+  const content = { ...handIn, sender: senderValue(sender), iat: issuedAt, family: named };
   const bytes = encodeCbor(toMap(content as Record<string, CborValue | undefined>));
   try {
     decodeHandIn(bytes);
@@ -103,16 +67,4 @@ export function decodeHandIn(bytes: Uint8Array): HandIn {
     family: fields.optional('family', isFamily),
     wake: fields.optional('wake', isBytesUpTo(MAX_WAKE_BYTES)),
   });
-}
-
-function readSender(fields: FieldReader): HandIn['sender'] {
-  const sender = fields.required('sender', isSender);
-  if (typeof sender === 'string') return sender;
-  const shown = readFields(sender, 'DECODE_CLAIMS', 'sender of a hand-in');
-  return {
-    userId: shown.required('userId', isUserId),
-    verificationHash: shown.required('verificationHash', isBytesOf(32)),
-    infoOk: shown.required('infoOk', isBytesUpTo(MAX_INFO_OK_BYTES)),
-    record: shown.required('record', isBytesUpTo(MAX_RECORD_BYTES)),
-  };
 }

@@ -9,12 +9,10 @@ export {
   MAX_WAKE_BYTES,
 } from './hand-in.js';
 export {
-  type HandInKeys,
   type HandInOutcome,
   handInTopic,
   type OpenedHandIn,
   openHandIn,
-  type RelayKeys,
   sealHandIn,
   verifyHandIn,
 } from './hand-in-envelope.js';
@@ -28,6 +26,7 @@ export {
   rememberAnswer,
   type SenderState,
 } from './judge-hand-in.js';
+export { isForgettable, judgeUpdate, type KnownDevice, type UpdateVerdict } from './judge-update.js';
 export {
   decodeRelayAnswer,
   encodeRelayAnswer,
@@ -36,4 +35,28 @@ export {
   type ReceiverRefusal,
   type RelayAnswer,
   sealRelayAnswer,
+  type UpdateRefusal,
 } from './relay-answer.js';
+export type { OpenedStatement, RelayKeys, SpeakerKeys } from './relay-envelope.js';
+export type { AnonymousSender, RelaySender } from './sender.js';
+export {
+  AUTH_BYTES,
+  decodeUpdate,
+  encodeUpdate,
+  isPoint,
+  MAX_ENDPOINT_LENGTH,
+  readSubscription,
+  type Subscription,
+  subscriptionMap,
+  type Update,
+  type UpdateContent,
+} from './update.js';
+export {
+  type OpenedUpdate,
+  openUpdate,
+  sealUpdate,
+  type UpdateOutcome,
+  updateTopic,
+  verifyUpdate,
+} from './update-envelope.js';
+export { decodeWakeNote, encodeWakeNote, MAX_PUSH_BYTES, type WakeNote } from './wake-note.js';

@@ -22,14 +22,20 @@ export type ReceiverRefusal = 'not-registered' | 'not-taken';
  */
 export type HandInRefusal = 'stale' | 'rate-limited' | 'too-many-receivers' | 'too-large';
 
-/** What the relay says of a hand-in. */
+/**
+ * Why an update is not taken: issued too far from the relay's time; not later than one that was taken; too many in too short a
+ * time; it wakes nobody; the endpoint is none that it pushes to, or the key none; it has no room.
+ */
+export type UpdateRefusal = 'stale' | 'outdated' | 'rate-limited' | 'no-push' | 'bad-subscription' | 'full';
+
+/** What the relay says of a hand-in, or an update. */
 export interface RelayAnswer {
   /** The hand-in's. */
   readonly nonce: Uint8Array;
   /** Milliseconds of the relay's time, when it decided. */
   readonly now: number;
-  /** Nobody got a copy, and why. */
-  readonly refusal?: HandInRefusal;
+  /** Nobody got a copy, or the update was not taken, and why. */
+  readonly refusal?: HandInRefusal | UpdateRefusal;
   /** With `rate-limited`: seconds until another try makes sense. */
   readonly retryAfter?: number;
   /** Receivers that got no copy, and why; all others have one in their queue. */
@@ -40,14 +46,19 @@ export interface RelayAnswer {
 const MAX_ANSWER_BYTES = 1 << 16;
 
 const RECEIVER_REFUSALS: readonly string[] = ['not-registered', 'not-taken'] satisfies ReceiverRefusal[];
-const HAND_IN_REFUSALS: readonly string[] = [
+const REFUSALS: readonly string[] = [
   'stale',
   'rate-limited',
   'too-many-receivers',
   'too-large',
-] satisfies HandInRefusal[];
+  'outdated',
+  'no-push',
+  'bad-subscription',
+  'full',
+] satisfies (HandInRefusal | UpdateRefusal)[];
 
-const isRefusal: Check<HandInRefusal> = (value): value is HandInRefusal => HAND_IN_REFUSALS.includes(value as string);
+const isRefusal: Check<HandInRefusal | UpdateRefusal> = (value): value is HandInRefusal | UpdateRefusal =>
+  REFUSALS.includes(value as string);
 const isRefused = (value: unknown): value is ReadonlyMap<string, ReceiverRefusal> =>
   isMap(value) &&
   value.size <= MAX_RECEIVERS &&

@@ -6,7 +6,7 @@ import type { KeyDirectory } from '../../ports/key-directory.js';
 import type { Store } from '../../ports/store.js';
 import type { HandInFamily } from '../../protocol/relay/hand-in.js';
 import type { HandInLimits } from '../../protocol/relay/judge-hand-in.js';
-import type { HandInRefusal } from '../../protocol/relay/relay-answer.js';
+import type { HandInRefusal, UpdateRefusal } from '../../protocol/relay/relay-answer.js';
 import type { CheckInfoOk, Registered } from '../registered.js';
 import type { RelayKeysFile } from './relay-account.js';
 
@@ -28,7 +28,7 @@ export type DropReason =
 /** What a relay reports; never what was handed in, nor for whom. */
 export type RelayEvent =
   | { readonly type: 'taken'; readonly copies: number; readonly refused: number }
-  | { readonly type: 'refused'; readonly reason: HandInRefusal }
+  | { readonly type: 'refused'; readonly reason: HandInRefusal | UpdateRefusal }
   | { readonly type: 'repeated' }
   | { readonly type: 'dropped'; readonly reason: DropReason }
   | { readonly type: 'failed'; readonly error: unknown };

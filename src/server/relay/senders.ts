@@ -7,13 +7,12 @@ import { findDevice } from '../../protocol/identity/account.js';
 import { type DeviceEntry, deviceStanding } from '../../protocol/identity/device.js';
 import { type KeyRecord, verifyRecord } from '../../protocol/identity/record.js';
 import { registrationId } from '../../protocol/registration/hrid.js';
-import type { AnonymousSender } from '../../protocol/relay/hand-in.js';
-import type { OpenedHandIn } from '../../protocol/relay/hand-in-envelope.js';
+import type { AnonymousSender, OpenedStatement, RelaySender } from '../../protocol/relay/index.js';
 import type { CheckInfoOk } from '../registered.js';
 import type { DropReason } from './options.js';
 import type { RecordLookup } from './records.js';
 
-/** The device that a hand-in names, of a registered sender; that it signed is to be verified. */
+/** The device that a statement names, of a registered sender; that it signed is to be verified. */
 export interface Sender {
   readonly address: string;
   readonly device: DeviceEntry;
@@ -22,7 +21,9 @@ export interface Sender {
 /** Finds senders. */
 export interface Senders {
   /** @throws `DIRECTORY_*` for passing faults: it cannot be said */
-  find(handIn: OpenedHandIn): Promise<Sender | { readonly refused: DropReason }>;
+  find(
+    statement: OpenedStatement<{ readonly sender: RelaySender }>,
+  ): Promise<Sender | { readonly refused: DropReason }>;
 }
 
 /** Anonymous addresses whose newest record is remembered. */
