@@ -6,6 +6,8 @@ import type { TokenDesk } from '../ports/key-directory.js';
 import type { Store } from '../ports/store.js';
 import { isRegistrationId } from '../protocol/address.js';
 import { signTokenRequest } from '../protocol/directory/admission.js';
+import { signVoucher } from '../protocol/directory/guest.js';
+import type { DeviceEntry } from '../protocol/identity/device.js';
 import type { LocalAccount } from './local-account.js';
 
 /** Our way into a broker that takes tokens of the directory. */
@@ -19,6 +21,13 @@ export interface BrokerAdmission {
   credentials(): Promise<PassingCredentials>;
   /** The broker has refused what it was shown: the next connection shows something else. */
   refused(): void;
+  /**
+   * Whether this device is in no record yet, and the broker takes tokens: it may come in as a guest, when the identity key of its
+   * account vouches for it, and read its own control topic only.
+   */
+  isGuest(): Promise<boolean>;
+  /** Vouches with our identity key for a device that is to be linked; nothing where there are no tokens. @throws as {@link credentials} */
+  vouch(device: DeviceEntry): Promise<void>;
   /** Resolves when the directory does not know this device yet: nothing comes of connecting before it is registered. */
   readonly unknown: Promise<void>;
 }
@@ -36,6 +45,7 @@ export interface AdmissionParts {
 /** A token and when it runs out, in milliseconds of this process. */
 interface Held {
   readonly token: string;
+  readonly username: string;
   readonly life: number;
   readonly over: number;
 }
@@ -45,6 +55,8 @@ type Offer = 'unknown' | 'none' | 'tokens';
 
 /** That this directory hands out tokens: while it cannot be reached, a connection without one is not worth a try. */
 const OFFERED_KEY = 'broker-tokens';
+
+const NOTHING = new Uint8Array(0);
 
 /** What is left of a token's life when the next connection takes a new one. */
 const RENEW = 0.4;
@@ -71,8 +83,8 @@ export async function createAdmission({
   });
 
   const left = (): number => (held?.over ?? 0) - performance.now();
-  const show = ({ token }: Held): PassingCredentials => ({
-    ...{ username: account.address, password: token },
+  const show = ({ token, username }: Held): PassingCredentials => ({
+    ...{ username, password: token },
     validFor: left(),
   });
 
@@ -86,9 +98,15 @@ export async function createAdmission({
       .catch(() => {});
   }
 
-  async function fetchToken(): Promise<Held | undefined> {
+  /** A challenge to sign, `undefined` where there are no tokens. */
+  async function fetchChallenge(): Promise<Uint8Array | undefined> {
     const challenge = await (offer === 'unknown' ? withinPatience(tokens.challenge()) : tokens.challenge());
     await learn(challenge ? 'tokens' : 'none');
+    return challenge;
+  }
+
+  async function fetchToken(): Promise<Held | undefined> {
+    const challenge = await fetchChallenge();
     if (!challenge) return undefined;
     const proof = isRegistrationId(account.address) ? await infoOk?.() : undefined;
     const request = {
@@ -96,10 +114,10 @@ export async function createAdmission({
       ...(proof && { infoOk: proof, record: account.record.bytes }),
     };
     const before = performance.now();
-    const { token, expiresIn } = await tokens.token(
+    const { token, expiresIn, username } = await tokens.token(
       await run(signTokenRequest(provider, account.device.signKey, request)),
     );
-    return { token, life: expiresIn * 1000, over: before + expiresIn * 1000 };
+    return { token, username, life: expiresIn * 1000, over: before + expiresIn * 1000 };
   }
 
   /** What a failure means for the connection that waits. */
@@ -128,6 +146,18 @@ export async function createAdmission({
       } catch (error) {
         return judge(error);
       }
+    },
+    async isGuest() {
+      if (!account.linking) return false;
+      // A directory that is away may have tokens to give: less is asked of the broker then.
+      return (await fetchChallenge().catch(() => NOTHING)) !== undefined;
+    },
+    async vouch(device) {
+      if (offer === 'none') return;
+      const challenge = await fetchChallenge();
+      if (!challenge) return;
+      const { address, identityKey } = account;
+      await tokens.vouch(await run(signVoucher(provider, identityKey, { challenge, address, device })));
     },
     refused() {
       held = undefined;

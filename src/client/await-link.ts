@@ -12,7 +12,14 @@ import {
 import type { Parts } from './connect.js';
 import { type Context, seconds } from './context.js';
 import { sendControl } from './control.js';
+import { createPatience } from './patience.js';
 import { takeContacts } from './shared-contacts.js';
+
+/** How often a device that has not been let in by its broker tries again while it shows its link, in milliseconds. */
+const KNOCK_EVERY = 2000;
+
+/** How long a device that has just been linked waits for the broker to hand it everything, in milliseconds. */
+const ARRIVAL = 10_000;
 
 /** A new device while it shows its link. */
 export interface DeviceLinking<Linked> {
@@ -60,15 +67,21 @@ export async function awaitLink<Linked>(
     onDigits: digits.resolve,
     onLinked() {
       stop();
-      linked.resolve(ready(parts));
+      // Mail that is sealed to us from now on is to be queued for us.
+      const arriving = parts.linked().catch((error) => context.events.emit('warning', error));
+      void createPatience(ARRIVAL)
+        .wait(arriving)
+        .then(() => linked.resolve(ready(parts)));
     },
   });
   const stopListening = links.listen(listener);
   const remaining = expiryOf(start.link) * 1000 - context.now();
   const timer = setTimeout(() => void end(new SealMQError('USAGE_LINK_EXPIRED', 'the link has expired')), remaining);
+  const knocking = setInterval(() => parts.knock(), KNOCK_EVERY);
   const stop = () => {
     over = true;
     clearTimeout(timer);
+    clearInterval(knocking);
     stopListening();
   };
   return {

@@ -58,6 +58,10 @@ export interface Parts {
   connection(): ConnectionState;
   /** We are registered now: a broker that did not let us in before may. Resolves when it does, or after `connectTimeout`. */
   registered(): Promise<void>;
+  /** Somebody may have vouched for us by now: tries at once to come in, instead of after the pause that a failed attempt makes. */
+  knock(): void;
+  /** We are linked now: what a guest of the broker may not read is subscribed to. Resolves when it is. */
+  linked(): Promise<void>;
   /** Stops everything in the right order; what is in flight gets so many milliseconds. */
   close(milliseconds: number): Promise<void>;
 }
@@ -142,10 +146,17 @@ export async function connectParts(
   const filters = families.map((family) => filterOf(context.topicPrefix, account.address, family));
   filters.push(calls.filter);
   context.keys.suspect();
-  const opened = transport.open(filters, handlers);
+  const control = filterOf(context.topicPrefix, account.address, 'control');
+  const isGuest = (await admission?.isGuest()) ?? false;
+  const opened = transport.open(isGuest ? [control] : filters, handlers);
   void rooms.recover();
   opened.catch((error) => events.emit('warning', error));
   if (settings.connect === 'wait') await Promise.race([opened, ...(admission ? [admission.unknown] : [])]);
+
+  const reconnect = async () => {
+    await transport.pause();
+    transport.resume();
+  };
 
   return {
     ...{
@@ -166,9 +177,18 @@ export async function connectParts(
     connection: () => connection,
     async registered() {
       if (!admission || connection.state === 'connected') return;
-      await transport.pause();
-      transport.resume();
+      await reconnect();
       if (settings.connect === 'wait') await opened.catch(() => {});
+    },
+    knock() {
+      if (admission && connection.state === 'disconnected') void reconnect();
+    },
+    async linked() {
+      if (!isGuest) return;
+      // A guest's token opens nothing else.
+      admission?.refused();
+      await reconnect();
+      await transport.subscribe(filters.filter((filter) => filter !== control));
     },
     async close(milliseconds) {
       const patience = createPatience(milliseconds);

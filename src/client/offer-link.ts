@@ -1,6 +1,7 @@
 import { present } from '../bytes/fields.js';
 import { run } from '../crypto/steps.js';
 import { SealMQError } from '../errors.js';
+import { isRegistrationId } from '../protocol/address.js';
 import {
   addDevice,
   checkReveal,
@@ -50,8 +51,10 @@ export interface LinkRequest {
  *
  * When the new device is in the record already, because a welcome was lost, it is only welcomed.
  *
+ * A broker that admits by token lets the new device in as a guest, for the identity key has vouched for it at the directory.
+ *
  * @throws what `offerLink` throws; `USAGE_NO_IDENTITY_KEY`; `USAGE_INVALID_ARGUMENT` when the device's id or place is taken;
- *   `TRANSPORT_TIMEOUT` when the new device does not answer, which it does once for each link
+ *   `TRANSPORT_TIMEOUT` when the new device does not answer, which it does once for each link; `DIRECTORY_` codes
  */
 export async function requestLink(
   context: Context,
@@ -63,7 +66,11 @@ export async function requestLink(
   const offered = await run(offerLink(provider, account.identityKey, account.record, { text, now: seconds(context) }));
   const { device } = offered.link;
   // What could not be entered later is refused before anybody compares digits.
-  if (!hasEntry(account.record, device)) addDevice(device)(account.record.devices);
+  if (!hasEntry(account.record, device)) {
+    addDevice(device)(account.record.devices);
+    // No directory knows a registration id by its record.
+    if (!isRegistrationId(account.address)) await context.admission?.vouch(device);
+  }
   const digits = await exchange(context, offered, timeout);
   return {
     device,

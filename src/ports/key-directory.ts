@@ -55,12 +55,21 @@ export interface TokenDesk {
   challenge(): Promise<Uint8Array | undefined>;
 
   /**
-   * A token for a signed request (`signTokenRequest`), and for how many seconds it holds.
+   * A token for a signed request (`signTokenRequest`), for how many seconds it holds, and the MQTT user name that belongs to it.
    *
    * @throws `DIRECTORY_NOT_FOUND` when the address is not registered, `DIRECTORY_REFUSED` when the device is not in its record,
    *   `DIRECTORY_CONFLICT` when the client id is another device's, otherwise as {@link challenge}
    */
-  token(request: Uint8Array): Promise<{ readonly token: string; readonly expiresIn: number }>;
+  token(
+    request: Uint8Array,
+  ): Promise<{ readonly token: string; readonly expiresIn: number; readonly username: string }>;
+
+  /**
+   * Hands in a voucher (`signVoucher`) for a device that is to be linked: it can have tokens for ten minutes.
+   *
+   * @throws `DIRECTORY_REFUSED` when it is not the identity key's, otherwise as {@link token}
+   */
+  vouch(voucher: Uint8Array): Promise<void>;
 
   /** What a broker's notice says. @throws `DIRECTORY_BAD_ANSWER`, `DIRECTORY_KEY_CHANGED`, `DIRECTORY_UNREACHABLE` */
   readNotice(bytes: Uint8Array): Promise<Notice>;

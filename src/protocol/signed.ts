@@ -27,6 +27,7 @@ export type Purpose =
   | 'update'
   | 'challenge'
   | 'token'
+  | 'guest'
   | 'notice'
   | 'device-link'
   | 'room-announce'

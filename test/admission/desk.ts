@@ -1,7 +1,13 @@
 import { toBase64url } from '../../src/bytes/base64url.js';
 import { run } from '../../src/crypto/steps.js';
 import { signTokenRequest, type TokenRequest } from '../../src/protocol/directory/index.js';
-import type { Account } from '../../src/protocol/identity/index.js';
+import {
+  type Account,
+  type DeviceEntry,
+  type DeviceKeys,
+  enterDevice,
+  generateDeviceKeys,
+} from '../../src/protocol/identity/index.js';
 import { type AdmissionRulesOptions, admissionRules } from '../../src/server/admission/admission-rules.js';
 import type { Broker, BrokerOptions } from '../../src/server/broker/broker.js';
 import { createKeyProvider, type KeyProvider, type KeyProviderOptions } from '../../src/server/key-provider/index.js';
@@ -48,6 +54,12 @@ export async function ask(
   const challenge = await fetchChallenge(directory);
   const request = { challenge, address: account.record.address, clientId, ...other };
   return post(directory, await run(signTokenRequest(provider, account.device.signKey, request)));
+}
+
+/** Keys for a device that `account` could enter. */
+export async function newcomer({ record }: Account): Promise<{ keys: DeviceKeys; entry: DeviceEntry }> {
+  const keys = await run(generateDeviceKeys(provider, 'X25519-Ed25519'));
+  return { keys, entry: await run(enterDevice(provider, keys, record, { notBefore: record.issuedAt })) };
 }
 
 export function post({ url }: KeyProvider, body: Uint8Array): Promise<Response> {

@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { encodeCbor } from '../../src/bytes/cbor.js';
 import { run } from '../../src/crypto/steps.js';
-import { signTokenRequest } from '../../src/protocol/directory/index.js';
+import { signTokenRequest, signVoucher } from '../../src/protocol/directory/index.js';
 import { createKeyProvider } from '../../src/server/index.js';
 import { createRoutes } from '../../src/server/key-provider/routes.js';
+import { newcomer } from '../admission/desk.js';
 import { manualClock, nextOf, provider, START } from '../directory/fixtures.js';
 import { applicant, type Service, startService } from '../registration/service.js';
 
@@ -132,6 +133,19 @@ test('the service answers as the file says, with every status that it names', as
   const another = (await ask('get', '/v1/admission', 200)) as Uint8Array;
   await ask('post', '/v1/admission', 409, {}, await request('carol', another, carol));
   await ask('post', '/v1/admission', 413, {}, large);
+
+  const guests = '/v1/admission/guests';
+  const guest = await newcomer(carol.account);
+  const vouch = async (address: string) => {
+    const fresh = (await ask('get', '/v1/admission', 200)) as Uint8Array;
+    const voucher = { challenge: fresh, address, device: guest.entry };
+    return run(signVoucher(provider, carol.account.identityKey, voucher));
+  };
+  await ask('post', guests, 204, {}, await vouch('carol'));
+  await ask('post', guests, 400, {}, encodeCbor(7));
+  await ask('post', guests, 403, {}, await vouch('alice'));
+  await ask('post', guests, 404, {}, await vouch('bob'));
+  await ask('post', guests, 413, {}, large);
 
   await freeAddress(seen);
   await limited(seen);

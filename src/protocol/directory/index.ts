@@ -17,6 +17,17 @@ export {
 } from './admission.js';
 export { assertIssuedNow, type ClaimKind, ISSUE_TOLERANCE, judgeClaim } from './claim.js';
 export {
+  guestName,
+  hostOf,
+  MAX_VOUCHER_BYTES,
+  readVoucher,
+  type SignedVoucher,
+  signVoucher,
+  VOUCHER_LIFE,
+  type Voucher,
+  verifyVoucher,
+} from './guest.js';
+export {
   type Freshness,
   freshness,
   type KeyList,

@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import { topicMatcher } from '../../adapters/mqtt/topic-filter.js';
 import { fromUtf8 } from '../../bytes/bytes.js';
 import { isAddress, RELAY_ADDRESS } from '../../protocol/address.js';
+import { hostOf } from '../../protocol/directory/guest.js';
 import { DEFAULT_TOPIC_PREFIX } from '../../protocol/envelope/topics.js';
 import { type TokenBucket, type TokenRate, takeToken } from '../../protocol/token-bucket.js';
 import type { AccessRules, BrokerClient, Credentials, Denial, Grant, Published } from '../broker/access.js';
@@ -83,7 +84,9 @@ function tokenVerifier({ issuer, audience, jwks }: AdmissionRulesOptions) {
     const { sub, exp, clientid, device } = payload;
     if (sub === undefined || exp === undefined || sub !== username || clientid !== id) return false;
     const validFor = exp * 1000 - Date.now();
-    return { address: sub, validFor, ...(typeof device === 'string' && { device }) };
+    const host = hostOf(sub);
+    const whose = host === undefined ? { address: sub } : { address: host, guest: true };
+    return { ...whose, validFor, ...(typeof device === 'string' && { device }) };
   };
 }
 

@@ -2,6 +2,7 @@ import type { JSONWebKeySet } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { PassingCredentials } from '../../adapters/mqtt/mqtt-transport.js';
 import { toBase64url } from '../../bytes/base64url.js';
+import { Header } from '../../cose/labels.js';
 import type { CryptoProvider } from '../../crypto/provider.js';
 import { run } from '../../crypto/steps.js';
 import { SealMQError } from '../../errors.js';
@@ -13,12 +14,15 @@ import {
   type SignedTokenRequest,
   verifyTokenRequest,
 } from '../../protocol/directory/admission.js';
+import { guestName, readVoucher, verifyVoucher } from '../../protocol/directory/guest.js';
 import { DEFAULT_TOPIC_PREFIX } from '../../protocol/envelope/topics.js';
+import { findDevice } from '../../protocol/identity/account.js';
 import type { KeyRecord } from '../../protocol/identity/record.js';
 import { verifyStatement } from '../../protocol/statement.js';
 import type { DirectoryKeys } from '../key-provider/directory-keys.js';
 import type { Registered } from '../registered.js';
 import { openClientIds } from './client-ids.js';
+import { createGuests } from './guests.js';
 import { openTokenKeys } from './token-keys.js';
 import { aclRules, type Subject, topicAccess } from './topic-access.js';
 
@@ -40,6 +44,8 @@ export interface BrokerToken {
   readonly token: string;
   /** Seconds. */
   readonly expiresIn: number;
+  /** The MQTT user name that belongs to it. */
+  readonly username: string;
 }
 
 /** What a broker in the same process needs of a directory that admits, and its operator. */
@@ -67,6 +73,12 @@ export interface AdmissionDesk extends Admission {
   challenge(): Promise<Uint8Array>;
   /** @throws `DECODE_*`, `DIRECTORY_NOT_FOUND`, `DIRECTORY_REFUSED`, `DIRECTORY_CONFLICT`, `DIRECTORY_RATE_LIMITED` */
   admit(request: Uint8Array): Promise<BrokerToken>;
+  /**
+   * Takes the word of an identity key for a device that is to be linked: {@link admit} gives it tokens for ten minutes.
+   *
+   * @throws `DECODE_*`, `DIRECTORY_NOT_FOUND`, `DIRECTORY_REFUSED`
+   */
+  vouch(voucher: Uint8Array): Promise<void>;
 }
 
 /** What {@link openAdmission} works on. */
@@ -76,7 +88,7 @@ export interface AdmissionParts {
   readonly keys: DirectoryKeys;
   readonly registered: Registered;
   /** The current record of the address of a request. @throws `DIRECTORY_NOT_FOUND`, `DIRECTORY_REFUSED` */
-  readonly recordOf: (request: SignedTokenRequest) => Promise<KeyRecord>;
+  readonly recordOf: (request: Pick<SignedTokenRequest, 'address' | 'infoOk' | 'record'>) => Promise<KeyRecord>;
   /** Seconds. */
   readonly now: () => number;
 }
@@ -99,6 +111,7 @@ export async function openAdmission(parts: AdmissionParts, options: AdmissionOpt
   const { topicPrefix = DEFAULT_TOPIC_PREFIX } = options;
   const tokenKeys = await openTokenKeys(store, lifetime, now);
   const clientIds = await openClientIds(store, provider, now);
+  const guests = createGuests(provider, now);
   const answered = new LRUCache<string, true>({ max: MAX_ANSWERED });
 
   /** Whether it is ours, fresh, and was not answered before. */
@@ -111,24 +124,42 @@ export async function openAdmission(parts: AdmissionParts, options: AdmissionOpt
     answered.set(name, true);
   }
 
-  async function issue({ address, device, clientId }: Subject & { readonly clientId: string }): Promise<BrokerToken> {
+  /** Whom a request is by: a device of the record, or a guest that is not in it. */
+  async function subjectOf(request: SignedTokenRequest): Promise<Required<Subject> & { readonly holds: number }> {
+    const { address } = request;
+    const record = await recordOf(request);
+    const guest = (await isIn(record, request)) ? undefined : await guests.find(request);
+    if (guest) return { address, device: guest.device.id, guest: true, holds: Math.min(lifetime, guest.left) };
+    const { id } = await run(verifyTokenRequest(provider, request, record, now()));
+    return { address, device: id, guest: false, holds: lifetime };
+  }
+
+  async function isIn(record: KeyRecord, { message }: SignedTokenRequest): Promise<boolean> {
+    const kid = message.protectedHeader.get(Header.kid);
+    return kid instanceof Uint8Array && (await run(findDevice(provider, record, kid))) !== undefined;
+  }
+
+  /** @param holds - seconds */
+  async function issue(subject: Subject, clientId: string, holds = lifetime): Promise<BrokerToken> {
+    const { address, device, guest = false } = subject;
     const issuedAt = now();
+    const username = guest ? guestName(address) : address;
     const token = await tokenKeys.sign({
       // The second that has begun does not count: the token holds for no less than it says.
-      ...{ iss: issuer, aud: audience, sub: address, iat: issuedAt, exp: issuedAt + 1 + lifetime },
+      ...{ iss: issuer, aud: audience, sub: username, iat: issuedAt, exp: issuedAt + 1 + holds },
       jti: toBase64url(provider.randomBytes(TOKEN_ID_BYTES)),
       // Under the names by which brokers compare them with what stands in CONNECT.
-      ...{ username: address, clientid: clientId },
+      ...{ username, clientid: clientId },
       ...(device !== undefined && { device }),
-      acl: aclRules(topicAccess({ address, ...(device !== undefined && { device }) }, topicPrefix)),
+      acl: aclRules(topicAccess(subject, topicPrefix)),
     });
-    return { token, expiresIn: lifetime };
+    return { token, expiresIn: holds, username };
   }
 
   return {
     ...{ issuer, audience, topicPrefix, registered },
     credentialsFor: (address) => async (clientId) => {
-      const { token, expiresIn } = await issue({ address, clientId });
+      const { token, expiresIn } = await issue({ address }, clientId);
       return { username: address, password: token, validFor: expiresIn * 1000 };
     },
     jwks: tokenKeys.jwks,
@@ -138,11 +169,16 @@ export async function openAdmission(parts: AdmissionParts, options: AdmissionOpt
     async admit(bytes) {
       const request = readTokenRequest(bytes);
       const { address, clientId } = request;
-      const record = await recordOf(request);
-      const device = await run(verifyTokenRequest(provider, request, record, now()));
+      const { holds, ...subject } = await subjectOf(request);
       await takeChallenge(request.challenge).catch(refuse);
-      await clientIds.grant(clientId, address, device.id);
-      return issue({ address, device: device.id, clientId });
+      await clientIds.grant(clientId, address, subject.device);
+      return issue(subject, clientId, holds);
+    },
+    async vouch(bytes) {
+      const voucher = readVoucher(bytes);
+      await run(verifyVoucher(provider, voucher, await recordOf(voucher)));
+      await takeChallenge(voucher.challenge).catch(refuse);
+      await guests.welcome(voucher);
     },
     notice: (address, unregistered, message) => keys.sign(notice, { address, unregistered, message, issuedAt: now() }),
   };

@@ -24,7 +24,7 @@ export function recordOfRequest({
   records,
   provider,
   checkInfoOk,
-}: RecordSources): (request: SignedTokenRequest) => Promise<KeyRecord> {
+}: RecordSources): (request: Pick<SignedTokenRequest, 'address' | 'infoOk' | 'record'>) => Promise<KeyRecord> {
   return async ({ address, infoOk, record: bytes }) => {
     const published = await records.get(address);
     if (published) return published;

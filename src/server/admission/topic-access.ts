@@ -7,6 +7,8 @@ export interface Subject {
   readonly address: string;
   /** The id of the device in the key record of the address; a relay has none. */
   readonly device?: string;
+  /** The device is in no record yet: it is about to be linked. */
+  readonly guest?: boolean;
 }
 
 /** The topics that a client has business with, as MQTT filters. */
@@ -22,10 +24,11 @@ export interface TopicAccess {
 /**
  * What a client may do. It reads its own topics, those of rooms and groups that it knows the name of, and in rooms what is for
  * everybody or for its own device. It writes to everybody's, and in rooms speaks as its own device only. Only states are
- * retained.
+ * retained. A guest talks with the devices of its own address about being linked, and that is all.
  */
-export function topicAccess({ address, device }: Subject, prefix = DEFAULT_TOPIC_PREFIX): TopicAccess {
+export function topicAccess({ address, device, guest = false }: Subject, prefix = DEFAULT_TOPIC_PREFIX): TopicAccess {
   const at = (...levels: string[]) => [prefix, ...levels].join('/');
+  if (guest) return { publish: [at(address, 'control')], retain: [], subscribe: [at(address, 'control')] };
   const writing = ['message', 'signal', 'control'].map((family) => at('+', family));
   if (address === RELAY_ADDRESS) {
     return { publish: [...writing, at('+', 'relay')], retain: [], subscribe: [at(RELAY_ADDRESS, 'hand-in')] };

@@ -23,6 +23,8 @@ export interface Grant {
   readonly address: string;
   /** The id of the device in the key record of the address. */
   readonly device?: string;
+  /** The device is in no record yet: it is about to be linked. */
+  readonly guest?: boolean;
   /** Milliseconds after which the connection is cut. */
   readonly validFor: number;
 }

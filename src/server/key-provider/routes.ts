@@ -8,6 +8,7 @@ import { SealMQError } from '../../errors.js';
 import type { Clock } from '../../ports/clock.js';
 import { assertAddress, assertRecordAddress } from '../../protocol/address.js';
 import { MAX_REQUEST_BYTES } from '../../protocol/directory/admission.js';
+import { MAX_VOUCHER_BYTES } from '../../protocol/directory/guest.js';
 import { MAX_NONCE_BYTES, MIN_NONCE_BYTES, time } from '../../protocol/directory/statements.js';
 import { encodeKeyLists } from '../../protocol/directory/trust.js';
 import { MAX_RECORD_BYTES } from '../../protocol/identity/record.js';
@@ -102,12 +103,16 @@ function admissionRoutes(app: Hono<Environment>, admission: AdmissionDesk): void
     const token = await admission.admit(await readBounded(req.raw.body, MAX_REQUEST_BYTES));
     return Response.json(token, { headers: { 'Cache-Control': 'no-store' } });
   });
+  app.post('/v1/admission/guests', async ({ req }) => {
+    await admission.vouch(await readBounded(req.raw.body, MAX_VOUCHER_BYTES));
+    return new Response(null, { status: 204 });
+  });
   app.get('/.well-known/jwks.json', () =>
     Response.json(admission.jwks(), {
       headers: { 'Content-Type': 'application/jwk-set+json', 'Cache-Control': `public, max-age=${JWKS_LIFE}` },
     }),
   );
-  const methods = { '/v1/admission': READ_AND_POST, '/.well-known/jwks.json': READ };
+  const methods = { '/v1/admission': READ_AND_POST, '/v1/admission/guests': 'POST', '/.well-known/jwks.json': READ };
   for (const [path, allow] of Object.entries(methods)) app.all(path, () => wrongMethod(allow));
 }
 
