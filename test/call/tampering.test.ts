@@ -4,13 +4,7 @@ import type { RejectionReason } from '../../src/client/rejection.js';
 import { nativeProvider } from '../../src/crypto/native.js';
 import type { PrivateKey } from '../../src/crypto/provider.js';
 import type { CallFrame } from '../../src/protocol/call/frame.js';
-import {
-  decodeRecordMessage,
-  encodeCallControl,
-  encodeChunk,
-  encodeRecordMessage,
-  Stream,
-} from '../../src/protocol/call/record.js';
+import { decodeRecordMessage, encodeChunk, encodeRecordMessage, Stream } from '../../src/protocol/call/record.js';
 import type { CallInput, CallState } from '../../src/protocol/call/state.js';
 import { now, secondDevice } from '../client/liar.js';
 import { createWorld, next } from '../client/world.js';
@@ -132,7 +126,7 @@ describe('to the callee', () => {
     await one.call.hello();
     const call = await one.accepting;
     expect([call.peer.address, call.path]).toEqual(['mallory', 'mqtt']);
-    await call.hangUp();
+    await call.hangUp({ patience: 0 });
 
     const other = await offered(bob, mallory);
     await pester(other.call);
@@ -193,7 +187,7 @@ describe('to the caller', () => {
     await one.call.hello();
     const call = await one.calling;
     expect([call.peer.address, call.path]).toEqual(['mallory', 'mqtt']);
-    await call.hangUp();
+    await call.hangUp({ patience: 0 });
 
     const other = await rung(alice, mallory);
     await pester(other.call);
@@ -282,7 +276,7 @@ describe('in a call', () => {
       await mallory.publish(bytes);
     await carol.publish(one);
     await mallory.publish(await call.record(Stream.ordered, 1, said('two')));
-    await mallory.publish(await call.record(Stream.control, 1, encodeCallControl({ kind: 'bye', records: 2 })));
+    await mallory.publish(await call.record(Stream.ordered, 2, encodeChunk({ unordered: 0 })));
     const texts: (string | undefined)[] = [];
     for await (const { text } of heard.messages()) texts.push(text);
     expect(texts).toEqual(['one', 'two']);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { freePort } from '../peers/mosquitto.js';
+import { freePort } from '../peers/programs.js';
 import { crashRun } from './crash-run.js';
 import { embeddedBroker } from './processes.js';
 

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants } from 'node:fs';
 import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { answers, findProgram, freePort } from './programs.js';
 
 /** A Mosquitto of one's own. */
 export interface Mosquitto {
@@ -33,13 +32,9 @@ const TOP = fileURLToPath(new URL('../../', import.meta.url));
 
 const CONFIG = 'mosquitto.conf';
 
-/** Debian has daemons here, and does not have it in everybody's PATH. */
-const SYSTEM_FOLDER = '/usr/sbin';
-
 /** The path of the mosquitto program, if it is installed. */
 export function findMosquitto(): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), SYSTEM_FOLDER];
-  return folders.map((folder) => join(folder, 'mosquitto')).find(isExecutable);
+  return findProgram('mosquitto');
 }
 
 /** Whether {@link startMosquitto} can work. */
@@ -104,34 +99,4 @@ async function launch(folder: string, ports: readonly number[]): Promise<ChildPr
 function replaceLine(text: string, line: RegExp, replacement: string): string {
   assert.match(text, line, 'mosquitto.conf is not what the tests expect');
   return text.replace(line, replacement);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-async function answers(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { embeddedBroker, mosquittoBroker } from '../crash/processes.js';
-import { freePort, mosquittoAvailable } from '../peers/mosquitto.js';
+import { mosquittoAvailable } from '../peers/mosquitto.js';
+import { freePort } from '../peers/programs.js';
 import { peer } from '../peers/require.js';
 import { relayCrash } from './crash-run.js';
 

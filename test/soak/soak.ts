@@ -6,7 +6,8 @@
 import { cpus } from 'node:os';
 import { crashRun } from '../crash/crash-run.js';
 import { embeddedBroker, mosquittoBroker } from '../crash/processes.js';
-import { freePort, mosquittoAvailable } from '../peers/mosquitto.js';
+import { mosquittoAvailable } from '../peers/mosquitto.js';
+import { freePort } from '../peers/programs.js';
 import { SIZE } from '../simulation/seeds.js';
 import { type Outcome, simulate } from '../simulation/simulate.js';
 
