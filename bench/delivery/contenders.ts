@@ -34,7 +34,8 @@ export interface Contender {
   sender(line: Line, name: string): Promise<Sender>;
 }
 
-const TOPIC = 'nes/bob/message';
+/** One for each, so that nobody hears another's. */
+const TOPICS = { plain: 'nes/bench-plain/message', oneShot: 'nes/bench-one-shot/message' };
 
 /** Publishes on their way at a time, as many as the messenger's outbox has. */
 const WINDOW = 256;
@@ -56,23 +57,26 @@ async function each(payloads: Iterable<Uint8Array>, send: (payload: Uint8Array) 
   await Promise.all(Array.from({ length: WINDOW }, lane));
 }
 
-function publishAll(client: MqttClient, qos: Qos, payloads: Iterable<Uint8Array>): Promise<void> {
-  return each(payloads, (payload) => client.publishAsync(TOPIC, payload as Buffer, { qos }));
+async function publisher(
+  line: Line,
+  topic: string,
+  seal: (payloads: Iterable<Uint8Array>) => Iterable<Uint8Array> = (payloads) => payloads,
+): Promise<Sender> {
+  const client = await mqttClient(line);
+  const publish = (payload: Uint8Array) => client.publishAsync(topic, payload as Buffer, { qos: line.qos });
+  return { burst: (payloads) => each(seal(payloads), publish), close: () => client.endAsync() };
 }
 
-async function subscribed(line: Line, onMessage: (payload: Uint8Array) => void): Promise<End> {
+async function subscribed(line: Line, topic: string, onMessage: (payload: Uint8Array) => void): Promise<End> {
   const client = await mqttClient(line);
   client.on('message', (_topic, payload) => onMessage(payload));
-  await client.subscribeAsync(TOPIC, { qos: line.qos });
+  await client.subscribeAsync(topic, { qos: line.qos });
   return { close: () => client.endAsync() };
 }
 
 const plain: Contender = {
-  receive: subscribed,
-  async sender(line) {
-    const client = await mqttClient(line);
-    return { burst: (payloads) => publishAll(client, line.qos, payloads), close: () => client.endAsync() };
-  },
+  receive: (line, onMessage) => subscribed(line, TOPICS.plain, onMessage),
+  sender: (line) => publisher(line, TOPICS.plain),
 };
 
 /** The keys that sender and receiver of the one-shot contender share: made once, by the parent process. */
@@ -95,14 +99,13 @@ const oneShot: Contender = {
     const { signKey, sealKey } = await importKeys(line);
     const sender = { key: signKey.publicKey };
     const context = { address: 'bob', keys: [sealKey], senderKey: () => sender };
-    return subscribed(line, (bytes) => {
+    return subscribed(line, TOPICS.oneShot, (bytes) => {
       const outcome = openSync(provider, bytes, { ...context, now: Math.floor(Date.now() / 1000) });
       if (outcome.kind !== 'opened') throw new TypeError(outcome.kind);
       onMessage(outcome.message.payload);
     });
   },
   async sender(line) {
-    const client = await mqttClient(line);
     const { signKey, sealKey } = await importKeys(line);
     const keys = { signKey, recipients: [sealKey.publicKey] };
     const claims = { from: 'alice', audience: 'bob', contentType: 'application/octet-stream' };
@@ -111,7 +114,7 @@ const oneShot: Contender = {
         yield sealSync(provider, { ...claims, payload, issuedAt: Math.floor(Date.now() / 1000) }, keys);
       }
     }
-    return { burst: (payloads) => publishAll(client, line.qos, sealed(payloads)), close: () => client.endAsync() };
+    return publisher(line, TOPICS.oneShot, sealed);
   },
 };
 
@@ -149,7 +152,7 @@ const messenger: Contender = {
 /** Frames, of a sender that does not receive any. */
 const room: Contender = {
   async receive(line, onMessage) {
-    const { messenger, close } = await messengerOf(line, 'bob');
+    const { messenger, close } = await messengerOf(line, 'reader');
     const joined = await messenger.joinRoom('bench', { admit: () => true });
     void (async () => {
       for await (const { bytes } of joined.frames()) onMessage(bytes);

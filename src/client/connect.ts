@@ -119,12 +119,14 @@ export async function connectParts(
   });
 
   let connection: ConnectionState = { state: 'disconnected' };
+  const takers = [rooms, calls, answers];
+  const takeMail = async (topic: string, payload: Uint8Array) => {
+    valve.admit();
+    await receive(context, reception, topic, payload);
+  };
   const handlers: TransportHandlers = {
-    async message(topic, payload) {
-      if ([rooms, calls, answers].some((part) => part.take(topic, payload))) return;
-      valve.admit();
-      await receive(context, reception, topic, payload);
-    },
+    message: (topic, payload) =>
+      takers.some((part) => part.take(topic, payload)) ? undefined : takeMail(topic, payload),
     connection(change) {
       connection = change;
       const up = change.state === 'connected';

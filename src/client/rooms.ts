@@ -29,10 +29,14 @@ interface Joined {
 /** Names in the store of rooms that were joined, so that a restarted process can give their topics back. */
 const STORED = 'room/';
 
+/** Topics of which it is remembered what they say, at most: two for each member of a large room. */
+const MAX_PLACES = 2_048;
+
 export function createRooms(context: Context): Rooms {
   const { transport, topicPrefix, account, store } = context;
   const joined = new Map<string, Joined>();
   const joining = new Set<string>();
+  const places = new Map<string, NonNullable<ReturnType<typeof roomPlaceOf>>>();
 
   async function release(name: string, filters: readonly string[]): Promise<void> {
     joined.delete(name);
@@ -69,6 +73,17 @@ export function createRooms(context: Context): Rooms {
     }
   }
 
+  /** Most topics that come have come before. */
+  function placeOf(topic: string): ReturnType<typeof roomPlaceOf> {
+    const known = places.get(topic);
+    if (known) return known;
+    const found = roomPlaceOf(topicPrefix, topic);
+    if (!found) return undefined;
+    if (places.size >= MAX_PLACES) places.clear();
+    places.set(topic, found);
+    return found;
+  }
+
   return {
     async join(name, options) {
       assertRoomName(name);
@@ -77,7 +92,7 @@ export function createRooms(context: Context): Rooms {
       return enter(name, options).finally(() => joining.delete(name));
     },
     take(topic, bytes) {
-      const found = roomPlaceOf(topicPrefix, topic);
+      const found = placeOf(topic);
       if (!found) return false;
       joined.get(found.room)?.session.take(found.place, bytes);
       return true;

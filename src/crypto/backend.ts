@@ -12,7 +12,7 @@ import type {
   SignatureName,
 } from './provider.js';
 import { invalidKey } from './public-keys.js';
-import { type Awaitable, run, step } from './steps.js';
+import { type Awaitable, after, run, step } from './steps.js';
 
 /** A key pair as a backend makes it. */
 export interface KeyPair<Secret> {
@@ -246,10 +246,6 @@ function oaep<Secret>(backend: Backend<Secret>, keys: HeldKeys<Secret>) {
       return ciphertext.length === publicKey.n.length ? backend.rsaOaepDecrypt(secret, ciphertext) : null;
     },
   } satisfies Partial<CryptoProvider>;
-}
-
-function after<A, B>(value: Awaitable<A>, next: (value: A) => B): Awaitable<B> {
-  return value instanceof Promise ? value.then(next) : next(value);
 }
 
 /** RFC 7748 §6.1: an all-zero secret means a low-order point. Libraries refuse it too; this does not rely on them. */

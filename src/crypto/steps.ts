@@ -8,6 +8,11 @@ import { SealMQError } from '../errors.js';
 /** A value now, or a promise of one. */
 export type Awaitable<T> = T | Promise<T>;
 
+/** What `next` makes of `value`: now, or when it is there. */
+export function after<A, B>(value: Awaitable<A>, next: (value: A) => B): Awaitable<B> {
+  return value instanceof Promise ? value.then(next) : next(value);
+}
+
 /** A program whose steps may have to be waited for; its result is a `T`. */
 export type Steps<T> = Generator<unknown, T, unknown>;
 

@@ -55,9 +55,10 @@ export interface TransportHandlers {
   /**
    * One received message. The acknowledgement (PUBACK) is withheld, and nothing else is read from the socket, until the
    * promise resolves: do a durable write in it, never a network wait. A rejection leaves the message unacknowledged, so
-   * that the broker sends it again after a reconnect.
+   * that the broker sends it again after a reconnect. Without a promise it is taken already: what needs no waiting must not
+   * pay for it.
    */
-  message(topic: string, payload: Uint8Array): Promise<void>;
+  message(topic: string, payload: Uint8Array): Promise<void> | undefined;
 
   /** Each change of the connection, in order. */
   connection(state: ConnectionState): void;

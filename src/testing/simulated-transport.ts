@@ -211,10 +211,12 @@ export class SimulatedTransport implements Transport, ClientEnd {
   /** Whether it may be acknowledged; what was taken back meanwhile may. */
   async #take({ topic, payload }: Parcel): Promise<boolean> {
     if (!this.#owns(topic)) return true;
-    return this.#handlers.message(topic, payload.slice()).then(
-      () => true,
-      () => false,
-    );
+    try {
+      await this.#handlers.message(topic, payload.slice());
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   #cutByBroker(link: Link): boolean {

@@ -144,3 +144,48 @@ it('leaves the expiry out where the broker speaks 3.1.1', async () => {
   await witness.until(1);
   expect(String(witness.packets[0]?.payload)).toBe('x');
 });
+
+/** Around the lengths at which the remaining length of a packet takes another byte, less the topic and its length. */
+const LENGTHS = [0, 1, 120, 121, 122, 123, 16_370, 16_375, 16_376, 16_377, 16_378, 1_000_000];
+
+async function publishesUnacknowledged(start: () => Promise<Broker>, version: 4 | 5): Promise<void> {
+  const broker = await during(start());
+  const witness = await listenIn(broker, version, '#');
+  const subject = observe({ broker: url(broker) });
+  await subject.open('nobody');
+  const sent = LENGTHS.map((length) => new Uint8Array(length).fill(length));
+  // Between packets that the client writes itself.
+  const topics = sent.map((_, i) => (i % 3 === 0 ? 'ärger' : 'a'));
+  const last = sent.length - 1;
+  for (const [i, payload] of sent.entries()) {
+    // One after the other: aedes lets QoS 0 overtake the rest, and drops what it has overtaken.
+    await subject.transport.publish(topics[i] as string, payload, { qos: i % 4 === 1 ? 1 : 0, retain: i === last });
+  }
+  await witness.until(sent.length);
+  expect(witness.packets.map(({ topic }) => topic)).toEqual(topics);
+  for (const [i, { payload }] of witness.packets.entries()) {
+    expect(payload.length).toBe(LENGTHS[i]);
+    expect(Buffer.compare(payload as Buffer, sent[i] as Uint8Array)).toBe(0);
+  }
+  const late = await listenIn(broker, version, '#');
+  await late.until(1);
+  expect(late.packets[0]).toMatchObject({ retain: true, topic: topics[last] });
+  expect(states(subject)).toEqual(['connecting', 'connected']);
+}
+
+it('writes packets of QoS 0 of every length, in order with all others, to a broker of 3.1.1', () =>
+  publishesUnacknowledged(startAedes, 4));
+
+onMosquitto('writes packets of QoS 0 of every length, in order with all others, to a broker of MQTT 5', () =>
+  publishesUnacknowledged(startMosquitto, 5),
+);
+
+onMosquitto('gives an expiry along at QoS 0, too', async () => {
+  const broker = await during(startMosquitto());
+  const witness = await listenIn(broker, 5, 'a');
+  const subject = observe({ broker: url(broker) });
+  await subject.open('nobody');
+  await subject.transport.publish('a', utf8('x'), { qos: 0, expiresIn: 600 });
+  await witness.until(1);
+  expect(witness.packets[0]?.properties?.messageExpiryInterval).toBe(600);
+});

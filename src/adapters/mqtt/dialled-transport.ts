@@ -54,8 +54,8 @@ export class DialledTransport implements Transport {
     return this.#opening.done;
   }
 
-  async publish(topic: string, payload: Uint8Array, options: PublishOptions): Promise<void> {
-    if (this.#link === undefined) throw new SealMQError('TRANSPORT_CLOSED', 'not connected');
+  publish(topic: string, payload: Uint8Array, options: PublishOptions): Promise<void> {
+    if (this.#link === undefined) return Promise.reject(new SealMQError('TRANSPORT_CLOSED', 'not connected'));
     return this.#link.publisher.publish(topic, payload, options);
   }
 

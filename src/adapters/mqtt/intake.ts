@@ -8,8 +8,8 @@ export type Verdict = 'acknowledge' | 'skip' | 'stop';
 /** Who takes the messages. */
 export interface Receiver {
   owns(topic: string): boolean;
-  /** Must not reject: a failure is a verdict too. */
-  take(topic: string, payload: Uint8Array): Promise<Verdict>;
+  /** Must neither throw nor reject: a failure is a verdict too. */
+  take(topic: string, payload: Uint8Array): Verdict | Promise<Verdict>;
 }
 
 /**
@@ -33,12 +33,15 @@ export function hookIntake(client: MqttClient, receiver: Receiver): () => void {
     const { stream } = client;
     const { payload } = packet;
     const bytes = typeof payload === 'string' ? utf8(payload) : view(payload);
-    void receiver.take(topic, bytes).then((verdict) => {
+    const judged = (verdict: Verdict): void => {
       // An acknowledgement belongs to its connection: on the next one the same packet id can be another message's.
       if (!client.connected || client.stream !== stream || verdict === 'stop') return;
       if (verdict === 'acknowledge') callback();
       else callback(new SealMQError('TRANSPORT_CLOSED', 'not taken'));
-    });
+    };
+    const verdict = receiver.take(topic, bytes);
+    if (typeof verdict === 'string') judged(verdict);
+    else void verdict.then(judged);
   };
   client.handleMessage = hook;
 
@@ -51,12 +54,32 @@ export function hookIntake(client: MqttClient, receiver: Receiver): () => void {
   };
 }
 
+/** `acknowledge`, as soon as `deliver` is through; what `failed` says when it throws or rejects. Waits for a promise only. */
+export function verdictOf(
+  deliver: () => Promise<void> | undefined,
+  failed: (error: unknown) => Verdict,
+): Verdict | Promise<Verdict> {
+  try {
+    return deliver()?.then(() => 'acknowledge' as const, failed) ?? 'acknowledge';
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+type Deliver = (topic: string, payload: Uint8Array) => Promise<void> | undefined;
+
 /** Runs the calls of `work` one after the other, across connections: a message that came again waits for its first handling. */
-export function oneAtATime<A extends unknown[]>(work: (...args: A) => Promise<void>): (...args: A) => Promise<void> {
-  let last: Promise<void> = Promise.resolve();
-  return (...args) => {
-    const result = last.then(() => work(...args));
-    last = result.catch(() => {});
+export function oneAtATime(work: Deliver): Deliver {
+  let last: Promise<void> | undefined;
+  return (topic, payload) => {
+    const result = last ? last.then(() => work(topic, payload)) : work(topic, payload);
+    if (!result) return undefined;
+    const mine = result
+      .catch(() => {})
+      .then(() => {
+        if (last === mine) last = undefined;
+      });
+    last = mine;
     return result;
   };
 }

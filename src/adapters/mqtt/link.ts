@@ -1,7 +1,7 @@
 import type { IConnackPacket, MqttClient } from 'mqtt';
 import { SealMQError } from '../../errors.js';
 import type { DisconnectCause, Will } from '../../ports/transport.js';
-import { hookIntake, type Receiver } from './intake.js';
+import { hookIntake, type Receiver, verdictOf } from './intake.js';
 import { createPublisher, type Publisher } from './publisher.js';
 import { attemptCause, connectError, disconnectError, lossCause, reasonCode, refusesVersion } from './reasons.js';
 
@@ -11,7 +11,7 @@ export interface LinkHandlers {
   up(link: Link): void;
   owns(topic: string): boolean;
   /** A rejection breaks the connection, so that the broker sends the message again. */
-  deliver(topic: string, payload: Uint8Array): Promise<void>;
+  deliver(topic: string, payload: Uint8Array): Promise<void> | undefined;
   will?(): Promise<Will | undefined>;
 }
 
@@ -121,15 +121,14 @@ export function withoutDelay(stream: { setNoDelay?: (noDelay: boolean) => unknow
 function receiver(handlers: LinkHandlers, cut: (error: Error) => void): Receiver {
   return {
     owns: handlers.owns,
-    async take(topic, payload) {
-      try {
-        await handlers.deliver(topic, payload);
-        return 'acknowledge';
-      } catch (error) {
-        cut(new SealMQError('TRANSPORT_CLOSED', 'a received message was not taken', error));
-        return 'stop';
-      }
-    },
+    take: (topic, payload) =>
+      verdictOf(
+        () => handlers.deliver(topic, payload),
+        (error) => {
+          cut(new SealMQError('TRANSPORT_CLOSED', 'a received message was not taken', error));
+          return 'stop';
+        },
+      ),
   };
 }
 

@@ -2,6 +2,8 @@ import type { IClientPublishOptions, MqttClient } from 'mqtt';
 import { utf8 } from '../../bytes/bytes.js';
 import { SealMQError } from '../../errors.js';
 import type { PublishOptions } from '../../ports/transport.js';
+import { createOutflow, type Outflow } from './outflow.js';
+import { publishHead } from './publish-packet.js';
 import { reasonCode, reasonText } from './reasons.js';
 
 /** Publishes on one connection and knows what of it is still unacknowledged. */
@@ -29,9 +31,13 @@ interface Job {
   settle(error?: SealMQError): void;
 }
 
-/** A publisher for the connection that `client` has at the moment. */
-export function createPublisher(client: MqttClient): Publisher {
-  return new ConnectionPublisher(client);
+/**
+ * A publisher for the connection that `client` has at the moment.
+ *
+ * @param isShared - the client is the application's: it sees every packet. Else those of QoS 0 go past it, to the socket.
+ */
+export function createPublisher(client: MqttClient, { isShared = false } = {}): Publisher {
+  return new ConnectionPublisher(client, isShared);
 }
 
 class ConnectionPublisher implements Publisher {
@@ -43,15 +49,21 @@ class ConnectionPublisher implements Publisher {
   readonly #inFlight = new Set<Job>();
   #unacknowledged = 0;
   #over: string | undefined;
+  readonly #isShared: boolean;
+  readonly #outflow: Outflow;
+  #lastHead: { topic: string; length: number; retain: boolean; head: Uint8Array } | undefined;
 
-  constructor(client: MqttClient) {
+  constructor(client: MqttClient, isShared: boolean) {
     const limits = client.serverProperties;
     this.#client = client;
+    this.#isShared = isShared;
+    this.#outflow = createOutflow(client);
     this.#window = Math.min(WINDOW, limits?.receiveMaximum ?? WINDOW);
     this.#largest = limits?.maximumPacketSize ?? Number.POSITIVE_INFINITY;
   }
 
   publish(topic: string, payload: Uint8Array, options: PublishOptions): Promise<void> {
+    if (options.qos === 0) return this.#publishUnacknowledged(topic, payload, options);
     return new Promise((resolve, reject) => {
       this.#accept({ topic, payload, options, settle: (error) => (error === undefined ? resolve() : reject(error)) });
     });
@@ -59,23 +71,45 @@ class ConnectionPublisher implements Publisher {
 
   abandon(reason: string): void {
     this.#over = reason;
+    this.#outflow.abandon(closed(reason));
     for (const job of [...this.#waiting.splice(0), ...this.#inFlight]) {
       job.settle(closed(reason));
       if (job.id !== undefined) this.#client.removeOutgoingMessage(job.id);
     }
   }
 
+  #publishUnacknowledged(topic: string, payload: Uint8Array, options: PublishOptions): Promise<void> {
+    const client = this.#client;
+    if (this.#over !== undefined) return Promise.reject(closed(this.#over));
+    // Else the client would keep it for a connection that this publisher does not know.
+    if (!client.connected || client.disconnecting) return Promise.reject(closed('the connection is ending'));
+    if (this.#isTooLarge({ topic, payload })) return Promise.reject(refused(PACKET_TOO_LARGE));
+    const version = client.options.protocolVersion ?? 4;
+    const hasProperties = version === 5 && options.expiresIn !== undefined;
+    if (this.#isShared || hasProperties) client.publish(topic, payload as Buffer, publishOptions(client, options));
+    else this.#outflow.write(this.#headOf(version, topic, payload.length, options.retain ?? false), payload);
+    return this.#outflow.roomy();
+  }
+
+  /** The last one serves again: frames of one sender are most often of one length. */
+  #headOf(version: number, topic: string, length: number, retain: boolean): Uint8Array {
+    const last = this.#lastHead;
+    if (last?.topic === topic && last.length === length && last.retain === retain) return last.head;
+    const head = publishHead(version, topic, length, retain);
+    this.#lastHead = { topic, length, retain, head };
+    return head;
+  }
+
   #accept(job: Job): void {
     if (this.#over !== undefined) job.settle(closed(this.#over));
     else if (this.#isTooLarge(job)) job.settle(refused(PACKET_TOO_LARGE));
-    else if (job.options.qos === 0) this.#start(job, () => {});
     else {
       this.#waiting.push(job);
       this.#advance();
     }
   }
 
-  #isTooLarge({ topic, payload }: Job): boolean {
+  #isTooLarge({ topic, payload }: Pick<Job, 'topic' | 'payload'>): boolean {
     if (this.#largest === Number.POSITIVE_INFINITY) return false;
     return utf8(topic).length + payload.length + PACKET_OVERHEAD > this.#largest;
   }
@@ -104,8 +138,7 @@ class ConnectionPublisher implements Publisher {
 
 function send(client: MqttClient, job: Job, done: (error?: SealMQError) => void): void {
   const callback = (error?: Error): void => done(error ? publishError(error) : undefined);
-  const payload = job.options.qos === 0 ? job.payload : exactly(job.payload);
-  client.publish(job.topic, payload as Buffer, publishOptions(client, job.options), callback);
+  client.publish(job.topic, exactly(job.payload) as Buffer, publishOptions(client, job.options), callback);
   const id = client.getLastMessageId();
   if (client.outgoing[id]?.cb === callback) job.id = id;
 }

@@ -1,7 +1,7 @@
 import type { IConnackPacket, MqttClient } from 'mqtt';
 import { isSealMQError, SealMQError } from '../../errors.js';
 import type { ConnectionState, PublishOptions, Transport, TransportHandlers } from '../../ports/transport.js';
-import { hookIntake, oneAtATime, type Verdict } from './intake.js';
+import { hookIntake, oneAtATime, type Verdict, verdictOf } from './intake.js';
 import { type Loss, withoutDelay } from './link.js';
 import { createOpening, type Opening } from './opening.js';
 import { createPublisher, type Publisher } from './publisher.js';
@@ -46,8 +46,8 @@ export class SharedTransport implements Transport {
     return this.#opening.done;
   }
 
-  async publish(topic: string, payload: Uint8Array, options: PublishOptions): Promise<void> {
-    if (this.#publisher === undefined) throw new SealMQError('TRANSPORT_CLOSED', 'not connected');
+  publish(topic: string, payload: Uint8Array, options: PublishOptions): Promise<void> {
+    if (this.#publisher === undefined) return Promise.reject(new SealMQError('TRANSPORT_CLOSED', 'not connected'));
     return this.#publisher.publish(topic, payload, options);
   }
 
@@ -79,7 +79,7 @@ export class SharedTransport implements Transport {
 
   #attach(owns: (topic: string) => boolean, handlers: TransportHandlers): void {
     const client = this.#client;
-    const deliver = oneAtATime((topic: string, payload: Uint8Array) => handlers.message(topic, payload));
+    const deliver = oneAtATime((topic, payload) => handlers.message(topic, payload));
     const unhook = hookIntake(client, { owns, take: (topic, payload) => this.#take(() => deliver(topic, payload)) });
     const listeners = {
       connect: (connack: IConnackPacket) => this.#onConnect(connack),
@@ -95,18 +95,15 @@ export class SharedTransport implements Transport {
     };
   }
 
-  async #take(deliver: () => Promise<void>): Promise<Verdict> {
+  #take(deliver: () => Promise<void> | undefined): Verdict | Promise<Verdict> {
     // What follows a skipped message is skipped too, even after a resume: it all comes again, in order.
     if (this.#phase === 'paused' || this.#skipped) return this.#skip();
-    try {
-      await deliver();
-      return 'acknowledge';
-    } catch (error) {
+    return verdictOf(deliver, (error) => {
       if (this.#phase !== 'on') return this.#skip();
       this.#trouble ??= new SealMQError('TRANSPORT_CLOSED', 'a received message was not taken', error);
       this.#client.stream.destroy();
       return 'stop';
-    }
+    });
   }
 
   #skip(): Verdict {
@@ -124,7 +121,7 @@ export class SharedTransport implements Transport {
   }
 
   #connected(sessionPresent: boolean): void {
-    this.#publisher = createPublisher(this.#client);
+    this.#publisher = createPublisher(this.#client, { isShared: true });
     this.#report({ state: 'connecting' });
     this.#report({ state: 'connected', sessionPresent });
   }

@@ -1,9 +1,18 @@
+/** Topics whose answer is remembered, at most. */
+const MAX_KNOWN = 1_024;
+
 /** Answers whether a topic matches any of the filters (MQTT 5 §4.7), shared subscriptions (§4.8.2) included. */
 export function topicMatcher(filters: readonly string[]): (topic: string) => boolean {
   const parsed = filters.map((filter) => levelsOf(filter));
+  let known = new Map<string, boolean>();
   return (topic) => {
+    const before = known.get(topic);
+    if (before !== undefined) return before;
     const levels = topic.split('/');
-    return parsed.some((filter) => matches(filter, levels));
+    const found = parsed.some((filter) => matches(filter, levels));
+    if (known.size >= MAX_KNOWN) known = new Map();
+    known.set(topic, found);
+    return found;
   };
 }
 

@@ -1,5 +1,4 @@
 import { SealMQError } from '../../errors.js';
-import { createSignal } from '../signal.js';
 import type { RoomFrame } from './events.js';
 
 /** Frames that wait for the application, at most. */
@@ -10,46 +9,95 @@ export interface FrameQueue {
   /** Answers the frame that had to make room. */
   put(frame: RoomFrame): RoomFrame | undefined;
   /** @throws `USAGE_CONSUMER_EXISTS` */
-  frames(): AsyncGenerator<RoomFrame, void>;
+  frames(): AsyncIterableIterator<RoomFrame>;
   /** Ends the loop behind what is waiting. */
   close(): void;
 }
 
+type Result = IteratorResult<RoomFrame, undefined>;
+
+const END: Result = { done: true, value: undefined };
+
 export function createFrameQueue(): FrameQueue {
-  const changed = createSignal();
   let waiting: RoomFrame[] = [];
-  let consumed = false;
+  /** How many at the front of `waiting` were taken out. */
+  let taken = 0;
+  let loop: FrameLoop | undefined;
   let closed = false;
 
-  async function* consume(): AsyncGenerator<RoomFrame, void> {
-    try {
-      for (;;) {
-        const batch = waiting;
-        waiting = [];
-        for (const frame of batch) yield frame;
-        if (waiting.length > 0) continue;
-        if (closed) return;
-        await changed.wait();
-      }
-    } finally {
-      consumed = false;
+  function take(): RoomFrame | undefined {
+    const frame = waiting[taken++];
+    if (taken >= waiting.length || taken > MAX_WAITING) {
+      waiting = waiting.slice(taken);
+      taken = 0;
     }
+    return frame;
   }
 
   return {
     put(frame) {
+      if (loop?.hand(frame)) return undefined;
       waiting.push(frame);
-      changed.notify();
-      return waiting.length > MAX_WAITING ? waiting.shift() : undefined;
+      return waiting.length - taken > MAX_WAITING ? take() : undefined;
     },
     frames() {
-      if (consumed) throw new SealMQError('USAGE_CONSUMER_EXISTS', 'another loop takes the frames of this room');
-      consumed = true;
-      return consume();
+      if (loop) throw new SealMQError('USAGE_CONSUMER_EXISTS', 'another loop takes the frames of this room');
+      const release = (): void => {
+        loop = undefined;
+      };
+      loop = new FrameLoop(take, release);
+      if (closed) loop.close();
+      return loop;
     },
     close() {
       closed = true;
-      changed.notify();
+      loop?.close();
     },
   };
+}
+
+/** The application's loop. Written out, since an async generator costs as much for each frame as the decryption of a small one. */
+class FrameLoop implements AsyncIterableIterator<RoomFrame, undefined> {
+  readonly #take: () => RoomFrame | undefined;
+  readonly #release: () => void;
+  /** Calls of `next` that no frame was there for. */
+  #asking: ((result: Result) => void)[] = [];
+  #state: 'open' | 'closing' | 'over' = 'open';
+
+  constructor(take: () => RoomFrame | undefined, release: () => void) {
+    this.#take = take;
+    this.#release = release;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<Result> {
+    if (this.#state === 'over') return Promise.resolve(END);
+    const value = this.#take();
+    if (value) return Promise.resolve({ done: false, value });
+    if (this.#state === 'closing') return this.return();
+    return new Promise((resolve) => this.#asking.push(resolve));
+  }
+
+  return(): Promise<Result> {
+    if (this.#state !== 'over') this.#release();
+    this.#state = 'over';
+    for (const answer of this.#asking.splice(0)) answer(END);
+    return Promise.resolve(END);
+  }
+
+  /** Whether somebody waited for the frame. */
+  hand(value: RoomFrame): boolean {
+    const answer = this.#asking.shift();
+    answer?.({ done: false, value });
+    return answer !== undefined;
+  }
+
+  /** Ends behind what is waiting. */
+  close(): void {
+    if (this.#state === 'open') this.#state = 'closing';
+    if (this.#asking.length > 0) void this.return();
+  }
 }

@@ -6,15 +6,19 @@ import { activeDevices } from '../../protocol/identity/account.js';
 import { signFrame, verifyFrame } from '../../protocol/room/frame-signature.js';
 import { ROOM_MESSAGE_TYPE } from '../../protocol/room/room-message.js';
 import { type ReceivedStatement, signRoomStatement, verifyRoomStatement } from '../../protocol/room/room-statement.js';
-import { roomTopic } from '../../protocol/room/room-topics.js';
+import { type RoomPlace, roomTopic } from '../../protocol/room/room-topics.js';
 import { type Context, seconds } from '../context.js';
 import { senderKey } from '../sender-keys.js';
 import type { RoomMember } from './events.js';
 import type { RoomPort } from './port.js';
 
+const QOS = { 0: { qos: 0 }, 1: { qos: 1 } } as const;
+
 /** The port of a room over a messenger's account, key cache and connection. */
 export function roomPort(context: Context, room: string): RoomPort {
   const { provider, account, transport, topicPrefix } = context;
+  const ownFrames = roomTopic(topicPrefix, room, { kind: 'frame', device: account.device.id });
+  const topicOf = (place: RoomPlace) => (place.kind === 'frame' ? ownFrames : roomTopic(topicPrefix, room, place));
   return {
     provider,
     self: { address: account.address, device: account.device.id },
@@ -22,7 +26,7 @@ export function roomPort(context: Context, room: string): RoomPort {
       return account.record.bytes;
     },
     now: () => context.now(),
-    publish: (place, bytes, qos) => transport.publish(roomTopic(topicPrefix, room, place), bytes, { qos }),
+    publish: (place, bytes, qos) => transport.publish(topicOf(place), bytes, QOS[qos]),
     sign: async (statement) => run(signRoomStatement(provider, account.device.signKey, statement)),
     verify: (received) => verifySpeaker(context, received),
     signFrame: (place, content) => run(signFrame(provider, account.device.signKey, place, content)),

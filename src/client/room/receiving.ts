@@ -1,8 +1,7 @@
-import { present } from '../../bytes/fields.js';
 import { run } from '../../crypto/steps.js';
 import { isSealMQError } from '../../errors.js';
 import { splitSignature } from '../../protocol/room/frame-signature.js';
-import { type FrameOutcome, type KeyRing, openWithRing } from '../../protocol/room/key-ring.js';
+import { type FrameOutcome, type OpenedFrame, openWithRing } from '../../protocol/room/key-ring.js';
 import { hearPeer } from '../../protocol/room/peer.js';
 import { decodeFrame, type FrameKind } from '../../protocol/room/room-frame.js';
 import type { RoomContext } from './context.js';
@@ -18,12 +17,6 @@ interface Arrival {
   readonly bytes: Uint8Array;
   /** When what was held came first, in milliseconds: waiting for a key does not begin anew with each key. */
   readonly at?: number;
-}
-
-/** A frame that was looked at, and the ring as it would be then. */
-interface Opened {
-  readonly ring: KeyRing;
-  readonly outcome: FrameOutcome;
 }
 
 /** Where frames lead. */
@@ -64,7 +57,7 @@ export function createReceiving(context: RoomContext, handlers: FrameHandlers): 
   function open(arrival: Arrival, member: Member): Promise<void> | undefined {
     const { kind, bytes } = arrival;
     const steps = openWithRing(port.provider, member.ring, bytes, member.metadata[kind], port.now());
-    const apply = ({ ring, outcome }: Opened): Promise<void> | undefined => {
+    const apply = ({ ring, outcome }: OpenedFrame): Promise<void> | undefined => {
       if (context.signatures && outcome.kind === 'opened') return vet(arrival, member, { ring, outcome });
       member.ring = ring;
       settle(arrival, member, outcome);
@@ -75,7 +68,7 @@ export function createReceiving(context: RoomContext, handlers: FrameHandlers): 
   }
 
   /** What is not its sender's own counts for nothing: the counter that it bears is left to the sender. */
-  async function vet(arrival: Arrival, member: Member, { ring, outcome }: Opened): Promise<void> {
+  async function vet(arrival: Arrival, member: Member, { ring, outcome }: OpenedFrame): Promise<void> {
     const { kind, device } = arrival;
     if (outcome.kind !== 'opened') return;
     const { address, since } = member.peer;
@@ -116,9 +109,13 @@ export function createReceiving(context: RoomContext, handlers: FrameHandlers): 
 
   function deliver(device: string, { peer }: Member, plaintext: Uint8Array): void {
     const frame = quietly(() => decodeFrame(splitSignature(plaintext).content));
-    if (frame)
-      handlers.frame({ from: peer.address, device, ...present({ channel: frame.channel }), bytes: frame.payload });
-    else drop(device, 'malformed');
+    if (!frame) {
+      drop(device, 'malformed');
+      return;
+    }
+    const { channel, payload: bytes } = frame;
+    const from = peer.address;
+    handlers.frame(channel === undefined ? { from, device, bytes } : { from, device, channel, bytes });
   }
 
   function takeNow(arrival: Arrival): Promise<void> | undefined {

@@ -97,9 +97,13 @@ export class Room {
    * @param bytes - at most 256 KiB
    * @throws `USAGE_CLOSED`, `USAGE_PAYLOAD_TOO_LARGE`, `USAGE_INVALID_ARGUMENT`; `TRANSPORT_CLOSED` while not connected
    */
-  async send(bytes: Uint8Array, options: FrameOptions = {}): Promise<void> {
-    this.#assertOpen();
-    return this.#parts.session.send(bytes, options);
+  send(bytes: Uint8Array, options: FrameOptions = {}): Promise<void> {
+    try {
+      this.#assertOpen();
+      return this.#parts.session.send(bytes, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** The frames of the others, for one loop; ends with {@link leave}. @throws `USAGE_CONSUMER_EXISTS` */

@@ -1,6 +1,7 @@
-import { type Awaitable, run, step } from '../../crypto/steps.js';
+import { type Awaitable, run, type Steps, step } from '../../crypto/steps.js';
 import {
   advance,
+  countFrame,
   follow,
   freshKey,
   isWorn,
@@ -9,11 +10,11 @@ import {
   offeredKey,
   replaceKey,
   startOwnKey,
-  takeCounter,
   untilRekey,
   useKey,
 } from '../../protocol/room/own-key.js';
 import { encodeFrame, type FrameKind, frameMetadata } from '../../protocol/room/room-frame.js';
+import type { RoomPlace } from '../../protocol/room/room-topics.js';
 import type { SenderKey } from '../../protocol/room/sender-key.js';
 import { sealFrame } from '../../protocol/room/sframe.js';
 import type { RoomContext } from './context.js';
@@ -77,6 +78,7 @@ export function createSending(context: RoomContext, first: SenderKey, handOut: (
     frame: frameMetadata({ ...origin, kind: 'frame' }),
     heartbeat: frameMetadata({ ...origin, kind: 'heartbeat' }),
   };
+  const ownFrames: RoomPlace = { kind: 'frame', device: port.self.device };
   const allocate = createFrameMemory();
   let own: OwnKey = startOwnKey(first, port.now());
   let reason: RoomEvents['rekeyed']['reason'] = 'newcomer';
@@ -97,15 +99,18 @@ export function createSending(context: RoomContext, first: SenderKey, handOut: (
   function seal(kind: FrameKind, plaintext: Plaintext): Awaitable<Uint8Array> {
     progress();
     // Taken before anything can wait: no two frames get the same nonce.
-    const taken = takeCounter(own);
-    own = taken.own;
-    return run(sealAt(own.current, taken.ctr, kind, plaintext));
+    const ctr = own.frames;
+    own = countFrame(own);
+    return run(signatures ? sealSigned(own.current, ctr, kind, plaintext) : sealAt(own.current, ctr, kind, plaintext));
   }
 
-  function* sealAt({ kid, frameKey }: SenderKey, ctr: number, kind: FrameKind, plaintext: Plaintext) {
-    const place = { ...origin, kind, since, kid, ctr };
-    const signed = signatures ? [yield* step(port.signFrame(place, plaintext)), ...plaintext] : plaintext;
-    return yield* sealFrame(provider, frameKey, BigInt(ctr), metadata[kind], signed, allocate);
+  function sealAt({ frameKey }: SenderKey, ctr: number, kind: FrameKind, content: Plaintext): Steps<Uint8Array> {
+    return sealFrame(provider, frameKey, BigInt(ctr), metadata[kind], content, allocate);
+  }
+
+  function* sealSigned(key: SenderKey, ctr: number, kind: FrameKind, plaintext: Plaintext): Steps<Uint8Array> {
+    const signature = yield* step(port.signFrame({ ...origin, kind, since, kid: key.kid, ctr }, plaintext));
+    return yield* sealAt(key, ctr, kind, [signature, ...plaintext]);
   }
 
   /** @param index - of our media from this key on */
@@ -126,7 +131,7 @@ export function createSending(context: RoomContext, first: SenderKey, handOut: (
   }
 
   function publish(frame: Uint8Array, qos: 0 | 1): Promise<void> {
-    return port.publish({ kind: 'frame', device: port.self.device }, frame, qos);
+    return port.publish(ownFrames, frame, qos);
   }
 
   async function sendLater(plaintext: Plaintext, qos: 0 | 1, before: Promise<unknown> | undefined) {

@@ -11,6 +11,7 @@ export {
   type KeyRing,
   latestKid,
   OLD_KEY_LIFE,
+  type OpenedFrame,
   openWithRing,
 } from './key-ring.js';
 export {

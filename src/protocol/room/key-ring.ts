@@ -1,5 +1,5 @@
 import type { CryptoProvider } from '../../crypto/provider.js';
-import type { Steps } from '../../crypto/steps.js';
+import { after, type Steps, settled, step } from '../../crypto/steps.js';
 import { emptyWindow, type ReplayWindow, seeCounter } from '../replay-window.js';
 import {
   kidOf,
@@ -27,7 +27,7 @@ export interface HeldKey {
   readonly key: SenderKey;
   readonly window: ReplayWindow;
   /** When a later one was learnt: opens nothing from then on. */
-  readonly expiresAt?: number;
+  readonly expiresAt: number | undefined;
 }
 
 /** The keys of one sender that a receiver holds, as a value; the latest last. */
@@ -42,6 +42,14 @@ export type FrameRefusal = 'malformed' | 'replayed' | 'unknown-key' | 'old-key' 
 export type FrameOutcome =
   | { readonly kind: 'opened'; readonly plaintext: Uint8Array; readonly kid: number; readonly ctr: number }
   | { readonly kind: FrameRefusal; readonly kid?: number };
+
+/** What came of a frame, and the ring as it is then. */
+export interface OpenedFrame {
+  readonly ring: KeyRing;
+  readonly outcome: FrameOutcome;
+}
+
+type Header = SFrameHeader & { readonly length: number };
 
 export const emptyRing: KeyRing = { held: [] };
 
@@ -76,32 +84,55 @@ export function* addKey(
  *
  * @param now - milliseconds
  */
-export function* openWithRing(
+export function openWithRing(
   provider: CryptoProvider,
   ring: KeyRing,
   frame: Uint8Array,
   metadata: Uint8Array,
   now: number,
-): Steps<{ readonly ring: KeyRing; readonly outcome: FrameOutcome }> {
+): Steps<OpenedFrame> {
+  const refused = (kind: FrameRefusal, kid?: number) =>
+    settled<OpenedFrame>({ ring, outcome: kid === undefined ? { kind } : { kind, kid } });
   const header = readHeader(frame);
-  if (!header) return { ring, outcome: { kind: 'malformed' } };
+  if (!header) return refused('malformed');
   const [kid, ctr] = [Number(header.kid), Number(header.ctr)];
   const found = findHeld(ring, kid);
-  if (typeof found === 'string') return { ring, outcome: { kind: found, kid } };
-  if (found.expiresAt !== undefined && now >= found.expiresAt) return { ring, outcome: { kind: 'old-key', kid } };
-  const steps = kid - found.key.kid;
-  const key = steps === 0 ? found.key : yield* ratchetSenderKey(provider, found.key, steps);
-  const window = seeCounter(steps === 0 ? found.window : emptyWindow, ctr);
+  if (typeof found === 'string') return refused(found, kid);
+  if (found.expiresAt !== undefined && now >= found.expiresAt) return refused('old-key', kid);
+  if (kid > found.key.kid) return openAhead(provider, ring, found, { frame, header, metadata, now });
+  const window = seeCounter(found.window, ctr);
   // Looked at before the work, believed after it.
-  if (!window) return { ring, outcome: { kind: 'replayed', kid } };
-  const plaintext = yield* decryptFrame(provider, key.frameKey, header, metadata, frame);
+  if (!window) return refused('replayed', kid);
+  const decrypted = decryptFrame(provider, found.key.frameKey, header, metadata, frame);
+  return step(after(decrypted, (plaintext) => opened(ring, ring, { plaintext, kid, ctr, window })));
+}
+
+/** A frame under a key of the same generation, ratcheted forward. */
+function* openAhead(
+  provider: CryptoProvider,
+  ring: KeyRing,
+  { key: held, expiresAt }: HeldKey,
+  { frame, header, metadata, now }: { frame: Uint8Array; header: Header; metadata: Uint8Array; now: number },
+): Steps<OpenedFrame> {
+  const [kid, ctr] = [Number(header.kid), Number(header.ctr)];
+  const window = seeCounter(emptyWindow, ctr) as ReplayWindow;
+  const key = yield* ratchetSenderKey(provider, held, kid - held.kid);
+  const plaintext = yield* step(decryptFrame(provider, key.frameKey, header, metadata, frame));
+  return opened(ring, append(ring, key, now, expiresAt), { plaintext, kid, ctr, window });
+}
+
+/** The outcome of a decryption; only one that succeeded changes the ring. */
+function opened(
+  ring: KeyRing,
+  grown: KeyRing,
+  { plaintext, kid, ctr, window }: { plaintext: Uint8Array | null; kid: number; ctr: number; window: ReplayWindow },
+): OpenedFrame {
   if (!plaintext) return { ring, outcome: { kind: 'not-authentic', kid } };
-  const grown = steps === 0 ? ring : append(ring, key, now, found.expiresAt);
   return { ring: replaceWindow(grown, kid, window), outcome: { kind: 'opened', plaintext, kid, ctr } };
 }
 
 /** A KID or a counter that is greater than a safe integer was never given. */
-function readHeader(frame: Uint8Array): (SFrameHeader & { readonly length: number }) | undefined {
+function readHeader(frame: Uint8Array): Header | undefined {
   try {
     const header = decodeSFrameHeader(frame);
     return header.ctr <= MAX_COUNTER && header.kid <= MAX_KID ? header : undefined;
@@ -121,10 +152,11 @@ function findHeld({ held }: KeyRing, kid: number): HeldKey | 'unknown-key' | 'ol
 
 function append({ held }: KeyRing, key: SenderKey, now: number, expiresAt?: number): KeyRing {
   const older = held.map((one) => ({ ...one, expiresAt: Math.min(one.expiresAt ?? Infinity, now + OLD_KEY_LIFE) }));
-  const added: HeldKey = { key, window: emptyWindow, ...(expiresAt !== undefined && { expiresAt }) };
-  return { held: [...older, added].slice(-MAX_KEYS) };
+  return { held: [...older, { key, window: emptyWindow, expiresAt }].slice(-MAX_KEYS) };
 }
 
 function replaceWindow({ held }: KeyRing, kid: number, window: ReplayWindow): KeyRing {
-  return { held: held.map((one) => (one.key.kid === kid ? { ...one, window } : one)) };
+  // Spelled out: a spread costs more, for each frame.
+  const replaced = ({ key, expiresAt }: HeldKey): HeldKey => ({ key, window, expiresAt });
+  return { held: held.map((one) => (one.key.kid === kid ? replaced(one) : one)) };
 }

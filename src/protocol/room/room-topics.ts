@@ -23,6 +23,8 @@ export type RoomPlace =
 
 const LEVELS = { message: 'control', frame: 'frame', heartbeat: 'heartbeat' } as const;
 
+const KINDS = ['message', 'frame', 'heartbeat'] as const;
+
 /** `<prefix>/room/<room>/…` for a place. */
 export function roomTopic(prefix: string, room: string, place: RoomPlace): string {
   const start = `${prefix}/room/${room}`;
@@ -46,6 +48,6 @@ export function roomPlaceOf(
   const [room, level, device, ...rest] = topic.slice(start.length).split('/');
   if (!isRoomName(room) || rest.length > 0) return undefined;
   if (device === undefined) return level === 'control' ? { room, place: { kind: 'statement' } } : undefined;
-  const kind = (['message', 'frame', 'heartbeat'] as const).find((each) => LEVELS[each] === level);
+  const kind = KINDS.find((each) => LEVELS[each] === level);
   return kind && device !== '' ? { room, place: { kind, device } } : undefined;
 }

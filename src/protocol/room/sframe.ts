@@ -1,7 +1,7 @@
 import { concat, utf8 } from '../../bytes/bytes.js';
 import type { CryptoProvider } from '../../crypto/provider.js';
-import { type Steps, step } from '../../crypto/steps.js';
-import { decodeSFrameHeader, encodeSFrameHeader } from './sframe-header.js';
+import { type Awaitable, after, type Steps, step } from '../../crypto/steps.js';
+import { decodeSFrameHeader, encodeSFrameHeader, halves } from './sframe-header.js';
 import type { SFrameSuite } from './sframe-suites.js';
 
 /** What one base key and KID become (RFC 9605 §4.4.2). */
@@ -51,7 +51,7 @@ export function* ratchetBaseKey(provider: CryptoProvider, suite: SFrameSuite, ba
  * @param allocate - a place for a frame of so many bytes
  * @returns header, ciphertext and tag
  */
-export function* sealFrame(
+export function sealFrame(
   provider: CryptoProvider,
   frameKey: FrameKey,
   ctr: bigint,
@@ -62,40 +62,42 @@ export function* sealFrame(
   const { key, salt, kid, suite } = frameKey;
   const header = encodeSFrameHeader({ kid, ctr });
   const parts = plaintext instanceof Uint8Array ? [plaintext] : plaintext;
-  const frame = allocate(parts.reduce((sum, { length }) => sum + length, header.length + suite.tagBytes));
+  let length = header.length + suite.tagBytes;
+  for (const part of parts) length += part.length;
+  const frame = allocate(length);
   frame.set(header);
   const aad = concat(header, metadata);
-  yield* step(provider.aesGcmEncryptInto(frame.subarray(header.length), key, nonce(salt, ctr), aad, parts));
-  return frame;
+  const sealed = provider.aesGcmEncryptInto(frame.subarray(header.length), key, nonce(salt, ctr), aad, parts);
+  return step(after(sealed, () => frame));
 }
 
 /** The plaintext of a frame (RFC 9605 §4.4.4), or `null` when it does not decrypt. @throws `DECODE_COSE` */
-export function* openFrame(
+export function openFrame(
   provider: CryptoProvider,
   frameKey: FrameKey,
   metadata: Uint8Array,
   frame: Uint8Array,
 ): Steps<Uint8Array | null> {
-  return yield* decryptFrame(provider, frameKey, decodeSFrameHeader(frame), metadata, frame);
+  return step(decryptFrame(provider, frameKey, decodeSFrameHeader(frame), metadata, frame));
 }
 
-/** {@link openFrame} of a frame whose header was read. */
-export function* decryptFrame(
+/** {@link openFrame} of a frame whose header was read, as one step. */
+export function decryptFrame(
   provider: CryptoProvider,
   frameKey: FrameKey,
   { ctr, length }: ReturnType<typeof decodeSFrameHeader>,
   metadata: Uint8Array,
   frame: Uint8Array,
-): Steps<Uint8Array | null> {
+): Awaitable<Uint8Array | null> {
   const aad = concat(frame.subarray(0, length), metadata);
   const iv = nonce(frameKey.salt, ctr);
-  return yield* step(provider.aesGcmDecrypt(frameKey.key, iv, aad, frame.subarray(length)));
+  return provider.aesGcmDecrypt(frameKey.key, iv, aad, frame.subarray(length));
 }
 
 /** The salt XOR the counter as a big-endian number. */
 export function nonce(salt: Uint8Array, ctr: bigint): Uint8Array {
   const bytes = salt.slice();
-  const [high, low] = [Number(ctr >> 32n), Number(ctr & 0xffffffffn)];
+  const { high, low } = halves(ctr);
   for (let i = 1; i <= 8; i++)
     (bytes[bytes.length - i] as number) ^= i <= 4 ? low >>> (8 * (i - 1)) : high >>> (8 * (i - 5));
   return bytes;

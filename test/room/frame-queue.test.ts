@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest';
+import { createFrameQueue } from '../../src/client/room/frame-queue.js';
+
+const frame = (n: number) => ({ from: 'alice', device: 'd', bytes: Uint8Array.of(n & 0xff, n >> 8) });
+const numberOf = ({ bytes }: { bytes: Uint8Array }) => (bytes[0] as number) + 256 * (bytes[1] as number);
+
+test('frames come in order, whether or not somebody waits; the loop ends behind the last one', async () => {
+  const queue = createFrameQueue();
+  const seen: number[] = [];
+  const loop = (async () => {
+    for await (const one of queue.frames()) seen.push(numberOf(one));
+  })();
+  for (let n = 0; n < 20_000; n++) {
+    expect(queue.put(frame(n))).toBeUndefined();
+    // The loop is never quite through: what was taken out must not be kept for that.
+    if (n % 7 === 6) await Promise.resolve();
+    if (n % 3000 === 2999) await new Promise((resolve) => setTimeout(resolve));
+  }
+  queue.close();
+  await loop;
+  expect(seen).toEqual(Array.from({ length: 20_000 }, (_, n) => n));
+});
+
+test('the oldest frames make room when nobody takes them', async () => {
+  const queue = createFrameQueue();
+  const out = Array.from({ length: 5000 }, (_, n) => queue.put(frame(n))).filter((one) => one !== undefined);
+  expect(out.map(numberOf)).toEqual(Array.from({ length: 5000 - 4096 }, (_, n) => n));
+  const first = await queue.frames().next();
+  expect(first.done === false && numberOf(first.value)).toBe(5000 - 4096);
+});
+
+test('one loop at a time; who leaves his frees the place and loses nothing, and everybody who waits is told of the end', async () => {
+  const queue = createFrameQueue();
+  for (const n of [1, 2, 3]) queue.put(frame(n));
+  for await (const one of queue.frames()) {
+    expect(numberOf(one)).toBe(1);
+    expect(() => queue.frames()).toThrow(expect.objectContaining({ code: 'USAGE_CONSUMER_EXISTS' }));
+    break;
+  }
+  const loop = queue.frames();
+  const results = Promise.all([loop.next(), loop.next(), loop.next(), loop.next()]);
+  queue.put(frame(4));
+  queue.close();
+  expect((await results).map(({ done, value }) => done || numberOf(value))).toEqual([2, 3, 4, true]);
+  expect(await loop.next()).toMatchObject({ done: true });
+  expect(await queue.frames().next()).toMatchObject({ done: true });
+});
