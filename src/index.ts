@@ -19,7 +19,7 @@ export type { CallEvents } from './client/call/session.js';
 export type { CallOptions } from './client/call/settings.js';
 export type { CallPath } from './client/call/way.js';
 export type { AddOptions } from './client/contact-cards.js';
-export type { Contact, ContactPolicy, ReceiptsTo } from './client/contact-list.js';
+export type { Contact, ContactPolicy, ReceiptsTo, RegisteredState } from './client/contact-list.js';
 export type { Contacts } from './client/contacts.js';
 export type { Devices } from './client/devices.js';
 export {

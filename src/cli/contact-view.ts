@@ -28,16 +28,19 @@ export async function printContact({ output }: Program, contact: Contact, { json
 }
 
 /** A contact for programs. */
-export function contactView({ address, name, identity, verified, blocked, byCard = false }: Contact) {
+export function contactView(contact: Contact) {
+  const { address, name, identity, verified, blocked, byCard = false, registered = null } = contact;
   const known = { name: name ?? null, identity: identity ? toBase64url(identity) : null };
-  return { address, ...known, verified, blocked, byCard };
+  return { address, ...known, verified, blocked, byCard, registered };
 }
 
 /** A contact for people, on one line. */
-export function contactLine({ address, name, identity, verified, blocked, byCard }: Contact): string {
+export function contactLine(contact: Contact): string {
+  const { address, name, identity, verified, blocked, byCard, registered } = contact;
   const marks = [
     identity ? (verified ? 'verified' : 'not verified') : 'no key',
     ...(byCard ? ['by card'] : []),
+    ...(registered === 'confirmed' ? ['registered'] : []),
     ...(blocked ? ['blocked'] : []),
   ];
   return `${address}${name === undefined ? '' : ` ${JSON.stringify(name)}`}: ${marks.join(', ')}`;

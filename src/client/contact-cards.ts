@@ -2,7 +2,9 @@ import { equal } from '../bytes/bytes.js';
 import { present } from '../bytes/fields.js';
 import { run } from '../crypto/steps.js';
 import { SealMQError } from '../errors.js';
-import { readCard, verifyCard } from '../protocol/identity/index.js';
+import { type ContactCard, readCard, verifyCard } from '../protocol/identity/index.js';
+import { infoOk } from '../protocol/registration/info-ok.js';
+import { readUnverified } from '../protocol/statement.js';
 import { type Contact, withIdentity } from './contact-list.js';
 import { type Context, seconds } from './context.js';
 
@@ -30,9 +32,10 @@ export async function meetByCard(
 ): Promise<Contact> {
   const { provider, keys } = context;
   const card = await run(readCard(provider, text, seconds(context)));
-  const { address, identity, infoOk } = card;
+  const { address, identity } = card;
   // Our own card is refused before anybody is asked.
   entryOf(address);
+  const registration = await judgeInfoOk(context, card);
   const record = await keys.meet(present({ address, identity, record: card.record }), { replace });
   if (!card.record) await run(verifyCard(provider, card, record, seconds(context)));
   const entry = entryOf(address);
@@ -46,6 +49,33 @@ export async function meetByCard(
     name: name ?? contact.name ?? card.name,
     verified: contact.verified || verified,
     byCard: true,
-    infoOk,
+    ...registration,
   });
+}
+
+/**
+ * What the Info OK on a card is worth; nothing where there is none.
+ *
+ * @throws `VERIFY_SIGNATURE` when it is forged, or about somebody else; `DECODE_CARD` when it is none
+ */
+async function judgeInfoOk(
+  context: Context,
+  { address, identity, infoOk: bytes }: ContactCard,
+): Promise<Pick<Contact, 'infoOk' | 'registered'>> {
+  if (!bytes) return {};
+  const claimed = asCard(() => readUnverified(infoOk, bytes));
+  const said = await context.registration.check(bytes).catch((cause) => {
+    throw new SealMQError('VERIFY_SIGNATURE', undefined, cause);
+  });
+  if (claimed.address !== address || !equal(claimed.identity, identity)) throw new SealMQError('VERIFY_SIGNATURE');
+  if (!said) return { infoOk: bytes, registered: 'unknown' };
+  return { infoOk: bytes, registered: said.expiresAt > seconds(context) ? 'confirmed' : 'expired' };
+}
+
+function asCard<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw new SealMQError('DECODE_CARD', 'what stands on the card as an Info OK is none', cause);
+  }
 }

@@ -8,6 +8,16 @@ import type { KeyChange, OnKeyChange } from './key-cache.js';
 /** Longest display name, in UTF-16 code units. */
 export const MAX_NAME = 256;
 
+const REGISTERED = ['confirmed', 'expired', 'unknown'] as const;
+
+/**
+ * What an Info OK on a card is worth: our own registration service has signed it and it holds; it has, and it does not hold any
+ * more; or it is by another service, or one whose key is not known here.
+ */
+export type RegisteredState = (typeof REGISTERED)[number];
+
+const isRegisteredState = (value: unknown): value is RegisteredState => REGISTERED.some((state) => state === value);
+
 /** Somebody whom the application has decided something about. */
 export interface Contact {
   readonly address: string;
@@ -20,8 +30,10 @@ export interface Contact {
   readonly blocked: boolean;
   /** The identity key came by a contact card, not from a directory: another one does not take its place unasked. */
   readonly byCard?: boolean;
-  /** The registration service's word on their card that the address is registered; not verified. */
+  /** The registration service's word on their card that the address is registered to this key. */
   readonly infoOk?: Uint8Array;
+  /** What was found of that word when the card was added. */
+  readonly registered?: RegisteredState;
 }
 
 /** Who gets receipts. */
@@ -109,8 +121,9 @@ export async function openContactList(
 }
 
 /** A contact whose identity key is another from now on, which nobody has compared. */
-export function withIdentity({ byCard: _, infoOk: _infoOk, ...contact }: Contact, identity: Uint8Array): Contact {
-  return { ...contact, identity, verified: false };
+export function withIdentity(contact: Contact, identity: Uint8Array): Contact {
+  const { byCard: _, infoOk: _infoOk, registered: _registered, ...kept } = contact;
+  return { ...kept, identity, verified: false };
 }
 
 function keyOf(address: string): string {
@@ -133,5 +146,6 @@ export function readContact(address: string, value: CborValue, code: ErrorCode):
     blocked: fields.required('blocked', isFlag),
     byCard: fields.optional('byCard', isFlag),
     infoOk: fields.optional('infoOk', isBytes),
+    registered: fields.optional('registered', isRegisteredState),
   });
 }

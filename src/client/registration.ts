@@ -51,6 +51,8 @@ export interface RegistrationDesk {
   readonly current: Registration | undefined;
   /** The newest Info OK, renewed before where that is due. */
   infoOk(): Promise<Uint8Array | undefined>;
+  /** As `Registrar.check`; nothing is known where no code is asked for. */
+  check: Registrar['check'];
   /** What shows that an anonymous address of ours is registered; absent for names, and before {@link register}. */
   readonly shown: Omit<AnonymousSender, 'record'> | undefined;
   close(): Promise<void>;
@@ -146,6 +148,7 @@ export async function openRegistrationDesk(parts: Parts): Promise<RegistrationDe
       const { address, expiresAt } = readUnverified(infoOk, saved.infoOk);
       return { address, infoOk: saved.infoOk, expiresAt: new Date(expiresAt * 1000) };
     },
+    check: async (bytes) => parts.registrar?.check(bytes),
     async infoOk() {
       renewBehind();
       await renewal;

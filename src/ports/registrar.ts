@@ -36,6 +36,14 @@ export interface Registrar {
 
   /** A new Info OK for an old one. @throws `DIRECTORY_REFUSED` when it does not hold any more, and as {@link start} */
   renew(infoOk: Uint8Array): Promise<IssuedInfoOk>;
+
+  /**
+   * What an Info OK says that somebody has brought, on their card. Nothing is asked: `undefined` when it is by another service, or
+   * by a key that is not known yet.
+   *
+   * @throws `DIRECTORY_BAD_ANSWER` when it is malformed, or forged in the name of this service
+   */
+  check(infoOk: Uint8Array): Promise<IssuedInfoOk | undefined>;
 }
 
 /** An Info OK as it travels, and what it says. Times in seconds. */

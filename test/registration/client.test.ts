@@ -1,12 +1,19 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { memoryStore } from '../../src/adapters/store/memory-store.js';
+import { encodeCbor } from '../../src/bytes/cbor.js';
+import { readFields } from '../../src/bytes/fields.js';
 import { Messenger } from '../../src/client/messenger.js';
 import type { MessengerOptions } from '../../src/client/options.js';
 import type { CodeRequest } from '../../src/client/registration.js';
+import { decodeSign1, encodeSign1 } from '../../src/cose/sign1.js';
+import { run } from '../../src/crypto/steps.js';
 import { isRegistrationId } from '../../src/protocol/address.js';
+import { signStatement } from '../../src/protocol/directory/index.js';
+import { cardText, makeCard } from '../../src/protocol/identity/index.js';
+import { infoOk } from '../../src/protocol/registration/info-ok.js';
 import { type Broker, createBroker, smtpSender } from '../../src/server/index.js';
 import type { RegistrationOptions } from '../../src/server/registration/options.js';
-import { codeOf, lastingStore, manualClock } from '../directory/fixtures.js';
+import { accountOf, codeOf, lastingStore, manualClock, provider } from '../directory/fixtures.js';
 import { codeIn, type MailServer, startMailServer } from './mail-server.js';
 import { type Service, startService } from './service.js';
 
@@ -171,6 +178,51 @@ describe('a messenger without a name', () => {
     const named = lastingStore();
     await (await Messenger.open({ ...base, store: named, address: 'alice' })).close();
     expect(await codeOf(Messenger.open({ ...base, store: named, anonymous }))).toBe('USAGE_INVALID_ARGUMENT');
+  });
+});
+
+describe('an Info OK on a card', () => {
+  const contact = { email: 'alice@example.org' };
+
+  it('is worth what our own directory has signed of it, and how long', async () => {
+    const { base, mails, clock } = await scene({ mode: 'anonymous', infoOkLife: 10 * DAY });
+    const alice = closing(await Messenger.open({ ...base, anonymous: { userId: 'alice', ...contact } }));
+    await alice.register({ ...contact, ...typed(mails) });
+    const { link } = await alice.contactCard();
+    const store = lastingStore();
+    const bob = await Messenger.open({ ...base, store, address: 'bob' });
+    expect(await bob.contacts.add(link)).toMatchObject({ registered: 'confirmed', infoOk: alice.registration?.infoOk });
+    await bob.close();
+    const again = closing(await Messenger.open({ ...base, store, address: 'bob' }));
+    expect(again.contacts.get(alice.address)?.registered).toBe('confirmed');
+    const elsewhere = (await scene({ mode: 'anonymous' })).base;
+    const carol = closing(await Messenger.open({ ...elsewhere, address: 'carol' }));
+    expect((await carol.contacts.add(link)).registered).toBe('unknown');
+    clock.advance(11 * DAY);
+    expect((await again.contacts.add(link)).registered).toBe('expired');
+  });
+
+  it('that is forged, of somebody else, or none at all makes the card no good', async () => {
+    const { base, mails, clock } = await scene({});
+    const alice = closing(await Messenger.open({ ...base, address: 'alice' }));
+    await alice.register({ ...contact, ...typed(mails) });
+    const hers = alice.registration?.infoOk as Uint8Array;
+    const mallory = await accountOf('mallory', clock.seconds());
+    const dates = { issuedAt: clock.seconds(), expiresAt: clock.seconds() + DAY };
+    const said = infoOk.encode({ address: 'mallory', identity: mallory.record.identity, ...dates });
+    const forged = encodeSign1({ ...decodeSign1(hers), payload: encodeCbor(said) });
+    const own = await run(
+      signStatement(provider, mallory.identityKey, infoOk, infoOk.read(readFields(said, 'DECODE_CARD', ''))),
+    );
+    const add = async (word: Uint8Array) => {
+      const card = { record: mallory.record, infoOk: word, ...dates };
+      return alice.contacts.add(cardText(await run(makeCard(provider, mallory.device, card))));
+    };
+    expect(await codeOf(add(forged))).toBe('VERIFY_SIGNATURE');
+    expect(await codeOf(add(hers))).toBe('VERIFY_SIGNATURE');
+    expect(await codeOf(add(new Uint8Array(10)))).toBe('DECODE_CARD');
+    expect(alice.contacts.get('mallory')).toBeUndefined();
+    expect((await add(own)).registered).toBe('unknown');
   });
 });
 

@@ -18,6 +18,13 @@ export interface DirectoryTrust {
    * @throws `DIRECTORY_KEY_CHANGED`, `DIRECTORY_BAD_ANSWER`, and what fetching the key lists throws
    */
   read<T>(kind: StatementKind<T>, statement: Uint8Array): Promise<T>;
+  /**
+   * The content of a statement that somebody else has brought, by a key that is trusted already; nothing is asked. `undefined`
+   * for one by another key.
+   *
+   * @throws `DIRECTORY_BAD_ANSWER` when it is malformed, or forged in the name of a trusted key
+   */
+  readBrought<T>(kind: StatementKind<T>, statement: Uint8Array): Promise<T | undefined>;
 }
 
 /** What {@link openTrust} needs. */
@@ -72,6 +79,15 @@ export function openTrust({ provider, fetchLists, now, pin, store, origin }: Par
   }
 
   return {
+    async readBrought(kind, statement) {
+      trusted ??= await remembered();
+      try {
+        return await run(verifyStatement(provider, trusted?.keys ?? [], kind, statement));
+      } catch (error) {
+        if (isSealMQError(error, 'DIRECTORY_KEY_CHANGED')) return undefined;
+        throw error;
+      }
+    },
     async read(kind, statement) {
       const known = await present();
       try {

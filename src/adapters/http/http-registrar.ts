@@ -42,6 +42,10 @@ export function httpRegistrar(request: DirectoryRequest, trust: DirectoryTrust):
       }
       return issued(answer);
     },
+    async check(bytes) {
+      const said = await trust.readBrought(infoOk, bytes);
+      return said && { ...said, bytes };
+    },
     renew: async (bytes) => issued(await post('/renew', 'application/cose', bytes)),
   };
 }
