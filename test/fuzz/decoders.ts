@@ -19,19 +19,26 @@ import {
   encodeRecordMessage,
 } from '../../src/protocol/call/record.js';
 import { readTokenRequest } from '../../src/protocol/directory/admission.js';
+import { readVoucher } from '../../src/protocol/directory/guest.js';
 import { decodeClaims, encodeClaims } from '../../src/protocol/envelope/claims.js';
 import { decodeControl, encodeControl } from '../../src/protocol/envelope/control.js';
 import { type OpenOutcome, openSync } from '../../src/protocol/envelope/index.js';
 import { parseSealed } from '../../src/protocol/envelope/profile.js';
+import { CARD_PREFIX, cardText, readCard } from '../../src/protocol/identity/contact-card.js';
 import { LINK_PREFIX, linkText, parseLink, readLinkStatement } from '../../src/protocol/identity/device-link.js';
 import { verifyRecord } from '../../src/protocol/identity/index.js';
+import { compareSafetyNumber } from '../../src/protocol/identity/safety-number.js';
+import { readInfoOk } from '../../src/protocol/registration/info-ok.js';
+import { decodeHandIn, encodeHandIn } from '../../src/protocol/relay/hand-in.js';
+import { decodeRelayAnswer, encodeRelayAnswer } from '../../src/protocol/relay/relay-answer.js';
 import { splitSignature } from '../../src/protocol/room/frame-signature.js';
 import { decodeFrame, encodeFrame } from '../../src/protocol/room/room-frame.js';
 import { decodeRoomMessage, encodeRoomMessage } from '../../src/protocol/room/room-message.js';
 import { readRoomStatement } from '../../src/protocol/room/room-statement.js';
 import { decodeSFrameHeader, encodeSFrameHeader } from '../../src/protocol/room/sframe-header.js';
-import { now, receiver } from './receiver.js';
-import { recordOver, sealedOver, signedOver } from './signed-inputs.js';
+import { readCode, readRegistration } from '../../src/server/registration/requests.js';
+import { identityKey, NOW, now, receiver } from './receiver.js';
+import { cardOver, infoOkOver, recordOver, safety, sealedOver, signedOver } from './signed-inputs.js';
 
 /**
  * What reads bytes of strangers. A decoder answers one word for what it read or throws a SealMQError, nothing else; where
@@ -99,6 +106,40 @@ export const decoders: Readonly<Record<string, Decoder>> = {
   },
   'link-statement'(input) {
     readLinkStatement(input);
+    return 'read';
+  },
+  card(input) {
+    const text = CARD_PREFIX + Buffer.from(input).toString('latin1');
+    return same(cardText(now(readCard(native, text, NOW))), text.trim());
+  },
+  'card-content'(input) {
+    now(readCard(native, cardText({ bytes: cardOver(input) }), NOW));
+    return 'read';
+  },
+  'info-ok'(input) {
+    now(readInfoOk(native, [identityKey.publicKey], input));
+    return 'read';
+  },
+  'info-ok-content'(input) {
+    now(readInfoOk(native, [identityKey.publicKey], infoOkOver(input)));
+    return 'read';
+  },
+  registration(input) {
+    now(readRegistration(native, input));
+    return 'read';
+  },
+  'registration-code'(input) {
+    readCode(input);
+    return 'read';
+  },
+  'safety-number'(input) {
+    compareSafetyNumber(safety, Buffer.from(input).toString('latin1'));
+    return 'read';
+  },
+  'hand-in': (input) => again(input, decodeHandIn, encodeHandIn),
+  'relay-answer': (input) => again(input, decodeRelayAnswer, encodeRelayAnswer),
+  voucher(input) {
+    readVoucher(input);
     return 'read';
   },
   'token-request'(input) {

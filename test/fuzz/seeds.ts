@@ -1,15 +1,18 @@
 import { callVectors } from '../../scripts/vectors/call.js';
 import { roomVectors } from '../../scripts/vectors/room.js';
 import { toBase64url } from '../../src/bytes/base64url.js';
+import { utf8 } from '../../src/bytes/bytes.js';
 import { type CborMap, decodeCbor, encodeCbor } from '../../src/bytes/cbor.js';
 import { encodePublicKey } from '../../src/cose/key.js';
 import { decodeSign1 } from '../../src/cose/sign1.js';
 import { nativeProvider } from '../../src/crypto/native.js';
 import { encodeDescription, encodeIceBody } from '../../src/protocol/call/body.js';
 import { signTokenRequest } from '../../src/protocol/directory/admission.js';
+import { signVoucher } from '../../src/protocol/directory/guest.js';
 import { encodeClaims } from '../../src/protocol/envelope/claims.js';
 import { type Control, encodeControl, type Resend } from '../../src/protocol/envelope/control.js';
 import { type Draft, sealSync } from '../../src/protocol/envelope/index.js';
+import { makeCard } from '../../src/protocol/identity/contact-card.js';
 import { linkText, signLinkStatement } from '../../src/protocol/identity/device-link.js';
 import {
   addDevice,
@@ -22,8 +25,13 @@ import {
   startLink,
   vouchForIdentity,
 } from '../../src/protocol/identity/index.js';
+import { verificationHash } from '../../src/protocol/registration/hrid.js';
+import { infoOk } from '../../src/protocol/registration/info-ok.js';
+import { emailId, phoneId } from '../../src/protocol/registration/verification-id.js';
+import { encodeHandIn } from '../../src/protocol/relay/hand-in.js';
+import { encodeRelayAnswer } from '../../src/protocol/relay/relay-answer.js';
 import { atOnce, device, identityKey, NOW, now, record, sealKeys } from './receiver.js';
-import { headerSeeds, signedOver } from './signed-inputs.js';
+import { headerSeeds, infoOkOver, safety, signedOver } from './signed-inputs.js';
 
 const native = nativeProvider();
 
@@ -49,6 +57,12 @@ export function seeds(): Readonly<Record<string, readonly Uint8Array[]>> {
     sign1: sign1s,
     encrypt: sealed,
     'token-request': tokenRequests(),
+    ...registrationSeeds(),
+    ...relaySeeds(),
+    voucher: [
+      now(signVoucher(native, identityKey, { challenge: new Uint8Array(40), address: 'alice', device: link().device })),
+    ],
+    'safety-number': [safety.code, safety.digits].map(latin1),
     'call-frame': calls.frames.map(({ frame }) => bytesOf(frame)),
     'call-description': [encodeDescription({ sdp: 'v=0' }), encodeDescription({})],
     'ice-body': [
@@ -99,6 +113,52 @@ function tokenRequests(): Uint8Array[] {
   const proof = { infoOk: new Uint8Array(40), record: record.bytes };
   return [request, { ...request, ...proof }].map((one) => now(signTokenRequest(native, device.signKey, one)));
 }
+
+/** Cards, the directory's word on them, and what asks for it. */
+function registrationSeeds(): Readonly<Record<string, readonly Uint8Array[]>> {
+  const word = infoOk.encode({ address: 'alice', identity: record.identity, issuedAt: NOW, expiresAt: NOW + 9 });
+  const proof = infoOkOver(encodeCbor(word));
+  const dates = { issuedAt: NOW, expiresAt: NOW + 9 };
+  const cards = [{ name: 'Alice' }, { infoOk: proof }, { brief: true }].map((details) =>
+    now(makeCard(native, device, { record, ...dates, ...details })),
+  );
+  const salt = new Uint8Array(32).fill(1);
+  const bodies = [{ email: 'alice@example.org' }, { phone: '+4915112345678' }].map((contact) => {
+    const id = 'email' in contact ? emailId(contact.email) : phoneId(contact.phone);
+    const hash = now(verificationHash(native, salt, id));
+    const fields = { record: record.bytes, salt, verificationHash: hash };
+    const texts = Object.entries(fields).map(([name, bytes]) => [name, toBase64url(bytes)]);
+    return utf8(JSON.stringify({ userId: 'alice', ...contact, ...Object.fromEntries(texts) }));
+  });
+  return {
+    card: cards.map(({ bytes }) => latin1(toBase64url(bytes))),
+    'card-content': cards.map(({ bytes }) => payloadOf(bytes)),
+    'info-ok': [proof],
+    'info-ok-content': [encodeCbor(word)],
+    registration: bodies,
+    'registration-code': [utf8(JSON.stringify({ code: '01234567' }))],
+  };
+}
+
+/** What a sender tells the relay, and what it answers. */
+function relaySeeds(): Readonly<Record<string, readonly Uint8Array[]>> {
+  const hash = new Uint8Array(32);
+  const nonce = new Uint8Array(16);
+  const anonymous = { userId: 'alice', verificationHash: hash, infoOk: new Uint8Array(40), record: record.bytes };
+  const common = { relay: hash, receivers: ['bob', 'carol'], message: hash, issuedAt: NOW, nonce };
+  return {
+    'hand-in': [
+      encodeHandIn({ ...common, sender: 'alice' }),
+      encodeHandIn({ ...common, sender: anonymous, family: 'signal', wake: new Uint8Array(9) }),
+    ],
+    'relay-answer': [
+      encodeRelayAnswer({ nonce, now: NOW, refused: new Map([['bob', 'not-registered']]) }),
+      encodeRelayAnswer({ nonce, now: NOW, refused: new Map(), refusal: 'rate-limited', retryAfter: 3 }),
+    ],
+  };
+}
+
+const latin1 = (text: string) => new Uint8Array(Buffer.from(text, 'latin1'));
 
 function claimSeeds(): Uint8Array[] {
   const id = new Uint8Array(16);

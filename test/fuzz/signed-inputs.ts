@@ -7,9 +7,10 @@ import { nativeProvider } from '../../src/crypto/native.js';
 import { keyThumbprint } from '../../src/crypto/thumbprints.js';
 import { encodeClaims } from '../../src/protocol/envelope/claims.js';
 import { contentAad, OUTER_HEADER_BYTES } from '../../src/protocol/envelope/profile.js';
+import { safetyNumber } from '../../src/protocol/identity/safety-number.js';
 import { sign } from '../../src/protocol/signed.js';
 import { hex } from '../bytes/hex.js';
-import { atOnce, device, identityKey, NOW, now } from './receiver.js';
+import { atOnce, device, identityKey, NOW, now, record } from './receiver.js';
 
 /**
  * What a hostile sender with good keys can make: the fuzzed bytes stand where only a correctly encrypted or correctly
@@ -49,6 +50,24 @@ export function signedOver(header: Uint8Array): Uint8Array {
 export function recordOver(content: Uint8Array): Uint8Array {
   return now(sign(native, identityKey, { purpose: 'record', payload: content }));
 }
+
+/** A contact card with `content` as its payload, correctly signed by Alice's device. */
+export function cardOver(content: Uint8Array): Uint8Array {
+  return now(sign(native, device.signKey, { purpose: 'card', payload: content }));
+}
+
+/** An Info OK with `content` as its payload, correctly signed: Alice's identity key is the directory's here. */
+export function infoOkOver(content: Uint8Array): Uint8Array {
+  return now(sign(native, identityKey, { purpose: 'info-ok', payload: content }));
+}
+
+/** What is compared with what was scanned. */
+export const safety = now(
+  safetyNumber(native, [
+    { address: 'alice', identity: record.identity },
+    { address: 'bob', identity: new Uint8Array(32) },
+  ]),
+);
 
 /** Valid protected headers of signed parts. */
 export function headerSeeds(): Uint8Array[] {

@@ -1,7 +1,7 @@
 import { fromBase64url } from '../../bytes/base64url.js';
 import { equal, fromUtf8 } from '../../bytes/bytes.js';
 import type { CryptoProvider } from '../../crypto/provider.js';
-import { run } from '../../crypto/steps.js';
+import type { Steps } from '../../crypto/steps.js';
 import { SealMQError } from '../../errors.js';
 import { isRegistrationId } from '../../protocol/address.js';
 import { type KeyRecord, MAX_RECORD_BYTES, verifyRecord } from '../../protocol/identity/record.js';
@@ -27,18 +27,18 @@ export interface RegistrationRequest {
  *
  * @throws `USAGE_INVALID_ARGUMENT`, `DECODE_*`, `VERIFY_SIGNATURE`
  */
-export async function readRegistration(provider: CryptoProvider, body: Uint8Array): Promise<RegistrationRequest> {
+export function* readRegistration(provider: CryptoProvider, body: Uint8Array): Steps<RegistrationRequest> {
   const fields = readJson(body);
   const { userId } = fields;
   assertUserId(userId);
   const verification = verificationOf(fields);
   const [salt, hash] = [bytesIn(fields, 'salt', SALT_BYTES), bytesIn(fields, 'verificationHash', 32)];
-  if (!equal(hash, await run(verificationHash(provider, salt, verification)))) {
+  if (!equal(hash, yield* verificationHash(provider, salt, verification))) {
     throw invalid('verificationHash is not that of salt and verification id');
   }
-  const record = await run(verifyRecord(provider, bytesIn(fields, 'record')));
+  const record = yield* verifyRecord(provider, bytesIn(fields, 'record'));
   const opening = { identity: record.identity, userId, verificationHash: hash };
-  const address = isRegistrationId(record.address) ? await run(registrationId(provider, opening)) : userId;
+  const address = isRegistrationId(record.address) ? yield* registrationId(provider, opening) : userId;
   if (record.address !== address) throw invalid('the record is of another address');
   return { userId, record, verification };
 }

@@ -2,6 +2,7 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Context, Hono } from 'hono';
 import { readBounded } from '../../adapters/http/read-bounded.js';
 import type { CryptoProvider } from '../../crypto/provider.js';
+import { run } from '../../crypto/steps.js';
 import { MAX_INFO_OK_BYTES } from '../../protocol/registration/info-ok.js';
 import { errorAnswer } from '../key-provider/http-error.js';
 import { type RateLimit, tooManyRequests } from '../key-provider/rate-limit.js';
@@ -36,7 +37,7 @@ export function addRegistrationRoutes(app: Hono<Environment>, parts: Registratio
   app.post(start, (context) =>
     patiently(async () => {
       const body = await admitted(context, limits.perNetwork, MAX_REGISTRATION_BYTES);
-      const { expiresAt, ...started } = await registrations.start(await readRegistration(provider, body));
+      const { expiresAt, ...started } = await registrations.start(await run(readRegistration(provider, body)));
       const answer = { ...started, expiresAt: new Date(expiresAt * 1000).toISOString() };
       return Response.json(answer, { status: 202, headers: NO_STORE });
     }),
