@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { nodeDataChannelRtc } from '../../src/adapters/rtc/node-datachannel.js';
 import { memoryStore } from '../../src/adapters/store/memory-store.js';
 import { Messenger } from '../../src/client/messenger.js';
+import type { Rtc } from '../../src/ports/rtc.js';
 import { closing, createWorld, next, until } from '../client/world.js';
 import { startProxy } from '../mqtt/proxy.js';
 import { breakable } from './breakable.js';
@@ -100,6 +101,26 @@ test('of several devices one takes it, and the others stop ringing', async () =>
   const onLaptop = await laptops;
   await Promise.all([calling, onLaptop.accept()]);
   expect(await onPhone.ended).toEqual({ reason: 'elsewhere', by: 'them' });
+});
+
+test('whoever hangs up has the last word, and what it overtakes is heard all the same', async () => {
+  const rtc = nodeDataChannelRtc();
+  const slow: Rtc = {
+    name: 'slow',
+    create: ({ handlers, ...rest }) =>
+      rtc.create({
+        ...rest,
+        handlers: { ...handlers, message: (...what) => void setTimeout(() => handlers.message(...what), 400) },
+      }),
+  };
+  const { alice, bob } = await pair({ rtc }, { rtc: slow });
+  const [a, b] = await connect(alice, bob);
+  await Promise.all([a.end(), first(b)]);
+  const ending = b.end();
+  await first(a);
+  await a.hangUp();
+  await b.ended;
+  await ending;
 });
 
 describe('the way', () => {

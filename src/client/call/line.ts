@@ -232,6 +232,11 @@ export class Line {
     return this.#outflow.end();
   }
 
+  /** The end that was set, if one was. */
+  get ending(): Promise<void> | undefined {
+    return this.#outflow.ending;
+  }
+
   /** Says that nothing follows, and resolves when the other side has received everything. @throws as {@link end} */
   finish(): Promise<void> {
     return this.#outflow.finish();

@@ -57,6 +57,10 @@ export class Outflow {
     return this.#counters[Stream.control];
   }
 
+  get ending(): Promise<void> | undefined {
+    return this.#ending;
+  }
+
   /** Whether something waits for its acknowledgement. */
   get pending(): boolean {
     return this.#kept.size > 0;

@@ -44,8 +44,9 @@ const GONE = 6;
 /** Records that may come before their keys. */
 const MAX_EARLY = 64;
 
-/** How long the way stays open for the word that it is over, in milliseconds. */
+/** How long the way stays open for the word that it is over, and for what that word has overtaken, in milliseconds. */
 const FAREWELL = 2_000;
+const LAST_WORD = 1_000;
 
 /** Drives one call: the handshake's table, the line, and the wayfinder that looks for its ways. */
 export class CallSession {
@@ -250,15 +251,21 @@ export class CallSession {
     clearInterval(this.#ticking);
     this.#wayfinder.stop();
     const error = errorOf(ending, this.#lastPeer.address);
-    this.#line?.close(error);
     this.#settle.reject(error);
     this.#parts.forget();
-    // They should hear that it is over before they see the way go.
-    void createPatience(FAREWELL)
-      .wait(this.told())
-      .then(() => this.#wayfinder.close());
+    void this.#part(ending, error);
     const { reason, by } = ending;
     this.events.emit('ended', { reason, by });
     this.#end({ reason, by });
+  }
+
+  async #part({ reason, by }: Ending, error: SealMQError): Promise<void> {
+    // Their last acknowledgement may be slower than the word that it is over.
+    const awaited = reason === 'hangup' && by === 'them' ? this.#line?.ending : undefined;
+    if (awaited) await createPatience(LAST_WORD).wait(awaited);
+    this.#line?.close(error);
+    // They should hear that it is over before they see the way go.
+    await createPatience(FAREWELL).wait(this.told());
+    await this.#wayfinder.close();
   }
 }

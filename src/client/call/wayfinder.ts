@@ -147,6 +147,7 @@ export class Wayfinder {
       },
       down: () => {
         const { phase } = this.#parts.state();
+        if (phase === 'closed') return;
         this.#lostAt ??= this.#parts.port.now();
         if (this.path !== 'mqtt') this.#use(undefined);
         this.#fallBackLater(phase === 'connected' ? this.#parts.settings.fallbackAfter / 2 : 0);
