@@ -12,5 +12,6 @@ process.on('uncaughtException', (error) => {
   process.exit(exitCodeOf(error));
 });
 process.exitCode = await runProgram(process.argv, { output, signal });
-// An interrupted command may have left an attempt to connect behind; nobody waits for it any more.
-if (signal.aborted) process.exit();
+// An interrupted command may have left an attempt to connect behind, a WebRTC stack a callback that never comes: nobody waits.
+for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => stream.write('', resolve));
+process.exit();

@@ -6,6 +6,8 @@ import { jsonLine, printable } from './printable.js';
 export interface Output {
   /** Writes a line of results; resolves when it is out. @throws `OUTPUT_CLOSED` when nobody reads any more */
   line(text: string): Promise<void>;
+  /** Writes bytes as they are, without a line's end. @throws as {@link line} */
+  bytes(bytes: Uint8Array): Promise<void>;
   /** Writes `value` as JSON on a line of its own. */
   json(value: unknown): Promise<void>;
   /** A note beside the results, on standard error. */
@@ -21,13 +23,14 @@ export interface Output {
 export function createOutput(out: Writable, err: Writable): Output {
   // What cannot be written is told to who writes; here it only must not end the process.
   for (const stream of [out, err]) stream.on('error', () => {});
-  const line = (text: string) =>
+  const write = (what: string | Uint8Array) =>
     new Promise<void>((resolve, reject) => {
-      out.write(`${text}\n`, (error) => (error ? reject(closed()) : resolve()));
+      out.write(what, (error) => (error ? reject(closed()) : resolve()));
     });
+  const line = (text: string) => write(`${text}\n`);
   const output: Output = {
     verbose: false,
-    line,
+    ...{ line, bytes: write },
     json: (value) => line(jsonLine(value)),
     note: (text) => void err.write(`${printable(text)}\n`),
     picture: (lines) => void err.write(`${lines.join('\n')}\n`),

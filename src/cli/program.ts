@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
+import { addAnswer, addCall } from './commands/call.js';
 import { addChat } from './commands/chat.js';
 import { addConfig } from './commands/config.js';
 import { addContact } from './commands/contact.js';
@@ -25,6 +26,8 @@ const COMMANDS = [
   addSend,
   addListen,
   addChat,
+  addCall,
+  addAnswer,
   addRoom,
   addContact,
   addSafetyNumber,
@@ -36,10 +39,10 @@ const COMMANDS = [
 
 const EXIT_CODES = `
 Exit codes:
-  0  done                  4  broker, transport
-  1  unexpected            5  keys and messages on this machine
-  2  wrong usage           6  verification, decoding
-  3  key directory         7  timeout                130  interrupted`;
+  0  done                  4  broker, transport, call      8  call declined
+  1  unexpected            5  keys, messages on disk       9  callee busy
+  2  wrong usage           6  verification, decoding     130  interrupted
+  3  key directory         7  timeout, no answer`;
 
 /**
  * Runs the command that `argv` names, and tells on standard error what went wrong.

@@ -15,6 +15,9 @@ const PASSWORD: SecretSource = { variable: 'SEALMQ_PASSWORD', file: 'password-fi
 /** The environment variable with the passphrase of an exported identity. */
 const EXPORT_VARIABLE = 'SEALMQ_EXPORT_PASSPHRASE';
 
+/** The environment variable with the password for TURN servers. */
+const ICE_VARIABLE = 'SEALMQ_ICE_CREDENTIAL';
+
 const ATTEMPTS = 3;
 
 /** The password for the broker, where one is given. @throws `USAGE_INVALID_ARGUMENT` for a file that cannot be read */
@@ -69,6 +72,11 @@ export async function exportPassphrase(
     throw new SealMQError('USAGE_INVALID_ARGUMENT', 'the two passphrases differ');
   }
   return passphrase;
+}
+
+/** The password for TURN servers, where one is given. @throws `USAGE_INVALID_ARGUMENT` for a file that cannot be read */
+export async function iceCredential(file: string | undefined): Promise<string | undefined> {
+  return file === undefined ? fromEnvironment(ICE_VARIABLE) : readSecret(file);
 }
 
 /** Option, environment, config file, in this order. */

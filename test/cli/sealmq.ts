@@ -41,6 +41,8 @@ export interface Running {
 /** A shell, so to say: a home folder, an environment, and programs that are ended after the test. */
 export interface Shell {
   readonly home: string;
+  /** All variables that its programs see. */
+  readonly env: Readonly<Record<string, string>>;
   /** Starts `sealmq …args` and leaves it running. With the input `open`, lines come by {@link Running.type}. */
   start(args: readonly string[], input?: string | Uint8Array | typeof open): Running;
   /** Runs `sealmq …args` to its end. */
@@ -106,6 +108,7 @@ function shellIn(home: string, env: Readonly<Record<string, string>>): Shell {
   };
   return {
     home,
+    env,
     start,
     run: (args, input) => start(args, input).finished,
     with: (variables) => shellIn(variables.SEALMQ_HOME ?? home, { ...env, ...variables }),
