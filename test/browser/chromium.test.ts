@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { peer } from '../peers/require.js';
+import { callTests } from './call-tests.js';
 import { findChromium, type Stage, startChromium } from './chromium.js';
 import { contractTests } from './contract-tests.js';
 import { envelopeTests } from './envelope-tests.js';
@@ -26,6 +27,7 @@ describe.skipIf(!peer('chromium', findChromium() !== undefined))('in Chromium', 
   describe('the messenger', () => messengerTests(() => stage));
   describe('seal and open', () => envelopeTests(() => stage));
   describe('rooms', () => roomTests(() => stage));
+  describe('calls', () => callTests(() => stage));
   describe('media', () => mediaTests(() => stage));
   describe('the contracts', () => contractTests(() => stage));
 });

@@ -17,10 +17,11 @@ export const INSECURE_HOST = 'lan.test';
 const ARGUMENTS = [
   ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
   ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
-  // A camera that shows a moving picture, and nobody who would have to be asked.
-  ...['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'],
   `--host-resolver-rules=MAP ${INSECURE_HOST} 127.0.0.1`,
 ];
+
+/** A camera that shows a moving picture, and nobody who would have to be asked. */
+const CAMERA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream'];
 
 /** The path of the installed Chromium, if there is one. */
 export function findChromium(): string | undefined {
@@ -28,9 +29,14 @@ export function findChromium(): string | undefined {
   return folders.map((folder) => join(folder, 'chromium')).find(isExecutable);
 }
 
-/** Starts a headless Chromium. */
-export function startChromium(): Promise<Browser> {
-  return chromium.launch({ executablePath: findChromium() ?? 'chromium', args: ARGUMENTS });
+/**
+ * Starts a headless Chromium.
+ *
+ * @param camera - pages that may use one are told the addresses of this machine; others get names of the local network (mDNS)
+ */
+export function startChromium({ camera = true } = {}): Promise<Browser> {
+  const args = camera ? [...ARGUMENTS, ...CAMERA] : ARGUMENTS;
+  return chromium.launch({ executablePath: findChromium() ?? 'chromium', args });
 }
 
 /** Calls a function that the page offers. */

@@ -8,7 +8,7 @@ import { productionBuild } from '../../scripts/bundle-report.js';
 /** The pages of `app/`, built for production and served over plain http. */
 export interface Site {
   /** The address of a page. */
-  url(page: 'index.html' | 'contracts.html' | 'call.html', host?: string): string;
+  url(page: 'index.html' | 'contracts.html' | 'call.html' | 'talk.html', host?: string): string;
   /** The paths of all files. */
   readonly files: readonly string[];
   /** What Vite complained about. */
@@ -33,7 +33,8 @@ const POLICY = [
 
 /** Builds the pages and serves them on a free port. */
 export async function openSite(): Promise<Site> {
-  const input = { index: `${APP}index.html`, contracts: `${APP}contracts.html`, call: `${APP}call.html` };
+  const pages = ['index', 'contracts', 'call', 'talk'];
+  const input = Object.fromEntries(pages.map((page) => [page, `${APP}${page}.html`]));
   const { output, warnings } = await productionBuild({ root: APP, build: { rolldownOptions: { input } } });
   const files = new Map(output.map((each) => [`/${each.fileName}`, each.type === 'chunk' ? each.code : each.source]));
   const missing: string[] = [];

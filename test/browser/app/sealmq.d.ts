@@ -5,6 +5,10 @@ declare module 'sealmq' {
   export const Messenger: Source['Messenger'];
   export type Messenger = import('../../../src/index.js').Messenger;
   export type MessengerStatus = import('../../../src/index.js').MessengerStatus;
+  export type Call = import('../../../src/index.js').Call;
+  export type CallEnd = import('../../../src/index.js').CallEnd;
+  export type CallOptions = import('../../../src/index.js').CallOptions;
+  export type CallPath = import('../../../src/index.js').CallPath;
   export type Room = import('../../../src/index.js').Room;
   export const memoryStore: Source['memoryStore'];
   export const openLevelStore: Source['openLevelStore'];
