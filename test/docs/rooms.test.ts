@@ -1,16 +1,8 @@
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { createWorld, until } from '../client/world.js';
-
-const page = await readFile('docs/rooms.md', 'utf8');
-const snippets = (language: string) =>
-  [...page.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'g'))].map(([, body]) => body as string);
-
-const AsyncFunction = (async () => {}).constructor as new (
-  ...args: string[]
-) => (...values: unknown[]) => Promise<void>;
+import { program, snippets } from './snippets.js';
 
 test('the page’s first lines do what they say', async () => {
   const world = await createWorld();
@@ -20,8 +12,8 @@ test('the page’s first lines do what they say', async () => {
   );
   const told: string[] = [];
   const console = { log: (...words: unknown[]) => told.push(words.join(' ')) };
-  const [lines] = snippets('ts');
-  const running = new AsyncFunction('alice', 'bytes', 'console', lines as string)(alice, new Uint8Array(20), console);
+  const [lines] = snippets('docs/rooms.md', 'ts');
+  const running = program(['alice', 'bytes', 'console'], lines as string)(alice, new Uint8Array(20), console);
   for (const room of rooms) {
     const { value: frame } = await room.frames().next();
     expect(frame).toMatchObject({ from: 'alice', channel: 'telemetry/temperature', bytes: new Uint8Array(20) });
@@ -36,7 +28,7 @@ test('the page’s first lines do what they say', async () => {
 });
 
 test('frames without a messenger: the program runs with the built package', async () => {
-  const [program] = snippets('js');
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program as string]);
+  const [lines] = snippets('docs/rooms.md', 'js');
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', lines as string]);
   expect(stdout).toBe('1024 bytes\n');
 });

@@ -4,6 +4,7 @@ import { encodeCbor } from '../../src/bytes/cbor.js';
 import { toMap } from '../../src/bytes/fields.js';
 import { BloomFilter, IdFilter } from '../../src/protocol/registration/index.js';
 import { codeOf } from '../directory/fixtures.js';
+import { mistakesOf, strangers } from './strangers.js';
 
 const digest = (name: string) => new Uint8Array(createHash('sha256').update(name).digest());
 const GENERATION = 1000;
@@ -35,6 +36,16 @@ describe('a Bloom filter', () => {
     expect(filter.layers).toBe(4);
     for (let i = 0; i < 8000; i++) expect(filter.has(digest(`member ${i}`))).toBe(true);
     expect(falsePositives(filter, 20_000)).toBeLessThan(1e-2);
+  });
+
+  it('is wrong five times in a hundred thousand when it is full and may be ten times', () => {
+    const filter = new BloomFilter({ capacity: 20_000, falsePositives: 1e-4 });
+    for (const digest of strangers(1, 20_000)) filter.add(digest);
+    expect(filter.layers).toBe(1);
+    const found = mistakesOf(filter, 1_000_000);
+    // 50 of a million expected, 7 standard deviation.
+    expect(found).toBeGreaterThan(25);
+    expect(found).toBeLessThan(75);
   });
 
   it('of a million ids at 10⁻⁶ takes 4 MB a generation, and errs in none of 100,000 when a tenth full', () => {
