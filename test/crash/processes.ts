@@ -17,6 +17,8 @@ export interface Victim {
 export interface Listener extends Victim {
   /** Writes a line to what it reads. */
   tell(line: string): void;
+  /** Waits until it has died by itself. */
+  gone(): Promise<void>;
 }
 
 /** A broker that can be killed, and can lose all it knows. */
@@ -42,6 +44,9 @@ export function victim(script: string, args: readonly string[], onLine: (line: s
     },
     tell(line) {
       child?.stdin?.write(`${line}\n`);
+    },
+    async gone() {
+      if (child && child.exitCode === null && child.signalCode === null) await once(child, 'exit');
     },
     async kill() {
       if (!child || child.exitCode !== null || child.signalCode !== null) return;
