@@ -181,20 +181,6 @@ describe('the way', () => {
   });
 });
 
-test('twenty calls one after the other leave nothing behind', async () => {
-  const rtc = breakable(nodeDataChannelRtc());
-  const { alice, bob } = await pair({ rtc, limit: 1 });
-  for (let i = 0; i < 20; i++) {
-    const [a, b] = await connect(alice, bob);
-    const heard = first(b);
-    await a.send(`call ${i}`);
-    expect(await heard).toBe(`call ${i}`);
-    await (i % 2 === 0 ? a : b).hangUp();
-    await Promise.all([a.ended, b.ended]);
-  }
-  await until(() => (rtc.open === 0 ? true : undefined));
-}, 60_000);
-
 describe('a peer that is gone', () => {
   test('in the middle of a call is missed', async () => {
     const world = await createWorld();

@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest';
+import { callOneAfterTheOther } from './many-calls.js';
+
+/** Bytes a call may leave behind: the numbers of its frames, remembered for 150 seconds, and what the engine compiles meanwhile. */
+const LEFT_BEHIND = 100_000;
+
+test('twenty calls one after the other leave nothing behind', { timeout: 120_000 }, async () => {
+  const [after10, after20] = await callOneAfterTheOther([10, 20]);
+  if (!after10 || !after20) throw new RangeError('no measure');
+  expect(after20).toEqual({ ...after10, heap: after20.heap, resources: after20.resources });
+  expect(after20.connections).toBe(0);
+  expect(after20.topics).toBe(2);
+  expect(after20.resources).toBeLessThanOrEqual(after10.resources);
+  expect(after20.heap - after10.heap).toBeLessThan(10 * LEFT_BEHIND);
+});
