@@ -3,19 +3,12 @@
  * in a headless Chromium whose camera is synthetic. To watch it yourself: `npm run example room-call serve`.
  */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { extname } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { chromium, type Page } from 'playwright-core';
 import { createBroker, createKeyProvider } from 'sealmq/server';
-import { build, type Rolldown } from 'vite';
 import { findChromium } from '../test/browser/chromium.js';
 import { peer } from '../test/peers/require.js';
+import { openSite } from './page/site.js';
 import type { Sight } from './room-call/page.js';
-
-const TYPES: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript' };
 
 const serve = process.argv[3] === 'serve';
 if (serve || peer('chromium', findChromium() !== undefined)) await run();
@@ -23,7 +16,7 @@ if (serve || peer('chromium', findChromium() !== undefined)) await run();
 async function run(): Promise<void> {
   const broker = await createBroker({ ws: 0 });
   const directory = await createKeyProvider();
-  const site = await openSite();
+  const site = await openSite('room-call');
   const url = `${site.url}?${new URLSearchParams({ broker: broker.wsUrl ?? '', directory: directory.url })}`;
   if (serve) return console.log(`open ${url}; Ctrl-C ends it`);
   const browser = await chromium.launch({
@@ -66,31 +59,4 @@ async function until(page: Page, isSo: (sight: Sight) => boolean): Promise<Sight
     if (sight && isSo(sight)) return sight;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-}
-
-/** Builds the page, as an application would be, and serves it: `localhost` counts as secure. */
-async function openSite() {
-  const root = fileURLToPath(new URL('room-call/', import.meta.url));
-  const built = await build({
-    ...{ root, configFile: false, logLevel: 'error' },
-    build: { write: false, target: 'es2022' },
-    worker: { format: 'es' },
-  });
-  const [{ output }] = [built].flat() as [Rolldown.RolldownOutput];
-  const files = new Map(output.map((each) => [`/${each.fileName}`, each.type === 'chunk' ? each.code : each.source]));
-  const server = createServer(({ url = '/' }, response) => {
-    const path = url.replace(/\?.*/, '').replace(/\/$/, '/index.html');
-    response.writeHead(files.has(path) ? 200 : 404, { 'Content-Type': TYPES[extname(path)] ?? 'text/plain' });
-    response.end(files.get(path));
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
-    async close() {
-      server.close();
-      server.closeAllConnections();
-      await once(server, 'close');
-    },
-  };
 }
