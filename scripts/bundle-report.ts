@@ -81,6 +81,7 @@ export const forbidden: readonly { readonly what: string; readonly sign: RegExp 
   { what: 'commander', sign: /commander\.\w/ },
   { what: 'node-datachannel', sign: /node-datachannel/ },
   { what: 'werift', sign: /werift/ },
+  { what: 'web-push', sign: /WebPush: info|vapid t=/ },
   { what: 'hono', sign: /Context is not finalized/ },
   { what: 'undici', sign: /UND_ERR/ },
   { what: "a module of Node's", sign: /["'`]node:\w/ },

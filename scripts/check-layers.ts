@@ -37,6 +37,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   level: ['adapters/store', 'server/broker'],
   'abstract-level': ['adapters/store', 'server/broker'],
   undici: ['adapters/http'],
+  'web-push': ['server/relay/push'],
   'lru-cache': ['client', 'server/key-provider', 'server/admission', 'server/relay'],
   hono: ['server/key-provider', 'server/registration'],
   '@hono/node-server': ['server/key-provider', 'server/registration'],

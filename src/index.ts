@@ -52,6 +52,7 @@ export type { SetStateOptions, StateSet } from './client/own-states.js';
 export type { CodeRequest, RegisterOptions, Registration } from './client/registration.js';
 export type { CallRefusal, Rejection, RejectionReason } from './client/rejection.js';
 export type { CopyOutcome } from './client/relay/copy-outcome.js';
+export type { PushSubscriptionLike } from './client/relay/push-desk.js';
 export type { Answer, RequestOptions } from './client/request.js';
 export type { Admit } from './client/room/admission.js';
 export type {

@@ -13,6 +13,8 @@ export interface Calls {
   call(to: string, signal?: AbortSignal): Promise<Call>;
   /** Takes what belongs to calls; false when the topic is another. */
   take(topic: string, bytes: Uint8Array): boolean;
+  /** A dial that came by push: it may be faster than the broker. */
+  wake(dial: Uint8Array): void;
   /** The connection came or went. */
   connected(up: boolean): void;
   /** Hangs up everything. */
@@ -43,6 +45,7 @@ export function createCalls(context: Context, options: CallOptions | undefined, 
       switchboard.take(bytes);
       return true;
     },
+    wake: (dial) => switchboard.take(dial),
     connected: (up) => switchboard.connected(up),
     close: () => switchboard.close(),
   };

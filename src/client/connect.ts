@@ -21,6 +21,7 @@ import type { Receptions } from './reception.js';
 import { createRedelivery } from './redelivery.js';
 import { createAnswers } from './relay/answers.js';
 import { type HandIns, openHandIns } from './relay/hand-ins.js';
+import { createPushDesk, type PushDesk } from './relay/push-desk.js';
 import { createQuestions } from './relay/questions.js';
 import { createRequests, type Requests } from './requests.js';
 import { createRooms, type Rooms } from './rooms.js';
@@ -52,6 +53,7 @@ export interface Parts {
   readonly contacts: Contacts;
   readonly rooms: Rooms;
   readonly calls: Calls;
+  readonly pushDesk: PushDesk;
   readonly ownStates: OwnStates;
   /** Wills and states of others. */
   readonly latest: Latest;
@@ -99,7 +101,8 @@ export async function connectParts(
   const delivery = createDelivery(context, inbox);
   const contacts = createContacts(context, { ...sending, retry: opener.retry });
   const rooms = createRooms(context);
-  const calls = createCalls(context, settings.calls, { questions, heard: () => {} });
+  const pushDesk = createPushDesk(context, questions);
+  const calls = createCalls(context, settings.calls, { questions, heard: pushDesk.heard });
   releases.push(async (patience) => {
     await patience.wait(calls.close());
     await patience.wait(rooms.close());
@@ -172,6 +175,7 @@ export async function connectParts(
       announcements,
       rooms,
       calls,
+      pushDesk,
       ownStates,
       latest,
     },

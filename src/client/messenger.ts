@@ -1,6 +1,7 @@
 import { DEFAULT_SUITE, type SuiteName } from '../crypto/suites.js';
 import { SealMQError } from '../errors.js';
 import type { KeyRecord } from '../protocol/identity/index.js';
+import { decodeWakeNote } from '../protocol/relay/index.js';
 import type { AnonymousOptions } from './anonymous-account.js';
 import { assemble } from './assemble.js';
 import { awaitLink, type DeviceLinking } from './await-link.js';
@@ -17,6 +18,7 @@ import type { LinkDeviceOptions, MessengerOptions } from './options.js';
 import { type CardOptions, type OwnCard, ownCard } from './own-card.js';
 import type { SetStateOptions, StateSet } from './own-states.js';
 import type { RegisterOptions, Registration } from './registration.js';
+import type { PushSubscriptionLike } from './relay/push-desk.js';
 import { type Answer, type RequestOptions, request, responder } from './request.js';
 import type { JoinOptions, Room } from './room/room.js';
 import { type SendOptions, type Sent, send } from './send.js';
@@ -240,6 +242,38 @@ export class Messenger {
     this.#assertOpen();
     await this.#account.assertRegistered(this.#context.keys);
     return this.#parts.calls.call(to, signal);
+  }
+
+  /**
+   * Where this device is woken when somebody calls, or `null`: nowhere any more. The relay is told, and keeps it until it expires or the
+   * push service has forgotten it; repeat it at each start.
+   *
+   * @param subscription - of `pushManager.subscribe({ applicationServerKey: await messenger.pushKey() })`, or its `toJSON()`
+   * @throws `STATE_NOT_REGISTERED`, `USAGE_INVALID_ARGUMENT`; `TRANSPORT_REFUSED` by a relay that does not push there, or at all;
+   *   `TRANSPORT_TIMEOUT` when it does not answer within 90 s; `DIRECTORY_NOT_FOUND` where the directory names no relay
+   */
+  async updatePush(subscription: PushSubscriptionLike | null): Promise<void> {
+    this.#assertOpen();
+    await this.#account.assertRegistered(this.#context.keys);
+    return this.#parts.pushDesk.update(subscription);
+  }
+
+  /** The relay's key towards push services (VAPID), base64url. @throws `TRANSPORT_REFUSED` when it wakes nobody, `DIRECTORY_` codes */
+  async pushKey(): Promise<string> {
+    this.#assertOpen();
+    return this.#parts.pushDesk.key();
+  }
+
+  /**
+   * Takes what a push has brought: the dial in it rings at once. It waits at the broker as well, and is heard once.
+   *
+   * @param push - `new Uint8Array(await event.data.arrayBuffer())` in a service worker
+   * @throws `DECODE_TOO_LARGE`, `DECODE_CBOR`, `DECODE_CLAIMS`
+   */
+  wake(push: Uint8Array): void {
+    this.#assertOpen();
+    const { dial } = decodeWakeNote(push);
+    if (dial) this.#parts.calls.wake(dial);
   }
 
   /** Replaces this device's keys and publishes them; mail in flight to the old ones still opens. */

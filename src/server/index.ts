@@ -18,9 +18,13 @@ export { directoryOf } from './relay/directory-of.js';
 export {
   createRelay,
   type DropReason,
+  type PushOptions,
   type Relay,
+  type RelayCounts,
   type RelayEvent,
   type RelayKeysFile,
   type RelayOptions,
+  type UnwokenReason,
+  type WakeLimits,
   type WakeRequest,
 } from './relay/relay.js';

@@ -30,6 +30,7 @@ import { verifyRecord } from '../../src/protocol/identity/index.js';
 import { compareSafetyNumber } from '../../src/protocol/identity/safety-number.js';
 import { readInfoOk } from '../../src/protocol/registration/info-ok.js';
 import { decodeHandIn, encodeHandIn } from '../../src/protocol/relay/hand-in.js';
+import { decodeUpdate, decodeWakeNote, encodeUpdate, encodeWakeNote } from '../../src/protocol/relay/index.js';
 import { decodeRelayAnswer, encodeRelayAnswer } from '../../src/protocol/relay/relay-answer.js';
 import { splitSignature } from '../../src/protocol/room/frame-signature.js';
 import { decodeFrame, encodeFrame } from '../../src/protocol/room/room-frame.js';
@@ -87,6 +88,8 @@ export const decoders: Readonly<Record<string, Decoder>> = {
     const { length, ...header } = decodeSFrameHeader(input);
     return same(encodeSFrameHeader(header), input.subarray(0, length));
   },
+  'relay-update': (input) => again(input, decodeUpdate, encodeUpdate),
+  'wake-note': (input) => again(input, decodeWakeNote, ({ dial }) => encodeWakeNote(dial)),
   'call-frame': (input) => again(input, decodeCallFrame, encodeCallFrame),
   'call-description': (input) => again(input, decodeDescription, encodeDescription),
   'ice-body': (input) => again(input, decodeIceBody, encodeIceBody),

@@ -29,6 +29,7 @@ import { verificationHash } from '../../src/protocol/registration/hrid.js';
 import { infoOk } from '../../src/protocol/registration/info-ok.js';
 import { emailId, phoneId } from '../../src/protocol/registration/verification-id.js';
 import { encodeHandIn } from '../../src/protocol/relay/hand-in.js';
+import { encodeUpdate, encodeWakeNote } from '../../src/protocol/relay/index.js';
 import { encodeRelayAnswer } from '../../src/protocol/relay/relay-answer.js';
 import { atOnce, device, identityKey, NOW, now, record, sealKeys } from './receiver.js';
 import { headerSeeds, infoOkOver, safety, signedOver } from './signed-inputs.js';
@@ -63,6 +64,8 @@ export function seeds(): Readonly<Record<string, readonly Uint8Array[]>> {
       now(signVoucher(native, identityKey, { challenge: new Uint8Array(40), address: 'alice', device: link().device })),
     ],
     'safety-number': [safety.code, safety.digits].map(latin1),
+    'relay-update': updateSeeds(),
+    'wake-note': [encodeWakeNote(), encodeWakeNote(new Uint8Array(40))],
     'call-frame': calls.frames.map(({ frame }) => bytesOf(frame)),
     'call-description': [encodeDescription({ sdp: 'v=0' }), encodeDescription({})],
     'ice-body': [
@@ -159,6 +162,21 @@ function relaySeeds(): Readonly<Record<string, readonly Uint8Array[]>> {
 }
 
 const latin1 = (text: string) => new Uint8Array(Buffer.from(text, 'latin1'));
+
+function updateSeeds(): Uint8Array[] {
+  const told = { relay: record.identity, sender: 'bob', issuedAt: NOW, nonce: new Uint8Array(16) };
+  const p256dh = Uint8Array.of(4, ...new Uint8Array(64));
+  const subscription = { endpoint: 'https://push.example/x', p256dh, auth: new Uint8Array(16) };
+  const anonymous = {
+    ...{ userId: 'bob', verificationHash: new Uint8Array(32), infoOk: new Uint8Array(40), record: record.bytes },
+  };
+  return [
+    encodeUpdate({ ...told, type: 'push', number: NOW }),
+    encodeUpdate({ ...told, type: 'push', number: 1, subscription }),
+    encodeUpdate({ ...told, type: 'push', number: 2, subscription: { ...subscription, expiresAt: NOW } }),
+    encodeUpdate({ ...told, sender: anonymous, type: 'heard', message: new Uint8Array(32) }),
+  ];
+}
 
 function claimSeeds(): Uint8Array[] {
   const id = new Uint8Array(16);

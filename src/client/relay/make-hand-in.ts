@@ -3,7 +3,14 @@ import { SealMQError } from '../../errors.js';
 import { isRegistrationId, RELAY_ADDRESS } from '../../protocol/address.js';
 import { activeSealKeys } from '../../protocol/identity/account.js';
 import type { KeyRecord } from '../../protocol/identity/record.js';
-import { HAND_IN_NONCE_BYTES, type HandIn, handInTopic, sealHandIn } from '../../protocol/relay/index.js';
+import {
+  HAND_IN_NONCE_BYTES,
+  type HandIn,
+  handInTopic,
+  sealHandIn,
+  sealUpdate,
+  type UpdateContent,
+} from '../../protocol/relay/index.js';
 import { type Context, seconds } from '../context.js';
 import type { MadeHandIn } from './hand-in-entry.js';
 
@@ -26,15 +33,33 @@ export async function refreshRelay({ keys }: Context): Promise<KeyRecord | undef
   return keys.record(RELAY_ADDRESS, { refresh: true }).catch(() => undefined);
 }
 
-/** Signs a hand-in and seals it to the relay. @throws as {@link relayRecord} */
-export async function makeHandIn(context: Context, { sealed, ...handed }: Handed): Promise<MadeHandIn> {
+/** What every statement to the relay says, and the keys that sign and seal it. @throws as {@link relayRecord} */
+async function statement(context: Context) {
   const { provider, account } = context;
   const record = await relayRecord(context);
   const issuedAt = seconds(context);
   const nonce = provider.randomBytes(HAND_IN_NONCE_BYTES).slice();
-  const content = { ...handed, relay: record.identity, sender: senderOf(context), issuedAt, nonce };
-  const keys = { signKey: account.device.signKey, relay: activeSealKeys(record, issuedAt) };
-  return { nonce, issuedAt, relay: record.hash, bytes: await run(sealHandIn(provider, content, sealed, keys)) };
+  return {
+    told: { relay: record.identity, sender: senderOf(context), issuedAt, nonce },
+    keys: { signKey: account.device.signKey, relay: activeSealKeys(record, issuedAt) },
+    hash: record.hash,
+  };
+}
+
+/** Signs a hand-in and seals it to the relay. @throws as {@link relayRecord} */
+export async function makeHandIn(context: Context, { sealed, ...handed }: Handed): Promise<MadeHandIn> {
+  const { told, keys, hash } = await statement(context);
+  const bytes = await run(sealHandIn(context.provider, { ...handed, ...told }, sealed, keys));
+  return { nonce: told.nonce, issuedAt: told.issuedAt, relay: hash, bytes };
+}
+
+/** Signs an update and seals it to the relay. @throws as {@link relayRecord} */
+export async function makeUpdate(
+  context: Context,
+  content: UpdateContent,
+): Promise<Pick<MadeHandIn, 'nonce' | 'bytes'>> {
+  const { told, keys } = await statement(context);
+  return { nonce: told.nonce, bytes: await run(sealUpdate(context.provider, { ...content, ...told }, keys)) };
 }
 
 /** By our name; where the directory has no record of us, by what shows that we are registered. @throws `STATE_NOT_REGISTERED` */

@@ -24,9 +24,9 @@ export type HandInRefusal = 'stale' | 'rate-limited' | 'too-many-receivers' | 't
 
 /**
  * Why an update is not taken: issued too far from the relay's time; not later than one that was taken; too many in too short a
- * time; it wakes nobody; the endpoint is none that it pushes to, or the key none; it has no room.
+ * time; the endpoint is none that it pushes to, or the key none; it has no room.
  */
-export type UpdateRefusal = 'stale' | 'outdated' | 'rate-limited' | 'no-push' | 'bad-subscription' | 'full';
+export type UpdateRefusal = 'stale' | 'outdated' | 'rate-limited' | 'bad-subscription' | 'full';
 
 /** What the relay says of a hand-in, or an update. */
 export interface RelayAnswer {
@@ -52,7 +52,6 @@ const REFUSALS: readonly string[] = [
   'too-many-receivers',
   'too-large',
   'outdated',
-  'no-push',
   'bad-subscription',
   'full',
 ] satisfies (HandInRefusal | UpdateRefusal)[];

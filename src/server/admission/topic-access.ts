@@ -1,5 +1,6 @@
 import { RELAY_ADDRESS } from '../../protocol/address.js';
 import { DEFAULT_TOPIC_PREFIX } from '../../protocol/envelope/topics.js';
+import type { RelayWord } from '../../protocol/relay/relay-envelope.js';
 
 /** Whom a token is for. */
 export interface Subject {
@@ -10,6 +11,9 @@ export interface Subject {
   /** The device is in no record yet: it is about to be linked. */
   readonly guest?: boolean;
 }
+
+/** What is said to the relay. */
+const SAID: readonly RelayWord[] = ['hand-in', 'update'];
 
 /** The topics that a client has business with, as MQTT filters. */
 export interface TopicAccess {
@@ -31,12 +35,17 @@ export function topicAccess({ address, device, guest = false }: Subject, prefix 
   if (guest) return { publish: [at(address, 'control')], retain: [], subscribe: [at(address, 'control')] };
   const writing = ['message', 'signal', 'control'].map((family) => at('+', family));
   if (address === RELAY_ADDRESS) {
-    return { publish: [...writing, at('+', 'relay')], retain: [], subscribe: [at(RELAY_ADDRESS, 'hand-in')] };
+    return {
+      publish: [...writing, at('+', 'relay')],
+      retain: [],
+      subscribe: SAID.map((word) => at(RELAY_ADDRESS, word)),
+    };
   }
   const ofDevice = device === undefined ? [] : [device];
   return {
     publish: [
-      ...[...writing, at('+', 'will'), at('+', 'state/+'), at(RELAY_ADDRESS, 'hand-in')],
+      ...[...writing, at('+', 'will'), at('+', 'state/+')],
+      ...SAID.map((word) => at(RELAY_ADDRESS, word)),
       ...[at('room/+/control'), at('room/+/control/+'), at('group/+/#')],
       ...ofDevice.flatMap((id) => [at('room/+/frame', id), at('room/+/heartbeat', id)]),
     ],

@@ -1,12 +1,9 @@
 import { LRUCache } from 'lru-cache';
 import { present } from '../../bytes/fields.js';
-import type { CryptoProvider } from '../../crypto/provider.js';
 import { run } from '../../crypto/steps.js';
 import { isSealMQError, SealMQError } from '../../errors.js';
-import type { Transport } from '../../ports/transport.js';
 import { MAX_SEALED_BYTES } from '../../protocol/envelope/profile.js';
 import { topicOf } from '../../protocol/envelope/topics.js';
-import type { Account } from '../../protocol/identity/index.js';
 import {
   type HandInLimits,
   judgeHandIn,
@@ -17,22 +14,20 @@ import {
   type RelayAnswer,
   rememberAnswer,
   type SenderState,
-  sealRelayAnswer,
   verifyHandIn,
 } from '../../protocol/relay/index.js';
 import type { Registered } from '../registered.js';
+import { type AnswerParts, answer } from './answer.js';
 import type { DropReason, RelayEvent, RelayOptions } from './options.js';
 import type { Sender, Senders } from './senders.js';
+import type { Wakes } from './wakes.js';
 
 /** What works off hand-ins. */
-export interface HandInParts {
-  readonly provider: CryptoProvider;
-  readonly account: Account;
+export interface HandInParts extends AnswerParts {
   readonly senders: Senders;
   readonly registered: Registered;
-  /** Where copies and answers go out. */
-  readonly outgoing: Pick<Transport, 'publish'>;
-  readonly topicPrefix: string;
+  /** Where this relay wakes. */
+  readonly wakes: Pick<Wakes, 'spoke' | 'dialled'> | undefined;
   readonly limits: HandInLimits;
   readonly onWake: RelayOptions['onWake'];
   readonly report: (event: RelayEvent) => void;
@@ -124,25 +119,19 @@ async function putCopies(
   return refused;
 }
 
-/** Answers the device that handed in. An answer that gets lost is asked for by the hand-in's repetition. */
-async function answer(
-  { provider, account, outgoing, topicPrefix }: HandInParts,
-  { address, device }: Sender,
-  content: RelayAnswer,
-): Promise<void> {
-  const sealed = await run(
-    sealRelayAnswer(provider, content, account.device.signKey, { address, sealKey: device.sealKey }),
-  );
-  await outgoing.publish(topicOf(topicPrefix, address, 'relay'), sealed, { qos: 0 }).catch(() => {});
-}
-
+/** Sees to those who are not there, and to those who turn out to be. */
 async function wake(
-  { onWake, report }: HandInParts,
+  { onWake, wakes, report }: HandInParts,
   { address }: Sender,
-  { content }: OpenedHandIn,
+  { content, sealed }: OpenedHandIn,
   refused: ReadonlyMap<string, ReceiverRefusal>,
 ): Promise<void> {
   const receivers = content.receivers.filter((to) => !refused.has(to));
+  const { message, issuedAt } = content;
+  for (const callee of content.family === 'signal' ? receivers : []) {
+    wakes?.spoke(address, callee);
+    if (content.wake) wakes?.dialled({ caller: address, callee, message, sealed, issuedAt });
+  }
   if (!content.wake || !onWake || receivers.length === 0) return;
   try {
     await onWake(present({ sender: address, receivers, family: content.family ?? 'message', wake: content.wake }));

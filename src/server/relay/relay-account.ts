@@ -1,6 +1,6 @@
 import { unwrapWithPassphrase, wrapWithPassphrase } from '../../adapters/store/passphrase.js';
 import { type CborMap, decodeCbor, encodeCbor } from '../../bytes/cbor.js';
-import { isBytes, isMap, isText, readFields, toMap } from '../../bytes/fields.js';
+import { isBytes, isBytesOf, isMap, isText, readFields, toMap } from '../../bytes/fields.js';
 import type { CryptoProvider, KeyAlgorithm, PrivateKey } from '../../crypto/provider.js';
 import { run } from '../../crypto/steps.js';
 import { keyManagementAlgorithms, signatureAlgorithms } from '../../crypto/suites.js';
@@ -13,6 +13,7 @@ import {
   RECORD_LIFETIME,
   verifyRelayRecord,
 } from '../../protocol/identity/index.js';
+import { generateVapidKeys, type VapidKeys } from './push/vapid.js';
 
 /** The keys of a relay in a file, and the passphrase that opens it. */
 export interface RelayKeysFile {
@@ -20,14 +21,21 @@ export interface RelayKeysFile {
   readonly passphrase: string;
 }
 
+/** What a relay is known by. */
+export interface RelayAccount extends Account {
+  /** Towards push services, where it wakes people. */
+  readonly vapid?: VapidKeys;
+}
+
 const STORED = 'relay/account';
 const PURPOSE = 'sealmq/1 relay keys';
 
 /**
  * The relay's account in `store`; the first opening makes one, or takes the one in `keys`. Its record is renewed when half of
- * its life is over.
+ * its life is over, and when the key for push services is new.
  *
  * @param now - seconds
+ * @param wakes - whether it is to have a key for push services
  * @throws `STATE_CORRUPT`, `STATE_WRONG_PASSPHRASE`, `STATE_NEWER_SCHEMA`
  */
 export async function openRelayAccount(
@@ -35,14 +43,15 @@ export async function openRelayAccount(
   provider: CryptoProvider,
   now: number,
   keys: RelayKeysFile | undefined,
-): Promise<Account> {
+  wakes: boolean,
+): Promise<RelayAccount> {
   const stored = await store.get(STORED);
-  if (stored) return renewed(store, provider, await decodeAccount(provider, stored), now);
+  if (stored) return renewed(store, provider, await decodeAccount(provider, stored), now, wakes);
   const account = keys
     ? await decodeAccount(provider, await unwrapWithPassphrase(provider, keys.file, keys.passphrase, PURPOSE))
     : await run(createRelayAccount(provider, { now }));
   await keep(store, provider, account);
-  return account;
+  return renewed(store, provider, account, now, wakes);
 }
 
 /**
@@ -52,26 +61,35 @@ export async function openRelayAccount(
  */
 export async function exportRelayKeys(
   provider: CryptoProvider,
-  account: Account,
+  account: RelayAccount,
   passphrase: string,
 ): Promise<Uint8Array> {
   return wrapWithPassphrase(provider, await encodeAccount(provider, account), passphrase, PURPOSE);
 }
 
-async function renewed(store: Store, provider: CryptoProvider, account: Account, now: number): Promise<Account> {
+async function renewed(
+  store: Store,
+  provider: CryptoProvider,
+  account: RelayAccount,
+  now: number,
+  wakes: boolean,
+): Promise<RelayAccount> {
   const { identityKey, record } = account;
-  if (now < record.expiresAt - RECORD_LIFETIME / 2) return account;
-  const next = { ...account, record: await run(nextRecord(provider, identityKey, record, (devices) => devices, now)) };
+  const vapid = account.vapid ?? (wakes ? generateVapidKeys() : undefined);
+  if (vapid === account.vapid && now < record.expiresAt - RECORD_LIFETIME / 2) return account;
+  const signed = nextRecord(provider, identityKey, record, (devices) => devices, now, vapid?.publicKey);
+  const next = { ...account, ...(vapid && { vapid }), record: await run(signed) };
   await keep(store, provider, next);
   return next;
 }
 
-async function keep(store: Store, provider: CryptoProvider, account: Account): Promise<void> {
+async function keep(store: Store, provider: CryptoProvider, account: RelayAccount): Promise<void> {
   const value = await encodeAccount(provider, account);
   await store.batch([{ type: 'put', key: STORED, value }], { sync: true });
 }
 
-async function encodeAccount(provider: CryptoProvider, { identityKey, device, record }: Account): Promise<Uint8Array> {
+async function encodeAccount(provider: CryptoProvider, account: RelayAccount): Promise<Uint8Array> {
+  const { identityKey, device, record, vapid } = account;
   const key = async (one: PrivateKey) => toMap({ algorithm: one.algorithm, key: await provider.exportPrivateKey(one) });
   return encodeCbor(
     toMap({
@@ -81,21 +99,32 @@ async function encodeAccount(provider: CryptoProvider, { identityKey, device, re
       signKey: await key(device.signKey),
       sealKey: await key(device.sealKey),
       record: record.bytes,
+      vapid: vapid && toMap({ ...vapid }),
     }),
   );
 }
 
-async function decodeAccount(provider: CryptoProvider, bytes: Uint8Array): Promise<Account> {
+async function decodeAccount(provider: CryptoProvider, bytes: Uint8Array): Promise<RelayAccount> {
   const content = decodeCbor(bytes);
   const fields = readFields(content, 'STATE_CORRUPT', 'relay account');
   if ((content as CborMap).get('version') !== 1) {
     throw new SealMQError('STATE_NEWER_SCHEMA', 'a newer release of SealMQ wrote the keys of this relay');
   }
   const key = (name: string) => decodeKey(provider, fields.required(name, isMap));
+  const vapid = fields.optional('vapid', isMap);
   return {
     identityKey: await key('identityKey'),
     device: { id: fields.required('device', isText(32)), signKey: await key('signKey'), sealKey: await key('sealKey') },
     record: await run(verifyRelayRecord(provider, fields.required('record', isBytes))),
+    ...(vapid && { vapid: readVapid(vapid) }),
+  };
+}
+
+function readVapid(map: CborMap): VapidKeys {
+  const fields = readFields(map, 'STATE_CORRUPT', 'key for push services');
+  return {
+    publicKey: fields.required('publicKey', isBytesOf(65)),
+    privateKey: fields.required('privateKey', isBytesOf(32)),
   };
 }
 

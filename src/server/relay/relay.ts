@@ -9,7 +9,7 @@ import type { Store } from '../../ports/store.js';
 import type { Transport } from '../../ports/transport.js';
 import { MAX_SEALED_BYTES } from '../../protocol/envelope/profile.js';
 import { assertTopicPrefix, DEFAULT_TOPIC_PREFIX } from '../../protocol/envelope/topics.js';
-import { type HandInLimits, handInTopic, MAX_RECEIVERS } from '../../protocol/relay/index.js';
+import { type HandInLimits, handInTopic, MAX_RECEIVERS, updateTopic } from '../../protocol/relay/index.js';
 import { openDataFolder } from '../data-folder.js';
 import { createHandIns } from './hand-ins.js';
 import type { Relay, RelayCounts, RelayEvent, RelayOptions } from './options.js';
@@ -17,8 +17,19 @@ import { recordLookup } from './records.js';
 import { exportRelayKeys, openRelayAccount } from './relay-account.js';
 import { relayClock } from './relay-clock.js';
 import { createSenders } from './senders.js';
+import { createWakeUps } from './wake-ups.js';
 
-export type { DropReason, Relay, RelayCounts, RelayEvent, RelayOptions, WakeRequest } from './options.js';
+export type {
+  DropReason,
+  PushOptions,
+  Relay,
+  RelayCounts,
+  RelayEvent,
+  RelayOptions,
+  UnwokenReason,
+  WakeLimits,
+  WakeRequest,
+} from './options.js';
 export type { RelayKeysFile } from './relay-account.js';
 
 const LIMITS: HandInLimits = {
@@ -39,7 +50,8 @@ type Releases = (() => Promise<unknown>)[];
  * Starts a relay: an MQTT client that takes hand-ins and puts a copy of the sealed message into the queue of each receiver.
  * Its {@link Relay.record} has to be published with `keyProvider.publishRelay`, so that senders find its keys.
  *
- * It keeps nothing but its own keys: who hands in keeps the message until it is answered, and the broker keeps the copies.
+ * It keeps nothing but its own keys, and where devices can be woken: who hands in keeps the message until it is answered, and the
+ * broker keeps the copies.
  *
  * @throws `USAGE_INVALID_ARGUMENT`; `STATE_*` when the folder cannot be opened; `TRANSPORT_REFUSED`, `TRANSPORT_TIMEOUT`
  */
@@ -61,7 +73,9 @@ async function start(options: RelayOptions, releases: Releases, close: () => Pro
   assertTopicPrefix(topicPrefix);
   const store = options.store ?? (await openDataFolder(options.data, provider));
   if (!options.store) releases.push(() => store.close());
-  const account = await openRelayAccount(store, provider, Math.floor(clock.now() / 1000), options.keys);
+  const { push } = options;
+  const started = Math.floor(clock.now() / 1000);
+  const account = await openRelayAccount(store, provider, started, options.keys, push !== undefined);
 
   const directory = openDirectory(options, provider, store);
   if (directory !== options.directory) releases.push(() => directory.close());
@@ -74,11 +88,17 @@ async function start(options: RelayOptions, releases: Releases, close: () => Pro
 
   const outgoing = connection(options, provider);
   releases.push(() => outgoing.close());
-  await outgoing.open([], { message: async () => {}, connection: () => {} });
-  const seconds = () => Math.floor(now() / 1000);
+  const senders = createSenders(provider, records, options.checkInfoOk, () => Math.floor(now() / 1000));
+  const answering = { provider, account, outgoing, topicPrefix, report, now, senders };
+  const wakeUps = push && (await createWakeUps({ ...answering, vapid: account.vapid, store, records, push }));
+  releases.push(async () => wakeUps?.close());
+  await outgoing.open(wakeUps ? [updateTopic(topicPrefix)] : [], {
+    // Nobody waits for it: what is not answered comes again.
+    message: async (_topic, payload) => void wakeUps?.update(payload),
+    connection: () => {},
+  });
   const work = createHandIns({
-    ...{ provider, account, registered, outgoing, topicPrefix, report, now, onWake: options.onWake },
-    senders: createSenders(provider, records, options.checkInfoOk, seconds),
+    ...{ ...answering, registered, wakes: wakeUps?.wakes, onWake: options.onWake },
     limits: { ...LIMITS, ...options.limits },
   });
 
@@ -125,7 +145,8 @@ function openDirectory({ directory, directoryKey }: RelayOptions, provider: Cryp
 }
 
 function count(log: (event: RelayEvent) => void = () => {}) {
-  const counts = { taken: 0, copies: 0, refused: 0, repeated: 0, dropped: 0, failed: 0 };
+  const handIns = { taken: 0, copies: 0, refused: 0, repeated: 0, dropped: 0, failed: 0 };
+  const counts = { ...handIns, updated: 0, pushed: 0, unwoken: 0 };
   const report = (event: RelayEvent) => {
     counts[event.type]++;
     if (event.type === 'taken') counts.copies += event.copies;
