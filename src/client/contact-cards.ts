@@ -1,7 +1,7 @@
 import { equal } from '../bytes/bytes.js';
 import { present } from '../bytes/fields.js';
 import { run } from '../crypto/steps.js';
-import { SealMQError } from '../errors.js';
+import { isSealMQError, SealMQError } from '../errors.js';
 import { type ContactCard, readCard, verifyCard } from '../protocol/identity/index.js';
 import { infoOk } from '../protocol/registration/info-ok.js';
 import { readUnverified } from '../protocol/statement.js';
@@ -65,7 +65,7 @@ async function judgeInfoOk(
   if (!bytes) return {};
   const claimed = asCard(() => readUnverified(infoOk, bytes));
   const said = await context.registration.check(bytes).catch((cause) => {
-    throw new SealMQError('VERIFY_SIGNATURE', undefined, cause);
+    throw isSealMQError(cause, 'DIRECTORY_BAD_ANSWER') ? new SealMQError('VERIFY_SIGNATURE', undefined, cause) : cause;
   });
   if (claimed.address !== address || !equal(claimed.identity, identity)) throw new SealMQError('VERIFY_SIGNATURE');
   if (!said) return { infoOk: bytes, registered: 'unknown' };
