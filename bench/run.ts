@@ -3,6 +3,7 @@
  * side by side; `--json` prints one object a line, `--write` also writes bench/RESULTS.md.
  */
 import { writeFileSync } from 'node:fs';
+import { connecting, talking } from './calls.js';
 import { delivery, latency } from './delivery.js';
 import { directory } from './directory.js';
 import { envelopeBesidePrimitives, envelopeBesideRivals } from './envelope.js';
@@ -30,6 +31,8 @@ const BENCHMARKS: Readonly<Record<string, { title: string; run: () => Promise<Re
   relay: { title: 'One hand-in for many receivers (ratio: time, to each alone)', run: relay },
   frames: { title: 'Frames of a room beside AES-256-GCM (ratio: time, 1 is the limit)', run: frames },
   membership: { title: 'Rooms in the simulator: a join, and a frame, by the number of members', run: membership },
+  connecting: { title: 'From call() to the first message (ratio: time, to the bare connection)', run: connecting },
+  talking: { title: 'Messages of a call beside the bare data channel (ratio: messages per second)', run: talking },
   latency: { title: 'Latency, one way (ratio: time, 1 is the limit)', run: latency },
 };
 
