@@ -38,7 +38,10 @@ export function addCallOptions(command: Command): Command {
   way(new Option('--mqtt-only', 'over the broker alone').conflicts(['relayOnly', 'stack', 'iceServer']));
   way(new Option('--relay-only', 'over TURN (or the broker): the other side does not learn your network address'));
   way(
-    new Option('--ice-server <URL...>', 'stun:HOST, turn:HOST[:PORT][?transport=tcp], turns:HOST').argParser(addIceUrl),
+    new Option(
+      '--ice-server <URL>',
+      'stun:HOST, turn:HOST[:PORT][?transport=tcp], turns:HOST; may be repeated',
+    ).argParser(addIceUrl),
   );
   way(new Option('--ice-username <NAME>', 'for the TURN servers'));
   way(new Option('--ice-credential-file <FILE>', 'the password that goes with it (or SEALMQ_ICE_CREDENTIAL)'));

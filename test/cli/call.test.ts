@@ -158,3 +158,19 @@ describe('it is a failure', () => {
     expect(await alice.run(['call', 'bob', '--stack', 'carrier-pigeon'])).toMatchObject({ code: 2 });
   });
 });
+
+const asModule = (source: string) => `data:text/javascript,${encodeURIComponent(source)}`;
+
+test('without a WebRTC stack it says that the call goes over the broker', async () => {
+  const { alice } = await two();
+  const hide = `export async function resolve(name, context, next) {
+    if (name === 'node-datachannel' || name === 'werift') throw new Error('not installed');
+    return next(name, context);
+  }`;
+  const hook = `import { register } from 'node:module'; register(${JSON.stringify(asModule(hide))});`;
+  const bare = alice.with({ NODE_OPTIONS: `--import ${asModule(hook)}` });
+  // Nobody is there: what counts comes before.
+  const calling = await bare.run(['call', 'bob', '--register'], 'hello');
+  expect(calling).toMatchObject({ code: 3, stderr: expect.stringContaining('the call goes over the broker') });
+  expect(await bare.run(['call', 'bob', '--stack', 'werift'])).toMatchObject({ code: 2 });
+});
