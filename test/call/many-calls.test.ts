@@ -7,9 +7,9 @@ const LEFT_BEHIND = 100_000;
 test('twenty calls one after the other leave nothing behind', { timeout: 120_000 }, async () => {
   const [after10, after20] = await callOneAfterTheOther([10, 20]);
   if (!after10 || !after20) throw new RangeError('no measure');
-  expect(after20).toEqual({ ...after10, heap: after20.heap, resources: after20.resources });
-  expect(after20.connections).toBe(0);
-  expect(after20.topics).toBe(2);
+  expect(after20).toMatchObject({ connections: 0, filters: after10.filters, topics: 2 });
+  // Most, where much else is going on: what takes the stack too long goes over the broker.
+  expect(after20.direct).toBeGreaterThan(10);
   expect(after20.resources).toBeLessThanOrEqual(after10.resources);
   expect(after20.heap - after10.heap).toBeLessThan(10 * LEFT_BEHIND);
 });

@@ -9,7 +9,7 @@ import { simulateCalls } from '../call/simulation.js';
 const { SEALMQ_SEED, SEALMQ_MINUTES = '5', SEALMQ_FIRST = '1000', SEALMQ_CALLS = '200' } = process.env;
 
 /** Milliseconds between calls: frames are remembered for a while, and no more than a thousand of one sender. */
-const PACE = 1_500;
+const PACE = 2_000;
 
 /** Bytes a call may leave behind in the long run. */
 const LEFT_BEHIND = 10_000;
