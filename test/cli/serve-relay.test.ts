@@ -45,3 +45,10 @@ test('serve --relay with TLS and tokens: the relay comes in like everybody, by t
   const { code, stderr } = await shell.run(['serve', '--mqtt', '0', '--ws', '0', '--http', '0', ...tls, '--relay']);
   expect([code, stderr]).toEqual([2, expect.stringContaining('[USAGE_INVALID_ARGUMENT]')]);
 });
+
+test('serve --relay --push-contact: the relay has a key for push services', async () => {
+  const { mqtt, http } = await serve('--relay', '--push-contact', 'mailto:operator@example.org');
+  const alice = await Messenger.open({ address: 'alice', broker: mqtt, directory: http, store: memoryStore() });
+  closing(() => alice.close());
+  expect(await alice.pushKey()).toMatch(/^B[\w-]{86}$/);
+});

@@ -3,29 +3,25 @@ import { type Command, Option } from 'commander';
 import { isLoopback } from '../../adapters/http/loopback.js';
 import { present } from '../../bytes/fields.js';
 import { SealMQError } from '../../errors.js';
-import { RELAY_ADDRESS } from '../../protocol/address.js';
 import type { BrokerEvent } from '../../server/broker/broker.js';
-import type { KeyProvider, Relay, RelayEvent } from '../../server/index.js';
 import { readGivenFile } from '../files.js';
 import { aborted } from '../interruption.js';
 import { addExamples, parsePort } from '../options.js';
 import type { Output } from '../output.js';
 import type { Program } from '../session.js';
 import { addServeRegistration, registrationOf, type ServeRegistrationOptions } from './serve-registration.js';
+import { addServeRelay, type ServeRelayOptions, startRelay } from './serve-relay.js';
 
-interface ServeOptions extends ServeRegistrationOptions {
+interface ServeOptions extends ServeRegistrationOptions, ServeRelayOptions {
   readonly mqtt: number;
   readonly ws: number;
   readonly http: number;
   readonly host: string;
   readonly data?: string;
-  readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly allowInsecure?: true;
   readonly open?: true;
   readonly admission?: true;
-  /** `true`, or how the relay reaches the broker. */
-  readonly relay?: true | string;
   readonly json?: true;
 }
 
@@ -44,10 +40,10 @@ export function addServe(root: Command, program: Program): void {
     .option('--allow-insecure', 'serve other machines without TLS: only behind something that ends TLS')
     .option('--admission', 'the broker takes registered devices only, by token; default off loopback')
     .option('--open', 'the broker takes anybody, for any topic; default on loopback, where one may try things out')
-    .option('--relay [URL]', 'run a relay, too; with TLS, URL is the broker under the name in its certificate')
     .option('--json', 'print the addresses as one JSON object')
     .option('--verbose', 'log refusals and failures to standard error')
     .action((options: ServeOptions) => serve(program, options));
+  addServeRelay(command);
   addServeRegistration(command);
   addExamples(
     command,
@@ -103,38 +99,6 @@ function takesTokens({ host, open, admission }: ServeOptions): boolean {
   if (open && admission)
     throw new SealMQError('USAGE_INVALID_ARGUMENT', '--open and --admission contradict each other');
   return admission === true || (!open && !isLoopback(host));
-}
-
-interface RelayParts {
-  readonly directory: KeyProvider;
-  readonly mqttUrl: string;
-  readonly data?: string;
-}
-
-/** The relay, where one is asked for, with the directory of this process. */
-async function startRelay(
-  output: Output,
-  { relay, tlsCert }: ServeOptions,
-  { directory, mqttUrl, data }: RelayParts,
-): Promise<Relay | undefined> {
-  if (relay === undefined) return undefined;
-  if (relay === true && tlsCert !== undefined) {
-    throw new SealMQError('USAGE_INVALID_ARGUMENT', '--relay needs the URL of the broker when it is served with TLS');
-  }
-  const { createRelay, directoryOf } = await import('../../server/index.js');
-  const { registered, checkInfoOk, admission } = directory;
-  const log = (event: RelayEvent) => {
-    if (event.type === 'dropped' || event.type === 'refused')
-      output.detail(`relay: ${event.type} a hand-in: ${event.reason}`);
-    if (event.type === 'failed') output.note(`relay: ${String(event.error)}`);
-  };
-  const broker = relay === true ? mqttUrl : relay;
-  const running = await createRelay({
-    ...{ broker, directory: directoryOf(directory), registered, checkInfoOk, log },
-    ...present({ data, credentials: admission?.credentialsFor(RELAY_ADDRESS) }),
-  });
-  await directory.publishRelay(running.record);
-  return running;
 }
 
 interface Addresses {
