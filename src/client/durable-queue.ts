@@ -84,7 +84,12 @@ export class DurableQueue {
   }
 
   get full(): boolean {
-    return this.#known.size >= this.#limits.entries || this.#bytes >= this.#limits.bytes;
+    return this.fullWith(0, 0);
+  }
+
+  /** Whether so many more entries and bytes would fill the queue. */
+  fullWith(entries: number, bytes: number): boolean {
+    return this.#known.size + entries >= this.#limits.entries || this.#bytes + bytes >= this.#limits.bytes;
   }
 
   /** Whether the queue has drained to half of its limits. */

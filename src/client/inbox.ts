@@ -2,7 +2,14 @@ import type { StoreOperation } from '../ports/store.js';
 import type { Place } from '../protocol/envelope/topics.js';
 import type { Context } from './context.js';
 import { DurableQueue, type QueueLimits } from './durable-queue.js';
-import { inboxCodec, type OpenedEntry, openedCodec, type QuarantineEntry, quarantineCodec } from './entries.js';
+import {
+  type InboxEntry,
+  inboxCodec,
+  type OpenedEntry,
+  openedCodec,
+  type QuarantineEntry,
+  quarantineCodec,
+} from './entries.js';
 
 /** How much may wait at each station. */
 export interface InboxLimits {
@@ -10,11 +17,27 @@ export interface InboxLimits {
   readonly quarantine: QueueLimits;
 }
 
+/** A message that has come, and is acknowledged when it is settled. */
+export interface Arrived {
+  readonly entry: InboxEntry;
+  /** What became of it is in the store when `durable` resolves; when it rejects, the broker is to send the message again. */
+  settle(durable: Promise<void>): void;
+}
+
+/** As many entries may wait in the inbox before what comes has to wait unacknowledged no longer. */
+const BACKLOG = 256;
+
 /**
- * The stations of a received message, each of them durable: the inbox (as it came), the quarantine (not to be opened yet),
- * and the opened messages that wait for the application. A message moves from one to the next in one batch.
+ * The stations of a received message: it has come, and then, each of them durable, the inbox (as it came), the quarantine (not to
+ * be opened yet), and the opened messages that wait for the application. A message moves from one to the next in one batch;
+ * while mail is opened as fast as it comes, it goes from the first to the last.
  */
 export class Inbox {
+  readonly #arrived: Arrived[] = [];
+  #arrivedBytes = 0;
+  /** Who opens mail waits for something that may take long. */
+  #isAway = false;
+
   private constructor(
     private readonly context: Context,
     readonly raw: DurableQueue,
@@ -35,22 +58,61 @@ export class Inbox {
     );
   }
 
-  /** Keeps a message as it came; durable when the promise resolves. */
-  async receive(place: Place, sealed: Uint8Array): Promise<void> {
+  /** Takes a message as it came; what became of it is durable when the promise resolves. */
+  receive(place: Place, sealed: Uint8Array): Promise<void> {
     const entry = { ...place, sealed, receivedAt: Math.floor(this.context.now()) };
+    return new Promise((resolve, reject) => {
+      this.#arrived.push({ entry, settle: (durable) => durable.then(resolve, reject) });
+      this.#arrivedBytes += sealed.length;
+      if (this.#isAway || this.raw.depth > BACKLOG) this.#keepArrived();
+      else this.raw.notify();
+    });
+  }
+
+  /** The next message that has come, to be settled by who opens it; none before all of the inbox is opened. */
+  nextArrived(): Arrived | undefined {
+    const next = this.raw.depth === 0 ? this.#arrived.shift() : undefined;
+    this.#arrivedBytes -= next?.entry.sealed.length ?? 0;
+    return next;
+  }
+
+  /**
+   * Puts a message into the inbox as it came; answers its number there. It is durable soon: who opens it can go on, since
+   * what it writes comes behind.
+   */
+  keep({ entry, settle }: Arrived): number {
     const { n, operation } = this.raw.append(inboxCodec.encode(entry));
-    try {
-      await this.context.tryCommit([operation]);
-    } catch (error) {
-      this.raw.remove(n);
-      throw error;
-    }
-    this.raw.confirm(n);
+    settle(
+      this.context.tryCommit([operation]).then(
+        () => this.raw.confirm(n),
+        (error: unknown) => {
+          this.raw.remove(n);
+          throw error;
+        },
+      ),
+    );
+    return n;
+  }
+
+  /** Who opens mail may not be back soon: until then what comes is kept as it is. */
+  leave(): void {
+    this.#isAway = true;
+    this.#keepArrived();
+  }
+
+  comeBack(): void {
+    this.#isAway = false;
+  }
+
+  #keepArrived(): void {
+    for (const arrived of this.#arrived.splice(0)) this.keep(arrived);
+    this.#arrivedBytes = 0;
   }
 
   /** Whether anything more should be read from the network. */
   get full(): boolean {
-    return this.raw.full || this.opened.full;
+    const isFull = (queue: DurableQueue) => queue.fullWith(this.#arrived.length, this.#arrivedBytes);
+    return isFull(this.raw) || isFull(this.opened);
   }
 
   get roomy(): boolean {
@@ -63,15 +125,15 @@ export class Inbox {
   }
 
   /** Moves an entry to the opened ones, together with `operations`. */
-  hand(taken: StoreOperation, entry: OpenedEntry, operations: readonly StoreOperation[]): void {
+  hand(taken: readonly StoreOperation[], entry: OpenedEntry, operations: readonly StoreOperation[]): void {
     const { n, operation } = this.opened.append(openedCodec.encode(entry));
-    this.#commit([taken, operation, ...operations], () => this.opened.confirm(n));
+    this.#commit([...taken, operation, ...operations], () => this.opened.confirm(n));
   }
 
   /** Moves an entry to the quarantine. */
-  hold(taken: StoreOperation, entry: QuarantineEntry): void {
+  hold(taken: readonly StoreOperation[], entry: QuarantineEntry): void {
     const { n, operation } = this.quarantine.append(quarantineCodec.encode(entry));
-    this.#commit([taken, operation], () => this.quarantine.confirm(n));
+    this.#commit([...taken, operation], () => this.quarantine.confirm(n));
   }
 
   /** Moves an opened entry to the failed ones; the oldest of them makes room. */
@@ -81,8 +143,8 @@ export class Inbox {
   }
 
   /** Forgets an entry, together with `operations`. */
-  drop(taken: StoreOperation, operations: readonly StoreOperation[] = []): void {
-    this.#commit([taken, ...operations]);
+  drop(taken: readonly StoreOperation[], operations: readonly StoreOperation[] = []): void {
+    this.#commit([...taken, ...operations]);
   }
 
   /** Writes without waiting: whoever needs to know commits an empty batch behind it, when a round of entries is through. */

@@ -2,10 +2,10 @@ import { toBase64url } from '../bytes/base64url.js';
 import { SealMQError } from '../errors.js';
 import type { Context } from './context.js';
 import type { QueueEntry } from './durable-queue.js';
-import { inboxCodec, type QuarantineEntry, quarantineCodec } from './entries.js';
-import type { Inbox } from './inbox.js';
+import { type InboxEntry, inboxCodec, type QuarantineEntry, quarantineCodec } from './entries.js';
+import type { Arrived, Inbox } from './inbox.js';
 import { insist } from './insist.js';
-import { process, type ReceiveState } from './receive.js';
+import { type Processed, process, type ReceiveState, type Take } from './receive.js';
 
 /** How patient the quarantine is; milliseconds. */
 export interface QuarantinePatience {
@@ -60,10 +60,8 @@ export async function startOpener(
     inbox.raw.notify();
   };
 
-  const openFresh = async (entry: QueueEntry) => {
-    const fresh = inboxCodec.decode(entry.value);
-    const take = () => inbox.raw.remove(entry.n);
-    const result = await process(context, state, fresh, take);
+  const openFresh = async (fresh: InboxEntry, take: Take, leave: () => void) => {
+    const result = await process(context, state, fresh, take, leave).finally(() => inbox.comeBack());
     if (result === 'settled') return;
     if (inbox.quarantine.full) {
       inbox.drop(take());
@@ -74,16 +72,62 @@ export async function startOpener(
     hold(held, result, 1);
   };
 
+  const openKept = ({ n, value }: QueueEntry) =>
+    openFresh(
+      inboxCodec.decode(value),
+      () => [inbox.raw.remove(n)],
+      () => inbox.leave(),
+    );
+
+  /** Answers whether the message is still to be settled; one that cannot be opened at once is kept as it came. */
+  const openArrived = async (arrived: Arrived): Promise<boolean> => {
+    let kept: number | undefined;
+    const keep = () => {
+      kept ??= inbox.keep(arrived);
+      inbox.leave();
+    };
+    const take = () => (kept === undefined ? [] : [inbox.raw.remove(kept)]);
+    try {
+      await openFresh(arrived.entry, take, keep);
+    } catch (error) {
+      keep();
+      inbox.comeBack();
+      throw error;
+    }
+    return kept === undefined;
+  };
+
+  /** Opens what has just come, and acknowledges it when what became of it is durable. */
+  const openAllArrived = async (): Promise<number> => {
+    const opened: Arrived[] = [];
+    let count = 0;
+    try {
+      while (count < ROUND && !closed) {
+        const next = inbox.nextArrived();
+        if (!next) break;
+        count++;
+        if (await openArrived(next)) opened.push(next);
+      }
+    } finally {
+      const durable = opened.length > 0 ? context.tryCommit([]) : Promise.resolve();
+      for (const { settle } of opened) settle(durable);
+    }
+    return count;
+  };
+
   /** An entry that still has to wait keeps the later ones under the same key waiting: order per device. */
   const openHeld = async (entry: QueueEntry, waiting: Set<string>) => {
     const quarantined = quarantineCodec.decode(entry.value);
     if (waiting.has(lineOf(quarantined))) return;
     const take = () => {
       hold(held, quarantined, -1);
-      return inbox.quarantine.remove(entry.n);
+      return [inbox.quarantine.remove(entry.n)];
     };
     const final = isOverdue(quarantined, context.now(), patience);
-    const result = await process(context, state, quarantined, take, { held: true, final });
+    const leave = () => inbox.leave();
+    const result: Processed = await process(context, state, quarantined, take, leave, { held: true, final }).finally(
+      () => inbox.comeBack(),
+    );
     if (result === 'settled') {
       pause = patience.retryAfter;
     } else if (final) {
@@ -109,7 +153,7 @@ export async function startOpener(
         throw error;
       });
     }
-    const opened = await eachEntry(inbox.raw, openFresh);
+    const opened = (await eachEntry(inbox.raw, openKept)) + (await openAllArrived());
     retryLater();
     if (opened === 0 && !due) await changed;
   };

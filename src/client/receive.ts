@@ -27,8 +27,8 @@ export interface ReceiveState {
 }
 
 /**
- * Size and tag check → raw bytes into the inbox, durably. The transport acknowledges when this resolves, so nothing else
- * happens here. The mirror image of `send.ts`, continued by {@link process}.
+ * Size and tag check → into the inbox. The transport acknowledges when this resolves: when what became of the message is durable,
+ * or the message as it came. The mirror image of `send.ts`, continued by {@link process}.
  */
 export async function receive(
   context: Context,
@@ -63,8 +63,8 @@ function passingReason(outcome: OpenOutcome, family: Family): string | undefined
   return MAY_APPEAR.includes(reason) || (family !== 'control' && MAY_PASS.includes(reason)) ? reason : undefined;
 }
 
-/** Takes an entry out of its queue: the operation belongs into the batch that settles it. */
-export type Take = () => StoreOperation;
+/** Takes an entry out of its queue, if it lies in one: what it answers belongs into the batch that settles it. */
+export type Take = () => readonly StoreOperation[];
 
 /** What became of an entry: settled for good, or to be tried again because of a passing fault of the named sender's key. */
 export type Processed = 'settled' | Pick<QuarantineEntry, 'from' | 'kid' | 'reason'>;
@@ -76,6 +76,7 @@ export type Processed = 'settled' | Pick<QuarantineEntry, 'from' | 'kid' | 'reas
  * The writes are under way when it resolves; the store keeps their order.
  *
  * @param take - takes the entry out of the queue it lies in
+ * @param leave - called before anything that may take long, as the directory or another device may
  * @param final - there will be no further try: a sender whose key is not known counts as refused
  */
 export async function process(
@@ -83,8 +84,10 @@ export async function process(
   state: ReceiveState,
   entry: InboxEntry,
   take: Take,
+  leave: () => void,
   { held = false, final = false } = {},
 ): Promise<Processed> {
+  if (entry.family === 'control') leave();
   if (isNotice(entry)) {
     state.inbox.drop(take());
     await state.notices.hear(entry.sealed);
@@ -103,7 +106,7 @@ export async function process(
         sender = { from, kid };
         behind = held || entry.family === 'control' ? undefined : state.heldFor(from, kid);
         if (behind) throw new SealMQError('DIRECTORY_UNREACHABLE', 'earlier mail waits for this key');
-        return (entry.family === 'control' ? controlSenderKey : senderKey)(context, from, kid);
+        return (entry.family === 'control' ? controlSenderKey : senderKey)(context, from, kid, leave);
       },
     });
     const passing = final ? undefined : passingReason(outcome, entry.family);

@@ -9,22 +9,29 @@ import { type Context, seconds } from './context.js';
  * {@link senderKey} for family `control`, in which a device of ours that is about to be linked may speak before our record has
  * it: of the link only.
  */
-export async function controlSenderKey(context: Context, from: string, kid: Uint8Array): Promise<SenderKey> {
+export async function controlSenderKey(
+  context: Context,
+  from: string,
+  kid: Uint8Array,
+  leave: () => void,
+): Promise<SenderKey> {
   const guest = from === context.account.address ? context.links.guestKey(kid) : undefined;
-  return guest ?? senderKey(context, from, kid);
+  return guest ?? senderKey(context, from, kid, leave);
 }
 
 /**
  * The signing key with thumbprint `kid` that belongs to `from`: out of the cache, else from the directory, which is asked
  * once more when the record at hand does not know the key.
  *
+ * @param leave - called before the directory is asked
  * @throws `DIRECTORY_` codes for passing faults
  */
-export async function senderKey(context: Context, from: string, kid: Uint8Array): Promise<SenderKey> {
+export async function senderKey(context: Context, from: string, kid: Uint8Array, leave = () => {}): Promise<SenderKey> {
   if (context.contacts.isBlocked(from)) return { refused: 'blocked' };
   const cached = context.keys.cached(from);
   const known = cached && (await keyIn(context, cached, kid));
   if (known) return known;
+  leave();
   const record = await context.keys.record(from, { forKid: kid }).catch(refusalOf);
   if (typeof record === 'string') return { refused: record };
   if (!record) return { refused: 'unknown-sender' };

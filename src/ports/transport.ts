@@ -53,10 +53,11 @@ export interface Will {
 /** What a {@link Transport} hands in, and what it asks for. */
 export interface TransportHandlers {
   /**
-   * One received message. The acknowledgement (PUBACK) is withheld, and nothing else is read from the socket, until the
-   * promise resolves: do a durable write in it, never a network wait. A rejection leaves the message unacknowledged, so
-   * that the broker sends it again after a reconnect. Without a promise it is taken already: what needs no waiting must not
-   * pay for it.
+   * One received message, in the order of arrival. The acknowledgement (PUBACK) is withheld until the promise resolves, and
+   * so are those of all messages behind it. Of these a bounded number is handed in meanwhile, then nothing more is read from
+   * the socket: do a durable write in it, never a network wait. A rejection leaves the message unacknowledged, so that the
+   * broker sends it again after a reconnect; then it can come while its first copy is still in hand. Without a promise it is
+   * taken already: what needs no waiting must not pay for it.
    */
   message(topic: string, payload: Uint8Array): Promise<void> | undefined;
 

@@ -15,11 +15,16 @@ import type { Parcel } from './temper.js';
 const FIRST_PAUSE = 10;
 const LONGEST_PAUSE = 5000;
 
+/** Messages that may be handed in and not through yet. */
+const MOST_IN_HAND = 8;
+
 /** One connection: packets of either direction arrive in their order. */
 class Link {
   readonly pending = new Set<(error: SealMQError) => void>();
   /** Handed in on this connection already. */
   readonly tried = new Set<Parcel>();
+  /** Handed in and not acknowledged, in order. */
+  readonly inHand: { readonly parcel: Parcel; taken: boolean }[] = [];
   open = true;
   #lastUp = 0;
   #lastDown = 0;
@@ -60,7 +65,7 @@ export class SimulatedTransport implements Transport, ClientEnd {
   #waiting: { resolve(): void; reject(error: SealMQError): void }[] = [];
   #handlers: TransportHandlers = { message: async () => {}, connection: () => {} };
   #link: Link | undefined;
-  #handing = false;
+  #handing = 0;
   #pause = FIRST_PAUSE;
   #attempt: ReturnType<typeof setTimeout> | undefined;
 
@@ -133,16 +138,12 @@ export class SimulatedTransport implements Transport, ClientEnd {
   }
 
   cut(reason: string): void {
-    const link = this.#link;
-    if (!link) return;
-    this.#disconnect('network', reason);
-    if (link.will) this.#broker.publish(link.will.topic, link.will.payload, { qos: 1 });
-    if (this.#phase === 'on') this.#retry();
+    this.#lose('network', reason);
   }
 
   wake(): void {
     const link = this.#link;
-    if (link && !this.#handing) link.down(this.#broker.temper.latency(), () => void this.#hand(link));
+    if (link && this.#handing < MOST_IN_HAND) link.down(this.#broker.temper.latency(), () => void this.#hand(link));
   }
 
   #start(): void {
@@ -192,20 +193,39 @@ export class SimulatedTransport implements Transport, ClientEnd {
     this.#report({ state: 'disconnected', cause, reason });
   }
 
-  /** Hands in what waits, one after the other; what is refused waits for the next connection. */
+  /** Hands in what waits, in order; what is refused waits for the next connection. */
   async #hand(link: Link): Promise<void> {
-    if (this.#handing || this.#link !== link) return;
+    if (this.#handing >= MOST_IN_HAND || this.#link !== link) return;
     const parcel = link.session.queue.find((one) => !link.tried.has(one));
     if (!parcel || this.#cutByBroker(link)) return;
     link.tried.add(parcel);
-    this.#handing = true;
-    const taken = await this.#take(parcel);
-    this.#handing = false;
-    if (link.open && (taken || parcel.qos === 0)) {
+    const handed = { parcel, taken: false };
+    link.inHand.push(handed);
+    this.#handing++;
+    this.wake();
+    handed.taken = (await this.#take(parcel)) || parcel.qos === 0;
+    this.#handing--;
+    if (!link.open) return this.wake();
+    if (handed.taken) this.#acknowledge(link);
+    else this.#lose('not-taken', 'a message was not taken');
+    this.wake();
+  }
+
+  /** What is through, up to the first message that is not. */
+  #acknowledge(link: Link): void {
+    while (link.inHand[0]?.taken) {
+      const { parcel } = link.inHand.shift() as { parcel: Parcel };
       link.session.acknowledged(parcel);
       link.tried.delete(parcel);
     }
-    this.wake();
+  }
+
+  #lose(cause: DisconnectCause, reason: string): void {
+    const link = this.#link;
+    if (!link) return;
+    this.#disconnect(cause, reason);
+    if (link.will) this.#broker.publish(link.will.topic, link.will.payload, { qos: 1 });
+    if (this.#phase === 'on') this.#retry();
   }
 
   /** Whether it may be acknowledged; what was taken back meanwhile may. */

@@ -91,7 +91,7 @@ test('mail that cannot be kept is not acknowledged: it comes when there is space
 test('mail that cannot be kept comes to the receiver that is opened again with space', async () => {
   const { world, stores, alice, bob } = await pair();
   const down = next(bob, 'connection', ({ state }) => state === 'disconnected');
-  stores.bob.failOn(under('inbox/'));
+  stores.bob.failOn(everything);
   const sent = await alice.send('bob', 'two');
   await down;
   await bob.close({ patience });

@@ -168,7 +168,9 @@ it('does not acknowledge on a new connection what was received on an old one', a
   const subject = observed(mqttTransport({ broker: client, clientId: 'unused' }), () => first.open);
   const sender = observe({ broker: url(broker) });
   await Promise.all([subject.open('a'), sender.open('nobody')]);
-  client.on('packetsend', (packet) => void (packet.cmd === 'puback' && acknowledged.push(packet.messageId)));
+  broker.aedes.on('ack', ({ messageId }, { id }) => {
+    if (id === client.options.clientId) acknowledged.push(messageId);
+  });
   await sender.transport.publish('a', utf8('x'), QOS1);
   await subject.until(() => subject.received.length === 1);
   proxy.cut();
@@ -177,6 +179,7 @@ it('does not acknowledge on a new connection what was received on an old one', a
   await subject.until(() => subject.received.length === 2);
   await subject.transport.publish('a', utf8('y'), QOS1);
   await subject.until(() => subject.received.length === 3);
+  await expect.poll(() => acknowledged.length).toBe(2);
   await client.endAsync();
   expect(acknowledged).toHaveLength(2);
 });

@@ -3,7 +3,6 @@ import type { ConnectionState, PublishOptions, Transport, TransportHandlers } fr
 import { createBackoff } from './backoff.js';
 import { type CredentialSource, credentialSource } from './credentials.js';
 import { createDialler, type Dialler } from './dialler.js';
-import { oneAtATime } from './intake.js';
 import type { Link, LinkHandlers, Loss } from './link.js';
 import { createOpening, type Opening } from './opening.js';
 import type { DialOptions } from './options.js';
@@ -45,7 +44,7 @@ export class DialledTransport implements Transport {
     this.#handlers = {
       up: (link) => this.#up(link),
       owns: (topic) => this.#subscriptions.owns(topic),
-      deliver: oneAtATime((topic, payload) => handlers.message(topic, payload)),
+      deliver: (topic, payload) => handlers.message(topic, payload),
       will: async () => handlers.will?.(),
     };
     this.#report = createReport(handlers);

@@ -1,6 +1,7 @@
 import type { IPublishPacket, MqttClient } from 'mqtt';
 import { utf8 } from '../../bytes/bytes.js';
 import { SealMQError } from '../../errors.js';
+import { createHandovers, type Handovers } from './handovers.js';
 
 /** What becomes of a message after it was handed in: acknowledged; left unacknowledged; or left so, and nothing more read. */
 export type Verdict = 'acknowledge' | 'skip' | 'stop';
@@ -12,9 +13,12 @@ export interface Receiver {
   take(topic: string, payload: Uint8Array): Verdict | Promise<Verdict>;
 }
 
+/** Told to the client so that it reads on and acknowledges nothing: we do that ourselves, when it is time. */
+const READ_ON = new SealMQError('TRANSPORT_CLOSED', 'not acknowledged yet');
+
 /**
- * Hands the client's incoming messages to `receiver` before they are acknowledged. Until the verdict the client reads nothing
- * else. Messages on other topics go on to the hook that was there before.
+ * Hands the client's incoming messages to `receiver` before they are acknowledged, a bounded number of them at a time, and
+ * acknowledges them in their order. Messages on other topics go on to the hook that was there before, behind ours.
  *
  * @returns takes the hook away again
  */
@@ -23,25 +27,29 @@ export function hookIntake(client: MqttClient, receiver: Receiver): () => void {
   const before = client.handleMessage;
   const resolved = resolveAliases(client);
   let active = true;
+  let handovers: Handovers | undefined;
+
+  const take = (topic: string, packet: IPublishPacket, callback: (error?: Error) => void, handovers: Handovers) => {
+    const bytes = bytesOf(packet);
+    const verdict = receiver.take(topic, bytes);
+    const judged = (settled: Verdict) => {
+      if (client.connected && settled !== 'stop') callback(settled === 'skip' ? READ_ON : undefined);
+    };
+    if (typeof verdict === 'string' && (handovers.idle || packet.qos !== 1)) return judged(verdict);
+    const [later, size] = [Promise.resolve(verdict), bytes.length];
+    const id = packet.qos === 1 ? packet.messageId : undefined;
+    if (packet.qos < 2) return handovers.add({ id, size }, later, () => callback(READ_ON));
+    // Of QoS 2, which an application's own client may have asked for, the client keeps account.
+    handovers.add({ id, size }, later, () => {});
+    void later.then(judged);
+  };
 
   const hook: MqttClient['handleMessage'] = (packet, callback) => {
+    if (handovers?.stream !== client.stream) handovers = createHandovers(client);
     const topic = resolved.topicOf(packet);
-    if (!active || !receiver.owns(topic)) {
-      before.call(client, packet, callback);
-      return;
-    }
-    const { stream } = client;
-    const { payload } = packet;
-    const bytes = typeof payload === 'string' ? utf8(payload) : view(payload);
-    const judged = (verdict: Verdict): void => {
-      // An acknowledgement belongs to its connection: on the next one the same packet id can be another message's.
-      if (!client.connected || client.stream !== stream || verdict === 'stop') return;
-      if (verdict === 'acknowledge') callback();
-      else callback(new SealMQError('TRANSPORT_CLOSED', 'not taken'));
-    };
-    const verdict = receiver.take(topic, bytes);
-    if (typeof verdict === 'string') judged(verdict);
-    else void verdict.then(judged);
+    if (active && receiver.owns(topic)) take(topic, packet, callback, handovers);
+    else if (handovers.idle) before.call(client, packet, callback);
+    else handovers.behind(() => before.call(client, packet, callback));
   };
   client.handleMessage = hook;
 
@@ -66,24 +74,6 @@ export function verdictOf(
   }
 }
 
-type Deliver = (topic: string, payload: Uint8Array) => Promise<void> | undefined;
-
-/** Runs the calls of `work` one after the other, across connections: a message that came again waits for its first handling. */
-export function oneAtATime(work: Deliver): Deliver {
-  let last: Promise<void> | undefined;
-  return (topic, payload) => {
-    const result = last ? last.then(() => work(topic, payload)) : work(topic, payload);
-    if (!result) return undefined;
-    const mine = result
-      .catch(() => {})
-      .then(() => {
-        if (last === mine) last = undefined;
-      });
-    last = mine;
-    return result;
-  };
-}
-
 /** A packet whose topic is an alias (MQTT 5) has an empty topic; the `message` event before it has the real one. */
 function resolveAliases(client: MqttClient): { topicOf(packet: IPublishPacket): string; release(): void } {
   let latest: { topic: string; packet: IPublishPacket } | undefined;
@@ -97,6 +87,7 @@ function resolveAliases(client: MqttClient): { topicOf(packet: IPublishPacket): 
   };
 }
 
-function view(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+function bytesOf({ payload }: IPublishPacket): Uint8Array {
+  if (typeof payload === 'string') return utf8(payload);
+  return new Uint8Array(payload.buffer, payload.byteOffset, payload.byteLength);
 }

@@ -1,7 +1,7 @@
 import type { IConnackPacket, MqttClient } from 'mqtt';
 import { isSealMQError, SealMQError } from '../../errors.js';
 import type { ConnectionState, PublishOptions, Transport, TransportHandlers } from '../../ports/transport.js';
-import { hookIntake, oneAtATime, type Verdict, verdictOf } from './intake.js';
+import { hookIntake, type Verdict, verdictOf } from './intake.js';
 import { type Loss, withoutDelay } from './link.js';
 import { createOpening, type Opening } from './opening.js';
 import { createPublisher, type Publisher } from './publisher.js';
@@ -79,8 +79,8 @@ export class SharedTransport implements Transport {
 
   #attach(owns: (topic: string) => boolean, handlers: TransportHandlers): void {
     const client = this.#client;
-    const deliver = oneAtATime((topic, payload) => handlers.message(topic, payload));
-    const unhook = hookIntake(client, { owns, take: (topic, payload) => this.#take(() => deliver(topic, payload)) });
+    const take = (topic: string, payload: Uint8Array) => this.#take(() => handlers.message(topic, payload));
+    const unhook = hookIntake(client, { owns, take });
     const listeners = {
       connect: (connack: IConnackPacket) => this.#onConnect(connack),
       reconnect: () => this.#phase === 'on' && this.#report({ state: 'connecting' }),

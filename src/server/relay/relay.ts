@@ -110,7 +110,7 @@ async function start(options: RelayOptions, releases: Releases, close: () => Pro
   });
   await intake.open([handInTopic(topicPrefix)], {
     message(_topic, payload) {
-      const done = work(payload);
+      const done = last.then(() => work(payload));
       last = done.catch(() => {});
       return done;
     },
