@@ -12,7 +12,7 @@ import { type Latest, openLatest } from './latest.js';
 import { createNotices } from './notices.js';
 import { type Opener, startOpener } from './opener.js';
 import type { Settings } from './options.js';
-import { type Outbox, openOutbox } from './outbox.js';
+import { acknowledgedSoFar, type Outbox, openOutbox } from './outbox.js';
 import { type OwnStates, openOwnStates } from './own-states.js';
 import { createPatience, type Patience } from './patience.js';
 import { createReceipts, type Receipts } from './receipts.js';
@@ -214,9 +214,10 @@ function onConnected(clock: DirectoryClock, opener: Opener, receipts: Receipts):
 async function openSending(context: Context, settings: Settings, clock: DirectoryClock) {
   const counters = createSendCounters(context.store);
   const tracking = createTracking();
-  const sentBox = await openSentBox(context);
+  const acknowledged = await acknowledgedSoFar(context.store);
+  const sentBox = await openSentBox(context, acknowledged);
   const notices = createNotices(context, sentBox, tracking);
-  const outbox = await openOutbox(context, sentBox, tracking, notices, settings.limits.outbox);
+  const outbox = await openOutbox(context, acknowledged, sentBox, tracking, notices, settings.limits.outbox);
   const { republishAfter, handInAgainAfter: againAfter } = settings.timing;
   const answers = createAnswers(context);
   const handingIn = { sentBox, tracking, clock, answers, againAfter, limits: settings.limits.outbox };

@@ -1,6 +1,5 @@
 import { SealMQError } from '../errors.js';
 import type { Context } from './context.js';
-import type { QueueEntry } from './durable-queue.js';
 import { type OpenedEntry, openedCodec } from './entries.js';
 import type { Inbox } from './inbox.js';
 import { insist } from './insist.js';
@@ -16,6 +15,12 @@ export interface Delivery {
   /** Calls `handler` with each message in turn until the returned function is called. */
   consume(handler: MessageHandler): () => void;
   close(): Promise<void>;
+}
+
+/** A message that waits for the application, and its number in the queue. */
+interface Waiting {
+  readonly n: number;
+  readonly opened: OpenedEntry;
 }
 
 /** How often a handler may throw on a message before it is set aside. */
@@ -44,21 +49,25 @@ export function createDelivery(context: Context, inbox: Inbox): Delivery {
   const next = (mine: symbol) => insist(context, 'cannot read mail', ending.signal, () => first(mine));
 
   /** The first entry that is durable and still of use; `undefined` when `mine` is no longer the consumer. */
-  const first = async (mine: symbol): Promise<QueueEntry | undefined> => {
+  const first = async (mine: symbol): Promise<Waiting | undefined> => {
     while (!closed && consumer === mine) {
       const changed = queue.changed();
       const [entry] = await queue.read(0, 1);
-      if (!entry) await changed;
-      else if (!isExpired(entry)) return entry;
-      else await settle(entry, () => context.events.emit('rejected', { reason: 'expired', from: decode(entry).from }));
+      if (!entry) {
+        await changed;
+        continue;
+      }
+      const { n } = entry;
+      const opened = openedCodec.decode(entry.value);
+      if (!isExpired(opened)) return { n, opened };
+      await settle({ n }, () => context.events.emit('rejected', { reason: 'expired', from: opened.from }));
     }
     return undefined;
   };
 
-  const isExpired = (entry: QueueEntry) =>
-    (decode(entry).expiresAt ?? Number.POSITIVE_INFINITY) * 1000 <= context.now();
+  const isExpired = ({ expiresAt }: OpenedEntry) => expiresAt !== undefined && expiresAt * 1000 <= context.now();
 
-  const settle = async ({ n }: QueueEntry, then?: () => void) => {
+  const settle = async ({ n }: Pick<Waiting, 'n'>, then?: () => void) => {
     await context.commit([queue.remove(n)]);
     then?.();
   };
@@ -67,7 +76,7 @@ export function createDelivery(context: Context, inbox: Inbox): Delivery {
     try {
       await before;
       for (let entry = await next(mine); entry; entry = await next(mine)) {
-        yield new Message(decode(entry));
+        yield new Message(entry.opened);
         await settle(entry);
       }
     } finally {
@@ -76,8 +85,8 @@ export function createDelivery(context: Context, inbox: Inbox): Delivery {
   }
 
   /** One call of the handler; a failure is counted durably, and the fifth sets the message aside. */
-  const attempt = async (entry: QueueEntry, handler: MessageHandler) => {
-    const opened = decode(entry);
+  const attempt = async (entry: Waiting, handler: MessageHandler) => {
+    const { opened } = entry;
     try {
       await handler(new Message(opened));
     } catch (cause) {
@@ -124,8 +133,4 @@ export function createDelivery(context: Context, inbox: Inbox): Delivery {
       await handling;
     },
   };
-}
-
-function decode(entry: QueueEntry): OpenedEntry {
-  return openedCodec.decode(entry.value);
 }

@@ -55,14 +55,20 @@ export class DurableQueue {
     this.#now = now;
   }
 
-  /** Opens the queue `name` with what an earlier process left in it. */
+  /**
+   * Opens the queue `name` with what an earlier process left in it.
+   *
+   * @param after - entries up to this number were {@link DurableQueue.release | released}: they are not in the queue
+   */
   static async open(
     { store, now }: { readonly store: Store; readonly now: () => number },
     name: string,
     limits: QueueLimits,
+    after = 0,
   ): Promise<DurableQueue> {
     const queue = new DurableQueue(store, `${name}/`, limits, now);
-    for await (const [key, stored] of store.iterator(queue.#range(0))) {
+    queue.#next = after + 1;
+    for await (const [key, stored] of store.iterator(queue.#range(after))) {
       const size = stored.length - TIME_BYTES;
       queue.#add(Number(key.slice(-DIGITS)), { at: timeOf(stored), size, durable: true });
     }
@@ -129,6 +135,18 @@ export class DurableQueue {
     return { type: 'del', key: this.#key(n) };
   }
 
+  /** As {@link remove}, but what is stored stays, under the key that is answered: it is somebody else's now. */
+  release(n: number): string {
+    const { key } = this.remove(n);
+    return key;
+  }
+
+  /** The greatest number up to which nothing is in the queue any more. */
+  get passed(): number {
+    for (const n of this.#known.keys()) return n - 1;
+    return this.#next - 1;
+  }
+
   /** Takes out the oldest entries while the queue is over its limits. */
   removeOldest(): StoreOperation[] {
     const operations: StoreOperation[] = [];
@@ -161,15 +179,15 @@ export class DurableQueue {
     const entries: QueueEntry[] = [];
     for await (const [key, stored] of this.#store.iterator({ ...this.#range(after), limit })) {
       const n = Number(key.slice(-DIGITS));
-      if (this.#known.has(n)) entries.push({ n, value: stored.subarray(TIME_BYTES) });
+      if (this.#known.has(n)) entries.push({ n, value: storedValue(stored) });
     }
     return entries;
   }
 
   /** All durable entries, in order, as they are when the iteration begins. */
   async *entries(): AsyncGenerator<QueueEntry, void, undefined> {
-    for await (const [key, stored] of this.#store.iterator(this.#range(0)))
-      yield { n: Number(key.slice(-DIGITS)), value: stored.subarray(TIME_BYTES) };
+    for await (const [key, stored] of this.#store.iterator(this.#range(this.passed)))
+      yield { n: Number(key.slice(-DIGITS)), value: storedValue(stored) };
   }
 
   /** Resolves at the next {@link confirm}, {@link notify} or removal. */
@@ -208,12 +226,33 @@ export class DurableQueue {
   }
 
   #key(n: number): string {
-    return this.#prefix + String(n).padStart(DIGITS, '0');
+    return keyOf(this.#prefix, n);
   }
 
   #range(after: number) {
     return { gt: this.#key(after), lt: `${this.#prefix}:` };
   }
+}
+
+/** What was {@link DurableQueue.release | released} of the queue `name`, up to the number `last`. */
+export async function* releasedEntries(
+  store: Store,
+  name: string,
+  last: number,
+): AsyncGenerator<{ readonly key: string; readonly value: Uint8Array; readonly at: number }, void, undefined> {
+  const range = { gt: keyOf(`${name}/`, 0), lte: keyOf(`${name}/`, last) };
+  for await (const [key, stored] of store.iterator(range)) {
+    yield { key, value: storedValue(stored), at: timeOf(stored) };
+  }
+}
+
+/** The value of an entry, of what is stored under its key. */
+export function storedValue(stored: Uint8Array): Uint8Array {
+  return stored.subarray(TIME_BYTES);
+}
+
+function keyOf(prefix: string, n: number): string {
+  return prefix + String(n).padStart(DIGITS, '0');
 }
 
 function timed(at: number, value: Uint8Array): Uint8Array {

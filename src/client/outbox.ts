@@ -1,5 +1,7 @@
+import { decodeCbor, encodeCbor } from '../bytes/cbor.js';
+import { isCounter } from '../bytes/fields.js';
 import { asSealMQError, isSealMQError, SealMQError } from '../errors.js';
-import type { StoreOperation } from '../ports/store.js';
+import type { Store, StoreOperation } from '../ports/store.js';
 import { type Context, seconds } from './context.js';
 import { DurableQueue, type QueueEntry, type QueueLimits } from './durable-queue.js';
 import { type OutboxEntry, outboxCodec } from './entries.js';
@@ -48,15 +50,31 @@ interface Waiter {
   reject(error: unknown): void;
 }
 
-/** Opens the outbox of `context.store`. */
+/** The number up to which all entries are acknowledged: what is stored of them is the sent box's. */
+const ACKNOWLEDGED_KEY = 'outbox-acknowledged';
+
+/** The number up to which an earlier process had all entries acknowledged. @throws `STATE_CORRUPT` */
+export async function acknowledgedSoFar(store: Store): Promise<number> {
+  const bytes = await store.get(ACKNOWLEDGED_KEY);
+  const last = bytes === undefined ? 0 : decodeCbor(bytes);
+  if (!isCounter(last)) throw new SealMQError('STATE_CORRUPT', 'the number of the last acknowledged entry is not one');
+  return last;
+}
+
+/**
+ * Opens the outbox of `context.store`.
+ *
+ * @param acknowledged - as {@link acknowledgedSoFar}
+ */
 export async function openOutbox(
   context: Context,
+  acknowledged: number,
   sentBox: SentBox,
   tracking: Tracking,
   notices: Notices,
   limits: QueueLimits,
 ): Promise<Outbox> {
-  const queue = await DurableQueue.open(context, 'outbox', limits);
+  const queue = await DurableQueue.open(context, 'outbox', limits, acknowledged);
   const waiters = new Map<number, Waiter>();
   const inFlight = new Set<number>();
   const pending = new Set<string>();
@@ -72,17 +90,18 @@ export async function openOutbox(
     context.events.emit('warning', asSealMQError(cause, 'STATE_UNAVAILABLE', 'the outbox stumbled'));
 
   /**
-   * Acknowledged entries whose receipts are waited for move to the sent box in the same batch; expired ones as well, since
-   * those who wait for the number are to be told.
+   * Acknowledged entries whose receipts are waited for go to the sent box, where they lie; expired ones as well, since those who
+   * wait for the number are to be told. What is acknowledged before an earlier one is, a crash may send again.
    */
   const finish = async (n: number, entry: OutboxEntry, error?: SealMQError) => {
     const isAwaited = entry.devices.length > 0 && !context.contacts.isBlocked(entry.to);
     const isKept = isAwaited && (!error || error.code === 'STATE_EXPIRED');
-    const kept = isKept ? [sentBox.keep(entry)] : [];
+    const taken = isKept ? [] : [queue.remove(n)];
+    if (isKept) sentBox.adopt(entry, queue.release(n));
     pending.delete(keyOf(entry));
     expiries.forget(n);
     if (error) tracking.failed(keyOf(entry), error);
-    await context.commit([queue.remove(n), ...kept]);
+    await context.commit([...taken, { type: 'put', key: ACKNOWLEDGED_KEY, value: encodeCbor(queue.passed) }]);
     const waiter = waiters.get(n);
     waiters.delete(n);
     if (error) waiter?.reject(error);

@@ -3,6 +3,7 @@ import { isArrayOf, isCounter, isText, readFields, toMap } from '../bytes/fields
 import type { StoreOperation } from '../ports/store.js';
 import { covers, type Receipt } from '../protocol/envelope/control.js';
 import type { Context } from './context.js';
+import { releasedEntries, storedValue } from './durable-queue.js';
 import { type OutboxEntry, outboxCodec } from './entries.js';
 import { createSharedBodies } from './shared-bodies.js';
 import { createSignal } from './signal.js';
@@ -21,12 +22,16 @@ export interface SentEntry {
   readonly receipted: Set<string>;
   readonly expiresAt: number | undefined;
   readonly publishedAt: number;
+  /** Where it is stored. */
+  readonly key: string;
   /** Bytes of the stored entry. */
   readonly size: number;
   /** Set where the bytes are shared with entries to others. */
   readonly sharedId: Uint8Array | undefined;
   /** When the first device had it, in milliseconds. */
   firstReceipt: number | undefined;
+  /** Whether it is stored which devices have it, and since when. */
+  isProgressKept: boolean;
 }
 
 /** What a receipt changed. */
@@ -43,8 +48,10 @@ export interface SentBox {
   readonly bytes: number;
   /** When the broker had the entry that waits longest, in milliseconds. */
   readonly oldest: number | undefined;
-  /** The operation that keeps `entry`, to be put into the batch that takes it out of the outbox. */
+  /** The operation that keeps `entry`. */
   keep(entry: OutboxEntry): StoreOperation;
+  /** Keeps `entry`, which lies in the store already: the outbox released it under `key`. */
+  adopt(entry: OutboxEntry, key: string): void;
   /** Applies a receipt of `device` of `address`; durable when it resolves. */
   receipt(address: string, device: string, receipt: Receipt): Promise<Receipted>;
   /** A device takes nothing of a numbering: its receipts are not waited for. Answers the entries that nobody else will receipt. */
@@ -69,22 +76,25 @@ export interface SentBox {
   load(entry: SentEntry): Promise<OutboxEntry | undefined>;
 }
 
-/** Opens the box under `sent/` of the store, with what an earlier process left in it. */
-export async function openSentBox(context: Context): Promise<SentBox> {
+/**
+ * Opens the box with what an earlier process left in it: what lies under `sent/` of the store, and what the outbox has
+ * released, up to the number `released`.
+ */
+export async function openSentBox(context: Context, released = 0): Promise<SentBox> {
   const boxes = new Map<string, Map<string, SentEntry>>();
   const changed = createSignal();
   const bodies = createSharedBodies(context.store);
   let depth = 0;
   let bytes = 0;
 
-  const add = (entry: OutboxEntry, size: number) => {
-    const { to, stream, seq, expiresAt, publishedAt = 0, devices } = entry;
+  const add = (entry: OutboxEntry, publishedAt: number, key: string, size: number) => {
+    const { to, stream, seq, expiresAt, devices } = entry;
     const sharedId = entry.shared && entry.id;
     if (sharedId) bodies.held(sharedId);
     const box = boxes.get(to) ?? new Map<string, SentEntry>();
     boxes.set(
       to,
-      box.set(storeKey(entry), {
+      box.set(nameOf(entry), {
         to,
         stream,
         seq,
@@ -92,17 +102,18 @@ export async function openSentBox(context: Context): Promise<SentBox> {
         receipted: new Set(),
         expiresAt,
         publishedAt,
+        key,
         size,
         sharedId,
         firstReceipt: undefined,
+        isProgressKept: false,
       }),
     );
     depth++;
     bytes += size;
   };
   const forget = (entry: SentEntry): StoreOperation[] => {
-    const key = storeKey(entry);
-    const isFirst = boxes.get(entry.to)?.delete(key) === true;
+    const isFirst = boxes.get(entry.to)?.delete(nameOf(entry)) === true;
     if (isFirst) {
       depth--;
       bytes -= entry.size;
@@ -110,19 +121,25 @@ export async function openSentBox(context: Context): Promise<SentBox> {
     if (boxes.get(entry.to)?.size === 0) boxes.delete(entry.to);
     changed.notify();
     return [
-      { type: 'del', key },
-      { type: 'del', key: `receipted/${key}` },
+      { type: 'del', key: entry.key },
+      ...(entry.isProgressKept ? [{ type: 'del' as const, key: progressKey(entry) }] : []),
       ...(isFirst && entry.sharedId ? bodies.released(entry.sharedId) : []),
     ];
   };
 
-  for await (const [, value] of context.store.iterator({ gte: 'sent/', lt: 'sent0' }))
-    add(outboxCodec.decode(value), value.length);
+  for await (const [key, value] of context.store.iterator({ gte: 'sent/', lt: 'sent0' })) {
+    const entry = outboxCodec.decode(value);
+    add(entry, entry.publishedAt ?? 0, key, value.length);
+  }
+  for await (const { key, value, at } of releasedEntries(context.store, 'outbox', released)) {
+    add(outboxCodec.decode(value), at, key, value.length);
+  }
   for await (const [key, value] of context.store.iterator({ gte: 'receipted/', lt: 'receipted0' })) {
     const { devices, at } = readProgress(value);
     const entry = boxes.get(key.split('/')[2] as string)?.get(key.slice('receipted/'.length));
     if (!entry) continue;
     entry.firstReceipt = at;
+    entry.isProgressKept = true;
     for (const device of devices) markReceipted(entry, device);
   }
 
@@ -147,9 +164,11 @@ export async function openSentBox(context: Context): Promise<SentBox> {
     keep(posted) {
       const entry = { ...posted, publishedAt: Math.floor(context.now()) };
       const value = outboxCodec.encode(entry);
-      add(entry, value.length);
-      return { type: 'put', key: storeKey(entry), value };
+      const key = nameOf(entry);
+      add(entry, entry.publishedAt, key, value.length);
+      return { type: 'put', key, value };
     },
+    adopt: (entry, key) => add(entry, Math.floor(context.now()), key, entry.sealed.length),
     async receipt(address, device, receipt) {
       const now = Math.floor(context.now());
       const operations: StoreOperation[] = [];
@@ -181,7 +200,7 @@ export async function openSentBox(context: Context): Promise<SentBox> {
       if (over.length > 0) await context.commit(over.flatMap(forget));
       return over;
     },
-    find: (address, stream, seq) => boxes.get(address)?.get(storeKey({ to: address, stream, seq })),
+    find: (address, stream, seq) => boxes.get(address)?.get(nameOf({ to: address, stream, seq })),
     all: (address) => [...(boxes.get(address)?.values() ?? [])],
     forget: (entry) => context.commit(forget(entry)),
     async forgetAll(address) {
@@ -193,8 +212,9 @@ export async function openSentBox(context: Context): Promise<SentBox> {
     debtors: () => boxes.keys(),
     changed: () => changed.wait(),
     async load(entry) {
-      const value = await context.store.get(storeKey(entry));
-      const stored = value && outboxCodec.decode(value);
+      const value = await context.store.get(entry.key);
+      const isOwn = entry.key.startsWith('sent/');
+      const stored = value && outboxCodec.decode(isOwn ? value : storedValue(value));
       if (!stored?.shared) return stored;
       const sealed = await bodies.load(stored.id);
       return sealed && { ...stored, sealed };
@@ -211,14 +231,19 @@ function markReceipted(entry: SentEntry, device: string): boolean {
   return entry.outstanding.delete(device) && entry.receipted.add(device).size > 0;
 }
 
-function storeKey({ to, stream, seq }: Pick<SentEntry, 'to' | 'stream' | 'seq'>): string {
+function nameOf({ to, stream, seq }: Pick<SentEntry, 'to' | 'stream' | 'seq'>): string {
   return `sent/${sentKey(to, stream, seq)}`;
 }
 
 /** Which devices have an entry lies beside it, so that its bytes need not be written again. */
 function putProgress(entry: SentEntry): StoreOperation {
   const value = encodeCbor(toMap({ devices: [...entry.receipted], at: entry.firstReceipt }));
-  return { type: 'put', key: `receipted/${storeKey(entry)}`, value };
+  entry.isProgressKept = true;
+  return { type: 'put', key: progressKey(entry), value };
+}
+
+function progressKey(entry: SentEntry): string {
+  return `receipted/${nameOf(entry)}`;
 }
 
 function readProgress(bytes: Uint8Array): { devices: readonly string[]; at: number } {

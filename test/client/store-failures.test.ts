@@ -159,7 +159,7 @@ test('what the broker has is published when that is recorded, and not lost with 
   const { world, stores, alice, bob } = await pair();
   const published = await countPublished(world, 'bob');
   const warning = next(alice, 'warning');
-  stores.alice.failOn(({ type, key }) => type === 'del' && key.startsWith('outbox/'));
+  stores.alice.failOn(under('outbox-acknowledged'));
   const two = await alice.send('bob', 'two');
   expect(await warning).toEqual(isUnavailable);
   stores.alice.recover();

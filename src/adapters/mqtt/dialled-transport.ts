@@ -21,6 +21,7 @@ export class DialledTransport implements Transport {
   readonly #credentials: CredentialSource;
   readonly #dialler: Dialler;
   readonly #backoff;
+  readonly #mostInHand: number | undefined;
   readonly #opening: Opening;
   #phase: 'new' | 'on' | 'paused' | 'closed' = 'new';
   #handlers: LinkHandlers = { up: () => {}, owns: () => false, deliver: async () => {} };
@@ -34,6 +35,7 @@ export class DialledTransport implements Transport {
     this.#credentials = credentialSource(options);
     this.#dialler = createDialler(options, this.#credentials);
     this.#subscriptions = createSubscriptions(options.shareGroup);
+    this.#mostInHand = options.mostInHand;
     this.#backoff = createBackoff(options.random ?? Math.random);
     this.#opening = createOpening(options.connectTimeout * options.urls.length);
   }
@@ -46,6 +48,7 @@ export class DialledTransport implements Transport {
       owns: (topic) => this.#subscriptions.owns(topic),
       deliver: (topic, payload) => handlers.message(topic, payload),
       will: async () => handlers.will?.(),
+      mostInHand: this.#mostInHand,
     };
     this.#report = createReport(handlers);
     this.#opening.waiting();

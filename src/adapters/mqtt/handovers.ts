@@ -19,8 +19,8 @@ export interface Handovers {
   behind(then: () => void): void;
 }
 
-/** What may be in hand at a time: messages, and bytes of them. */
-const MOST = 128;
+/** Messages that may be in hand at a time, unless said otherwise, and bytes of them. */
+const MOST_IN_HAND = 128;
 const MOST_BYTES = 1 << 20;
 
 interface Handover {
@@ -31,8 +31,8 @@ interface Handover {
   then?: () => void;
 }
 
-/** Nothing is in hand on the connection that `client` has now. */
-export function createHandovers(client: MqttClient): Handovers {
+/** Nothing is in hand on the connection that `client` has now, and there may be `most` messages at a time. */
+export function createHandovers(client: MqttClient, most = MOST_IN_HAND): Handovers {
   const { stream } = client;
   const inHand: Handover[] = [];
   let bytes = 0;
@@ -42,7 +42,7 @@ export function createHandovers(client: MqttClient): Handovers {
 
   // An acknowledgement belongs to its connection: on the next one the same packet id can be another message's.
   const isOpen = () => client.connected && !client.disconnecting && client.stream === stream;
-  const isRoomy = () => inHand.length < MOST && bytes < MOST_BYTES;
+  const isRoomy = () => inHand.length < most && bytes < MOST_BYTES;
 
   /** What is through, up to the first message that is not; the acknowledgements go out together. */
   const flush = () => {

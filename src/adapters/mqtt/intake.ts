@@ -20,9 +20,10 @@ const READ_ON = new SealMQError('TRANSPORT_CLOSED', 'not acknowledged yet');
  * Hands the client's incoming messages to `receiver` before they are acknowledged, a bounded number of them at a time, and
  * acknowledges them in their order. Messages on other topics go on to the hook that was there before, behind ours.
  *
+ * @param most - messages that may be in hand at a time
  * @returns takes the hook away again
  */
-export function hookIntake(client: MqttClient, receiver: Receiver): () => void {
+export function hookIntake(client: MqttClient, receiver: Receiver, most?: number): () => void {
   const replaced = Object.getOwnPropertyDescriptor(client, 'handleMessage');
   const before = client.handleMessage;
   const resolved = resolveAliases(client);
@@ -45,7 +46,7 @@ export function hookIntake(client: MqttClient, receiver: Receiver): () => void {
   };
 
   const hook: MqttClient['handleMessage'] = (packet, callback) => {
-    if (handovers?.stream !== client.stream) handovers = createHandovers(client);
+    if (handovers?.stream !== client.stream) handovers = createHandovers(client, most);
     const topic = resolved.topicOf(packet);
     if (active && receiver.owns(topic)) take(topic, packet, callback, handovers);
     else if (handovers.idle) before.call(client, packet, callback);

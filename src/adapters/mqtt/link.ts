@@ -13,6 +13,8 @@ export interface LinkHandlers {
   /** A rejection breaks the connection, so that the broker sends the message again. */
   deliver(topic: string, payload: Uint8Array): Promise<void> | undefined;
   will?(): Promise<Will | undefined>;
+  /** As in the options of the transport. */
+  readonly mostInHand?: number | undefined;
 }
 
 /** How a connection came to its end. */
@@ -63,7 +65,7 @@ export async function establish(client: MqttClient, handlers: LinkHandlers, sign
     link?.publisher.abandon('disconnected on purpose');
     hangUp(client);
   };
-  hookIntake(client, receiver(handlers, cut));
+  hookIntake(client, receiver(handlers, cut), handlers.mostInHand);
   const connected = new Promise<Link>((resolve) => {
     client.once('connect', (connack) => {
       if (signal.aborted) return;

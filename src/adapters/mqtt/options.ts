@@ -68,6 +68,9 @@ export interface MqttTransportOptions extends Credentials {
    */
   readonly shareGroup?: string;
 
+  /** Messages that are handed in before the first of them is through (128); own connections only. */
+  readonly mostInHand?: number;
+
   /** Uniform in [0, 1), for the jitter between attempts (`Math.random`). */
   readonly random?: () => number;
 }

@@ -54,7 +54,7 @@ export function groupCommit(write: Write, onFailure: (error: unknown) => void = 
   async function writeGroups(): Promise<void> {
     while (waiting.length > 0) {
       const group = waiting.splice(0, groupSize(waiting));
-      const operations = group.flatMap((each) => each.operations);
+      const operations = inOne(group);
       try {
         await write(operations, { sync: group.some((each) => each.sync) });
         for (const each of group) each.resolve();
@@ -122,6 +122,15 @@ export function assertComplete(operation: StoreOperation): void {
   const { type, key } = operation;
   if (typeof key === 'string' && (type === 'del' || operation.value instanceof Uint8Array)) return;
   throw new SealMQError('USAGE_INVALID_ARGUMENT', 'a store maps text to Uint8Arrays');
+}
+
+/** The operations of a group; of those on one key the last is what counts. */
+function inOne(group: readonly Waiting[]): StoreOperation[] {
+  const [first, second] = group;
+  if (first && !second) return first.operations;
+  const last = new Map<string, StoreOperation>();
+  for (const { operations } of group) for (const each of operations) last.set(each.key, each);
+  return [...last.values()];
 }
 
 /** How many of `waiting` make the next group: at least one. */

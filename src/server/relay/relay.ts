@@ -135,6 +135,8 @@ function connection(options: RelayOptions, provider: CryptoProvider, shareGroup?
       ...{ broker, username, password, credentials, tls, connectTimeout, shareGroup },
       clientId: toBase64url(provider.randomBytes(CLIENT_ID_BYTES)),
       clean: true,
+      // Those that share the work take one hand-in at a time.
+      mostInHand: 1,
     }),
   );
 }
