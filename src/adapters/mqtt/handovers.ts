@@ -1,5 +1,7 @@
 import type { MqttClient } from 'mqtt';
-import type { Verdict } from './intake.js';
+
+/** What becomes of a message after it was handed in: acknowledged; left unacknowledged; or left so, and nothing more read. */
+export type Verdict = 'acknowledge' | 'skip' | 'stop';
 
 /** Messages of one connection that are handed in and not through yet, in the order of their arrival. */
 export interface Handovers {

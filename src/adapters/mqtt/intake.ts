@@ -1,10 +1,7 @@
 import type { IPublishPacket, MqttClient } from 'mqtt';
 import { utf8 } from '../../bytes/bytes.js';
 import { SealMQError } from '../../errors.js';
-import { createHandovers, type Handovers } from './handovers.js';
-
-/** What becomes of a message after it was handed in: acknowledged; left unacknowledged; or left so, and nothing more read. */
-export type Verdict = 'acknowledge' | 'skip' | 'stop';
+import { createHandovers, type Handovers, type Verdict } from './handovers.js';
 
 /** Who takes the messages. */
 export interface Receiver {

@@ -1,7 +1,8 @@
 import type { IConnackPacket, MqttClient } from 'mqtt';
 import { isSealMQError, SealMQError } from '../../errors.js';
 import type { ConnectionState, PublishOptions, Transport, TransportHandlers } from '../../ports/transport.js';
-import { hookIntake, type Verdict, verdictOf } from './intake.js';
+import type { Verdict } from './handovers.js';
+import { hookIntake, verdictOf } from './intake.js';
 import { type Loss, withoutDelay } from './link.js';
 import { createOpening, type Opening } from './opening.js';
 import { createPublisher, type Publisher } from './publisher.js';
