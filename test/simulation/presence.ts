@@ -10,6 +10,8 @@ export interface Connection {
   readonly sealedAt: number;
   /** How it ended: a farewell lets nobody send the will. */
   end: 'broken' | 'farewell' | undefined;
+  /** Whether a will that can be its own was handed over. */
+  told: boolean;
 }
 
 /** One change of a state: what was set, or that it was cleared. */
@@ -60,7 +62,7 @@ export class Presence {
           },
           connection(state) {
             if (state.state === 'connected' && sealedAt !== undefined) {
-              current = { address, life, sealedAt, end: undefined };
+              current = { address, life, sealedAt, end: undefined, told: false };
               connections.push(current);
             } else if (current && state.state !== 'connecting') {
               current.end ??= 'broken';
@@ -81,7 +83,9 @@ export class Presence {
     const its = this.#connections.filter(
       (one) => one.address === from && one.life === Number(ofLife) && Math.abs(one.sealedAt - seconds) <= 1,
     );
-    if (sender !== from || !its.some(({ end }) => end === 'broken')) {
+    const ended = its.filter(({ end }) => end === 'broken');
+    for (const one of ended.length > 0 ? ended : its) one.told = true;
+    if (sender !== from || ended.length === 0) {
       this.#ledger.problems.push(`${to} was handed a will of ${from} (${text}), of ${its[0]?.end ?? 'no'} connection`);
     }
     const newest = this.#newestWill.get(`${from}→${to}`) ?? 0;
@@ -94,9 +98,8 @@ export class Presence {
   }
 
   /** Whether the will of the last connection of `from` has been handed over. */
-  lastWillCame(from: string, to: string): boolean {
-    const last = this.#connections.filter(({ address }) => address === from).at(-1);
-    return last !== undefined && Math.abs((this.#newestWill.get(`${from}→${to}`) ?? 0) - last.sealedAt) <= 1;
+  lastWillCame(from: string): boolean {
+    return this.#connections.findLast(({ address }) => address === from)?.told === true;
   }
 
   /** `from` is about to set its state for `to`, or to clear it. @returns its number, and tells that it is kept */

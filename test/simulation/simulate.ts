@@ -251,7 +251,7 @@ async function checkWills({ random, ledger, presence, time }: Stage, actors: rea
   await time.pass(5 * MINUTE);
   for (const actor of testators) {
     const heir = actors[(actors.indexOf(actor) + HEIR) % actors.length] as Actor;
-    const came = presence.lastWillCame(actor.address, heir.address);
+    const came = presence.lastWillCame(actor.address);
     if (came === actor.left) {
       ledger.problems.push(`${actor.address} ${came ? 'left' : 'was killed'}, and ${heir.address} was told otherwise`);
     }
