@@ -42,7 +42,8 @@ async function sendAll(call: Call, source: Readable | undefined): Promise<void> 
   try {
     for await (const chunk of source ?? []) await call.send(chunk as Uint8Array);
   } catch (error) {
-    if (source?.destroyed !== true || source.errored) throw error;
+    // Only what we have closed ourselves is the end; all else would pass a part off as the whole.
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
     if (over) throw await cutShort(call);
   }
   await call.end();
