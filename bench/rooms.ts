@@ -90,14 +90,14 @@ async function webCalls(payload: Uint8Array): Promise<Record<'seal' | 'open', Wo
 /** Long pauses between heartbeats: they are not what is counted here, and grow with the square of the members. */
 const QUIET = { heartbeat: 60_000, silentAfter: 300_000, goneAfter: 600_000 };
 
-/** What one more member costs a room, in the simulator: messages and their bytes; what a frame costs its sender, whoever reads. */
+/** What one more member costs a room, in the simulator: messages and their bytes. And what a frame costs its sender. */
 export async function membership(): Promise<Result[]> {
   const results: Result[] = [];
   for (const members of [2, 10, 100, 500]) {
     const simulation = new Simulation(members);
     const names = Array.from({ length: members }, (_, i) => `member${i}`);
     const options = { admit: names, timing: QUIET };
-    const { time, published } = simulation;
+    const { published } = simulation;
     for (const name of names.slice(1)) await simulation.join(name, options);
     await simulation.settle(60_000);
     simulation.recording = true;
@@ -118,12 +118,31 @@ export async function membership(): Promise<Result[]> {
       'bytes',
     );
     add('join: all members together, without sealing', ms, 'ms');
-    const [one] = simulation.all;
+    simulation.end();
+  }
+  return [...results, ...(await fanOut())];
+}
+
+/** One who sends, and readers who know nobody else: what a frame costs the one, whoever reads. */
+async function fanOut(): Promise<Result[]> {
+  const results: Result[] = [];
+  for (const readers of [1, 10, 100, 1000]) {
+    const simulation = new Simulation(readers);
+    const { time } = simulation;
+    const { session } = await simulation.join('gateway', { admit: () => true, timing: QUIET });
+    for (let i = 0; i < readers; i++) {
+      const reader = await simulation.join(`reader${i}`, { admit: ['gateway'], timing: QUIET });
+      await time.pass(100);
+      // Else each of them would hear of all that come.
+      reader.listening = false;
+    }
+    const ready = session.view().filter((member) => member.ready).length;
+    if (ready !== readers) throw new TypeError(`${ready} of ${readers} readers have the key`);
     await time.pass(5_000);
     simulation.discarding = true;
     const frame = new Uint8Array(1024);
-    const rounds = await sideBySide({ send: () => void one?.session.send(frame, { qos: 0 }) });
-    add('frame of 1 KiB: its sender', rounds.send, 'µs');
+    const { send } = await sideBySide({ send: () => void session.send(frame, { qos: 0 }) });
+    results.push({ name: `frame of 1 KiB: its sender, ${readers} readers`, value: send, unit: 'µs' });
     simulation.end();
   }
   return results;

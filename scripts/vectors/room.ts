@@ -3,6 +3,8 @@ import { nativeProvider } from '../../src/crypto/native.js';
 import type { PrivateKey } from '../../src/crypto/provider.js';
 import { atOnce, run } from '../../src/crypto/steps.js';
 import { signFrame } from '../../src/protocol/room/frame-signature.js';
+import { dressFrame } from '../../src/protocol/room/media/media-form.js';
+import { mediaFrameKey, mediaMetadata } from '../../src/protocol/room/media/media-kid.js';
 import { encodeFrame, frameMetadata } from '../../src/protocol/room/room-frame.js';
 import { encodeRoomMessage, type RoomMessage } from '../../src/protocol/room/room-message.js';
 import { type RoomStatement, signRoomStatement } from '../../src/protocol/room/room-statement.js';
@@ -40,6 +42,10 @@ const MESSAGES: Readonly<Record<string, RoomMessage>> = {
     ...{ ...to, to: SINCE + 5, have: 768, key: { kid: second.kid, secret: second.secret } },
     invitation: signed(invite),
   },
+  'a key, and who was expelled': {
+    ...{ ...to, key: { kid: first.kid, secret: first.secret } },
+    expelled: [signed({ kind: 'expel', ...spoken('expel'), subject: 'bob' })],
+  },
   'an acknowledgement': { ...to, to: SINCE + 5, have: 0 },
 };
 
@@ -49,6 +55,51 @@ const FRAMES = [
   { key: first, ctr: 301, kind: 'frame', payload: utf8('Signed.'), channel: undefined, isSigned: true },
   { key: second, ctr: 1, kind: 'heartbeat', payload: undefined, channel: undefined },
 ] as const;
+
+const MEDIA_INDEX = 0xabcdef;
+const MEDIA = [
+  { key: first, ctr: 0, kind: 'audio', mimeType: 'audio/opus', isKey: false, original: '780be4c136ecc58d' },
+  {
+    key: first,
+    ctr: 1,
+    kind: 'video',
+    mimeType: 'video/VP8',
+    isKey: true,
+    original: '3036009d012a4001f000393d00161c22',
+  },
+  {
+    key: second,
+    ctr: 300,
+    kind: 'video',
+    mimeType: 'video/H264',
+    isKey: false,
+    original: '0000000161e0004000be405382fe',
+  },
+  {
+    key: second,
+    ctr: 301,
+    kind: 'video',
+    mimeType: 'video/AV1',
+    isKey: false,
+    original: '120032bf0630c040fdf8012b8340',
+  },
+] as const;
+
+/** Frames of encoders, sealed, and dressed for the packetizer. */
+function mediaVectors() {
+  return MEDIA.map(({ key, ctr, kind, mimeType, isKey, original }) => {
+    const frameKey = atOnce(run(mediaFrameKey(native, MEDIA_INDEX, key)));
+    const metadata = mediaMetadata({ ...ORIGIN, kind });
+    const encoded = Uint8Array.from(Buffer.from(original, 'hex'));
+    const sealed = atOnce(run(sealFrame(native, frameKey, BigInt(ctr), metadata, encoded)));
+    const frame = dressFrame(sealed, encoded, { kind, mimeType, isKey });
+    if (!frame) throw new TypeError(`${mimeType} has no form`);
+    return {
+      ...{ kid: key.kid, mediaKid: frameKey.kid.toString(16), ctr, kind, mimeType, isKey, metadata: toHex(metadata) },
+      ...{ key: toHex(frameKey.key), salt: toHex(frameKey.salt), original, sealed: toHex(sealed), frame: toHex(frame) },
+    };
+  });
+}
 
 /** Statements, messages and frames of a room, all by Alice's phone. */
 export function roomVectors() {
@@ -67,6 +118,8 @@ export function roomVectors() {
       const frame = atOnce(run(sealFrame(native, key.frameKey, BigInt(ctr), metadata, plaintext)));
       return { kid: key.kid, ctr, kind, metadata: toHex(metadata), plaintext: toHex(plaintext), frame: toHex(frame) };
     }),
+    mediaIndex: MEDIA_INDEX,
+    media: mediaVectors(),
     messages: Object.entries(MESSAGES).map(([name, one]) => ({ name, message: toHex(encodeRoomMessage(one)) })),
     statements: Object.entries(STATEMENTS).map(([name, one]) => ({ name, statement: toHex(signed(one)) })),
   };

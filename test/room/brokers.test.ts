@@ -42,7 +42,10 @@ function troubled(broker: string, random: Random) {
   };
 }
 
-/** Members join, leave and crash at random over a real broker; then those that are left must reach one another. */
+/**
+ * Members join, leave and crash at random over a real broker; then those that are left must reach one another. The seed decides
+ * who does what; what becomes of a message depends on its moment as well.
+ */
 async function storm(start: () => Promise<Broker>, seed: number): Promise<void> {
   const world = await createWorld();
   const broker = await start();
@@ -51,8 +54,9 @@ async function storm(start: () => Promise<Broker>, seed: number): Promise<void> 
   const members = new Map<string, Messenger>();
   const cuts = new Map<string, () => void>();
   const suites = ['X25519-Ed25519', 'P256-ESP256'] as const;
-  for (const name of NAMES) {
-    const { connection, cut } = troubled(`mqtt://127.0.0.1:${broker.port}`, random);
+  for (const [i, name] of NAMES.entries()) {
+    // Of its own: who does what must not depend on when messages go out.
+    const { connection, cut } = troubled(`mqtt://127.0.0.1:${broker.port}`, seededRandom(1000 * seed + i));
     members.set(name, await world.join(name, { broker: connection, suite: random.pick(suites) }));
     cuts.set(name, cut);
   }
@@ -78,6 +82,12 @@ async function storm(start: () => Promise<Broker>, seed: number): Promise<void> 
       cuts.delete(name);
     } else await joined.room.send(new TextEncoder().encode(`${i}`), { qos: 1 });
   }
+  const [unlucky] = rooms.keys();
+  if (cuts.size === NAMES.length && unlucky !== undefined) {
+    rooms.delete(unlucky);
+    cuts.get(unlucky)?.();
+    cuts.delete(unlucky);
+  }
   for (const name of [...cuts.keys()].slice(0, 3)) if (!rooms.has(name)) await enter(name);
   expect(cuts.size).toBeLessThan(NAMES.length);
   const names = [...rooms.keys()].sort();
@@ -100,6 +110,6 @@ async function storm(start: () => Promise<Broker>, seed: number): Promise<void> 
 }
 
 describe('after joins, leaves and crashes at random, with control messages lost, doubled and late, those that are left reach one another', () => {
-  test('on aedes', { timeout: 60_000 }, () => storm(startAedes, 1));
-  onMosquitto('on Mosquitto', { timeout: 60_000 }, () => storm(startMosquitto, 2));
+  test('on aedes (seed 1)', { timeout: 60_000 }, () => storm(startAedes, 1));
+  onMosquitto('on Mosquitto (seed 2)', { timeout: 60_000 }, () => storm(startMosquitto, 2));
 });

@@ -138,6 +138,44 @@ test('the creator invites, and expels', async () => {
   expect(ofCasey.members.map(({ address }) => address)).toEqual(['alice']);
 });
 
+test('who comes after an expulsion hears of it from the others, not from the expelled; a later invitation outweighs it', async () => {
+  const world = await createWorld();
+  const [alice, bob, casey, dan] = await Promise.all(['alice', 'bob', 'casey', 'dan'].map((name) => world.join(name)));
+  if (!alice || !bob || !casey || !dan) throw new TypeError('nobody there');
+  const ofAlice = await alice.joinRoom('room-1', { admit: { creator: 'alice' }, timing });
+  const invitations = new Map<string, Uint8Array>();
+  for (const name of ['bob', 'casey', 'dan']) invitations.set(name, await ofAlice.invite(name));
+  const join = async (who: typeof bob, invitation = invitations.get(who.address) as Uint8Array) => {
+    const room = await who.joinRoom('room-1', { admit: { creator: 'alice', invitation }, timing });
+    closing(() => room.leave());
+    return room;
+  };
+  const [first, ofCasey] = [await join(bob), await join(casey)];
+  await complete(ofCasey, 'alice', 'bob');
+  const out = new Promise((resolve) => first.on('left', ({ reason }) => reason === 'expelled' && resolve(undefined)));
+  await ofAlice.expel('bob');
+  await out;
+  await first.leave();
+  await until(() => ofCasey.members.length === 1 || undefined);
+  // Only Casey is left to tell of it, and Bob's invitation has not expired.
+  await ofAlice.leave();
+  const again = await join(bob);
+  const ofDan = await join(dan);
+  await until(
+    () => (ofDan.members.map(({ address }) => address).join() === 'casey' && ofDan.members[0]?.ready) || undefined,
+  );
+  await ofDan.send(Uint8Array.of(1), { qos: 1 });
+  expect(ofCasey.members.map(({ address }) => address)).toEqual(['dan']);
+  await again.leave();
+
+  const back = await alice.joinRoom('room-1', { admit: { creator: 'alice' }, timing });
+  closing(() => back.leave());
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  const ofBob = await join(bob, await back.invite('bob'));
+  await complete(ofBob, 'alice', 'casey', 'dan');
+  await complete(ofDan, 'alice', 'bob', 'casey');
+});
+
 test('frames of 20 bytes and of 256 KiB go through alike, with their channels', async () => {
   const world = await createWorld();
   const [alice, bob] = [await world.join('alice'), await world.join('bob')];

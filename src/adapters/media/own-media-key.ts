@@ -5,22 +5,24 @@ import { nonce } from '../../protocol/room/sframe.js';
 import { encodeSFrameHeader } from '../../protocol/room/sframe-header.js';
 import type { MediaKey } from './messages.js';
 
-/** Frames after which another key is asked for: the old one lasts for as many again. */
-const WORN = KEY_BOUNDS.maxFrames / 2;
-
 /**
  * The key that all senders of a page encrypt under, with the one counter that they share. No nonce comes twice: a counter is
  * taken before anything can wait, and a key that is not above all that there were is not taken in.
  */
 export class OwnMediaKey {
   readonly #worn: () => void;
+  readonly #maxFrames: number;
   #current: { readonly key: MediaKey; readonly place: number } | undefined;
   #counter = 0;
   #holds = 0;
 
-  /** @param worn - called when another key should come */
-  constructor(worn: () => void) {
+  /**
+   * @param worn - called when another key should come: after half of the frames that one may be used for
+   * @param maxFrames - as many, an even number; then nothing goes out before another key is there
+   */
+  constructor(worn: () => void, maxFrames = KEY_BOUNDS.maxFrames) {
     this.#worn = worn;
+    this.#maxFrames = maxFrames;
   }
 
   /** Answers whether the key was taken. */
@@ -43,10 +45,10 @@ export class OwnMediaKey {
 
   /** An SFrame (RFC 9605 §4.4.3), or `undefined` while there is no key that may be used. */
   async seal(frame: Uint8Array, kind: MediaKind): Promise<Uint8Array | undefined> {
-    if (!this.#current || this.#holds > 0 || this.#counter >= KEY_BOUNDS.maxFrames) return undefined;
+    if (!this.#current || this.#holds > 0 || this.#counter >= this.#maxFrames) return undefined;
     const { key } = this.#current;
     const ctr = BigInt(this.#counter++);
-    if (this.#counter === WORN) this.#worn();
+    if (this.#counter === this.#maxFrames / 2) this.#worn();
     const header = encodeSFrameHeader({ kid: key.kid, ctr });
     const additionalData = concat(header, key.metadata[kind]);
     const parameters = { name: 'AES-GCM', iv: nonce(key.salt, ctr), additionalData } as AesGcmParams;

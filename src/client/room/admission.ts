@@ -1,7 +1,13 @@
 import { toHex } from '../../bytes/bytes.js';
 import { isSealMQError, SealMQError } from '../../errors.js';
 import { assertAddress } from '../../protocol/address.js';
-import { type ReceivedStatement, type RoomStatement, readRoomStatement } from '../../protocol/room/room-statement.js';
+import { MAX_EXPULSIONS } from '../../protocol/room/room-message.js';
+import {
+  type ExpelStatement,
+  type ReceivedStatement,
+  type RoomStatement,
+  readRoomStatement,
+} from '../../protocol/room/room-statement.js';
 import { type TokenBucket, takeToken } from '../../protocol/token-bucket.js';
 import type { RoomMember } from './events.js';
 import type { RoomPort } from './port.js';
@@ -42,16 +48,28 @@ export interface Admission {
   admits(who: RoomMember, invitation: Uint8Array | undefined): Promise<boolean>;
   /** Whether this address may expel others. */
   mayExpel(address: string): boolean;
-  /** What was signed before this time (seconds) admits `address` no more. */
-  expel(address: string, issuedAt: number): void;
+  /**
+   * What was signed before this time (seconds) admits `address` no more. Answers whether it is out by that: not when it was
+   * invited again since.
+   *
+   * @param signed - the creator's word for it
+   */
+  expel(address: string, issuedAt: number, signed: Uint8Array): boolean;
+  /** Whether as much was known already. */
+  knowsOf(statement: ExpelStatement): boolean;
+  /** The creator's latest expulsions, as they were signed, for those who come later. */
+  readonly expulsions: readonly Uint8Array[];
 }
 
 export function createAdmission(room: string, admit: Admit, port: RoomPort): Admission {
   const seen = new Map<string, number>();
   const buckets = new Map<string, TokenBucket>();
-  const expelled = new Map<string, number>();
+  const expelled = new Map<string, { readonly at: number; readonly signed: Uint8Array }>();
+  const invited = new Map<string, number>();
   const creator = typeof admit === 'object' && 'creator' in admit ? admit.creator : undefined;
   const seconds = () => Math.floor(port.now() / 1000);
+  const own = typeof admit === 'object' && 'creator' in admit && admit.invitation && readInvitation(admit.invitation);
+  if (own) invited.set(port.self.address, own.statement.issuedAt);
 
   /** When the invitation was signed, or `undefined` when it does not hold. */
   async function invitedAt(address: string, encoded: Uint8Array): Promise<number | undefined> {
@@ -74,18 +92,28 @@ export function createAdmission(room: string, admit: Admit, port: RoomPort): Adm
     },
     remember: ({ nonce, issuedAt }) => remember(seen, toHex(nonce), issuedAt, MAX_NONCES),
     async admits(who, invitation) {
-      const out = expelled.get(who.address);
+      const out = expelled.get(who.address)?.at;
       if (creator === undefined) {
         if (out !== undefined) return false;
         return typeof admit === 'function' ? admit(who) : (admit as readonly string[]).includes(who.address);
       }
       if (who.address === creator) return true;
       const at = invitation && (await invitedAt(who.address, invitation));
-      return at !== undefined && (out === undefined || at > out);
+      const isIn = at !== undefined && (out === undefined || at > out);
+      if (isIn) remember(invited, who.address, Math.max(at, invited.get(who.address) ?? 0), MAX_ADDRESSES);
+      return isIn;
     },
     mayExpel: (address) => address === creator,
-    expel(address, issuedAt) {
-      expelled.set(address, Math.max(issuedAt, expelled.get(address) ?? 0));
+    expel(address, issuedAt, signed) {
+      const known = expelled.get(address)?.at ?? -1;
+      if (issuedAt > known) remember(expelled, address, { at: issuedAt, signed }, MAX_ADDRESSES);
+      return (invited.get(address) ?? 0) <= Math.max(issuedAt, known);
+    },
+    knowsOf: ({ subject, issuedAt }) => issuedAt <= (expelled.get(subject)?.at ?? -1),
+    get expulsions() {
+      // With a list or a function nobody's word puts others out.
+      if (creator === undefined) return [];
+      return [...expelled.values()].slice(-MAX_EXPULSIONS).map(({ signed }) => signed);
     },
   };
 }

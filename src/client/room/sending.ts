@@ -15,11 +15,12 @@ import {
 } from '../../protocol/room/own-key.js';
 import { encodeFrame, type FrameKind, frameMetadata } from '../../protocol/room/room-frame.js';
 import type { RoomPlace } from '../../protocol/room/room-topics.js';
-import type { SenderKey } from '../../protocol/room/sender-key.js';
+import { leadsTo, type SenderKey } from '../../protocol/room/sender-key.js';
 import { sealFrame } from '../../protocol/room/sframe.js';
 import type { RoomContext } from './context.js';
 import type { RoomEvents } from './events.js';
 import { createFrameMemory } from './frame-memory.js';
+import type { Member } from './members.js';
 
 /** How long a frame waits until a new key has been handed to the transport for everybody, in milliseconds. */
 const HANDOUT_PATIENCE = 1_000;
@@ -84,16 +85,28 @@ export function createSending(context: RoomContext, first: SenderKey, handOut: (
   let reason: RoomEvents['rekeyed']['reason'] = 'newcomer';
   let turn: Promise<unknown> | undefined;
   let media: number | undefined;
+  /** Somebody who lacked the next key: as long as it does, nobody else is looked at, or n acknowledgements would cost n². */
+  let laggard: string | undefined;
 
   function progress(): void {
     if (!own.next) return;
     const before = own.current.kid;
-    own = advance(own, holdings(), port.now());
+    own = advance(own, allHave, port.now());
     if (own.current.kid !== before) events.emit('rekeyed', { kid: own.current.kid, reason });
   }
 
-  function* holdings() {
-    for (const { peer } of members.all()) yield peer.silent ? Number.POSITIVE_INFINITY : peer.has;
+  /** Whoever is silent is not waited for. */
+  function allHave(kid: number): boolean {
+    const lacks = ({ peer }: Member) => !peer.silent && !leadsTo(peer.has, kid);
+    const last = laggard === undefined ? undefined : members.get(laggard);
+    if (last && lacks(last)) return false;
+    laggard = undefined;
+    for (const member of members.all()) {
+      if (!lacks(member)) continue;
+      laggard = member.peer.device;
+      return false;
+    }
+    return true;
   }
 
   function seal(kind: FrameKind, plaintext: Plaintext): Awaitable<Uint8Array> {

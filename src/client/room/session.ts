@@ -154,8 +154,9 @@ export class RoomSession {
 
   /** Tells everybody that `subject` is out; they obey the creator only. */
   async expel(subject: string): Promise<void> {
-    await this.#talk.say({ kind: 'expel', subject });
-    this.#context.admission.expel(subject, Math.floor(this.#context.port.now() / 1000));
+    const { admission, port } = this.#context;
+    const now = Math.floor(port.now() / 1000);
+    admission.expel(subject, now, await this.#talk.say({ kind: 'expel', subject }));
     const theirs = [...this.members.all()].filter(({ peer }) => peer.address === subject);
     this.#depart(
       theirs.map(({ peer }) => peer.device),
@@ -235,7 +236,7 @@ export class RoomSession {
   }
 
   /** What fails here heals by itself: the key is offered again, the announcement repeated. */
-  async #quietly(work: () => Promise<void>): Promise<void> {
+  async #quietly(work: () => Promise<unknown>): Promise<void> {
     try {
       await work();
     } catch (error) {

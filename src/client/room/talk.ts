@@ -5,6 +5,7 @@ import { addKey, latestKid } from '../../protocol/room/key-ring.js';
 import { acknowledge, grantAnswer, hearPeer, offer, owesOffer } from '../../protocol/room/peer.js';
 import { decodeRoomMessage, encodeRoomMessage, type RoomMessage } from '../../protocol/room/room-message.js';
 import {
+  type ExpelStatement,
   type JoinStatement,
   MAX_SOUGHT,
   type ReceivedStatement,
@@ -25,9 +26,9 @@ type Distribute<T> = T extends unknown ? Omit<T, 'room' | 'address' | 'device' |
 
 /** The announcements and sealed messages by which members come to have each other's keys. */
 export interface Talk {
-  announce(seeks?: readonly string[]): Promise<void>;
-  /** Signs and publishes a statement to all. */
-  say(statement: Distribute<RoomStatement>): Promise<void>;
+  announce(seeks?: readonly string[]): Promise<unknown>;
+  /** Signs and publishes a statement to all; answers it as it was signed. */
+  say(statement: Distribute<RoomStatement>): Promise<Uint8Array>;
   /** Tells a member our key if it lacks it, and what we hold of its own. `force`: the key in any case. */
   tell(member: Member, options?: { readonly force?: boolean; readonly want?: boolean }): Promise<void>;
   onStatement(bytes: Uint8Array): Promise<void>;
@@ -50,11 +51,12 @@ export function createTalk(context: RoomContext, parts: TalkParts): Talk {
   const { room, port, members, admission, events, clock, since } = context;
   const { sending, receiving } = parts;
 
-  async function say(statement: Distribute<RoomStatement>): Promise<void> {
+  async function say(statement: Distribute<RoomStatement>): Promise<Uint8Array> {
     const issuedAt = Math.floor(port.now() / 1000);
     const nonce = port.provider.randomBytes(16);
     const signed = await port.sign({ ...statement, room, ...port.self, issuedAt, nonce } as RoomStatement);
     await port.publish({ kind: 'statement' }, signed, 1);
+    return signed;
   }
 
   async function tell(member: Member, { force = false, want = false } = {}): Promise<void> {
@@ -62,10 +64,13 @@ export function createTalk(context: RoomContext, parts: TalkParts): Talk {
     const given = force || owesOffer(member.peer, key.kid, port.now());
     if (given) member.peer = offer(member.peer, key.kid, port.now());
     const have = latestKid(member.ring);
+    const { expulsions } = admission;
     const message: RoomMessage = present({
       ...{ room, since, to: member.peer.since, have, invitation: context.invitation },
       key: given ? present({ kid: key.kid, secret: key.secret, media: sending.media }) : undefined,
       want: want || have === undefined ? true : undefined,
+      // It may have come after them, or missed them.
+      expelled: given && expulsions.length > 0 ? expulsions : undefined,
     });
     const sealed = await port.seal(member.peer, encodeRoomMessage(message));
     // What does not arrive is made good by the next one.
@@ -101,7 +106,7 @@ export function createTalk(context: RoomContext, parts: TalkParts): Talk {
     if (granted) await tell(member, { force: sought });
   }
 
-  async function onFarewell(received: ReceivedStatement): Promise<void> {
+  async function onFarewell(received: ReceivedStatement, bytes: Uint8Array): Promise<void> {
     const { statement } = received;
     const { address, device } = statement;
     if (statement.kind === 'expel' ? !admission.mayExpel(address) : members.get(device)?.peer.address !== address)
@@ -111,13 +116,30 @@ export function createTalk(context: RoomContext, parts: TalkParts): Talk {
     if (statement.kind === 'leave') {
       if (members.get(device)?.peer.since === statement.since) parts.departed([device], 'left');
     } else if (statement.kind === 'expel') {
-      admission.expel(statement.subject, statement.issuedAt);
-      const subject = [...members.all()].filter(({ peer }) => peer.address === statement.subject);
-      parts.departed(
-        subject.map(({ peer }) => peer.device),
-        'expelled',
-      );
-      if (statement.subject === port.self.address) parts.expelled();
+      putOut(statement, bytes);
+    }
+  }
+
+  /** The creator's word was verified. */
+  function putOut({ subject, issuedAt }: ExpelStatement, signed: Uint8Array): void {
+    if (!admission.expel(subject, issuedAt, signed)) return;
+    const theirs = [...members.all()].filter(({ peer }) => peer.address === subject);
+    parts.departed(
+      theirs.map(({ peer }) => peer.device),
+      'expelled',
+    );
+    if (subject === port.self.address) parts.expelled();
+  }
+
+  /** What a member passes on of the creator's word. It holds at any age: an invitation that was signed later outweighs it. */
+  async function hearExpulsions(expulsions: readonly Uint8Array[]): Promise<void> {
+    for (const bytes of expulsions) {
+      const received = decoded(() => readRoomStatement(bytes));
+      if (received?.statement.kind !== 'expel') continue;
+      const { statement } = received;
+      const counts = statement.room === room && admission.mayExpel(statement.address);
+      if (!counts || admission.knowsOf(statement)) continue;
+      if (await port.verify(received)) putOut(statement, bytes);
     }
   }
 
@@ -172,7 +194,7 @@ export function createTalk(context: RoomContext, parts: TalkParts): Talk {
       if (statement.room !== room || statement.device === port.self.device || statement.kind === 'invite') return;
       if (!admission.mayBeHeard(statement)) return;
       if (statement.kind === 'join') return onJoin(received, statement);
-      return onFarewell(received);
+      return onFarewell(received, bytes);
     },
     async onMessage(bytes) {
       const opened = await port.open(bytes);
@@ -182,6 +204,8 @@ export function createTalk(context: RoomContext, parts: TalkParts): Talk {
       if (message.room !== room || isOld || opened.device === port.self.device) return;
       const member = await speaker(opened, message);
       if (!member) return;
+      await hearExpulsions(message.expelled ?? []);
+      if (members.get(opened.device) !== member) return;
       await learn(member, message);
       const owes = owesOffer(member.peer, sending.offered().kid, port.now());
       if (!message.key && !message.want && !owes) return;

@@ -1,14 +1,6 @@
 import type { CryptoProvider } from '../../crypto/provider.js';
 import type { Steps } from '../../crypto/steps.js';
-import {
-  generationOf,
-  leadsTo,
-  MAX_STEP,
-  newSenderKey,
-  ratchetSenderKey,
-  type SenderKey,
-  stepOf,
-} from './sender-key.js';
+import { generationOf, MAX_STEP, newSenderKey, ratchetSenderKey, type SenderKey, stepOf } from './sender-key.js';
 
 /** Bounds of one key. */
 export interface KeyBounds {
@@ -84,10 +76,10 @@ export function follow(own: OwnKey, key: SenderKey, now: number): OwnKey {
   return { ...own, next: { key, useAt: now + ROLLOUT_PATIENCE } };
 }
 
-/** Takes the next key into use when all of `holdings` lead to it, or its time has come. */
-export function advance(own: OwnKey, holdings: Iterable<number | undefined>, now: number): OwnKey {
+/** Takes the next key into use when `allHave` its KID, or its time has come. */
+export function advance(own: OwnKey, allHave: (kid: number) => boolean, now: number): OwnKey {
   const { next } = own;
-  if (!next || (now < next.useAt && ![...holdings].every((held) => leadsTo(held, next.key.kid)))) return own;
+  if (!next || (now < next.useAt && !allHave(next.key.kid))) return own;
   return { ...own, current: next.key, frames: 0, since: now, next: undefined };
 }
 

@@ -1,5 +1,5 @@
 import { decodeCbor, encodeCbor } from '../../bytes/cbor.js';
-import { isBytes, isCounter, isMap, present, readFields, toMap } from '../../bytes/fields.js';
+import { isArrayOf, isBytes, isCounter, isMap, present, readFields, toMap } from '../../bytes/fields.js';
 import { SealMQError } from '../../errors.js';
 import { isMediaIndex } from './media/media-kid.js';
 import { isRoomName } from './room-topics.js';
@@ -23,7 +23,15 @@ export interface RoomMessage {
   readonly want?: boolean;
   /** The speaker's invitation, for one who has not seen its announcement. */
   readonly invitation?: Uint8Array;
+  /** Encoded expulsions by the room's creator, for one who came after them; at most {@link MAX_EXPULSIONS}. */
+  readonly expelled?: readonly Uint8Array[];
 }
+
+/** Most expulsions that are told with a key. */
+export const MAX_EXPULSIONS = 16;
+
+/** Largest of them in bytes: a signature of RSA-4096, and what is signed. */
+const MAX_EXPULSION_BYTES = 1024;
 
 /** Media type of a room message. */
 export const ROOM_MESSAGE_TYPE = 'application/vnd.sealmq.room+cbor';
@@ -33,8 +41,12 @@ const isSecret = (value: unknown): value is Uint8Array =>
   isBytes(value) && (value.length === 32 || value.length === 64);
 const isTrue = (value: unknown): value is true => value === true;
 
-export function encodeRoomMessage({ key, ...fields }: RoomMessage): Uint8Array {
-  return encodeCbor(toMap({ ...fields, ...(key && { key: toMap({ ...key }) }) }));
+const isExpulsion = (value: unknown): value is Uint8Array => isBytes(value) && value.length <= MAX_EXPULSION_BYTES;
+const isExpulsions = isArrayOf(isExpulsion, MAX_EXPULSIONS);
+
+export function encodeRoomMessage({ key, expelled, ...fields }: RoomMessage): Uint8Array {
+  const parts = { ...(key && { key: toMap({ ...key }) }), ...(expelled && { expelled: [...expelled] }) };
+  return encodeCbor(toMap({ ...fields, ...parts }));
 }
 
 /** @throws `DECODE_CBOR`, `DECODE_CLAIMS` */
@@ -49,6 +61,7 @@ export function decodeRoomMessage(bytes: Uint8Array): RoomMessage {
     key: key && readKey(key),
     want: fields.optional('want', isTrue),
     invitation: fields.optional('invitation', isBytes),
+    expelled: fields.optional('expelled', isExpulsions),
   });
 }
 
