@@ -5,7 +5,7 @@ import { isSealMQError, SealMQError } from '../errors.js';
 import type { TokenDesk } from '../ports/key-directory.js';
 import type { Store } from '../ports/store.js';
 import { isRegistrationId } from '../protocol/address.js';
-import { signTokenRequest } from '../protocol/directory/admission.js';
+import { signTokenRequest, type TokenRequest } from '../protocol/directory/admission.js';
 import { signVoucher } from '../protocol/directory/guest.js';
 import type { DeviceEntry } from '../protocol/identity/device.js';
 import type { LocalAccount } from './local-account.js';
@@ -105,14 +105,17 @@ export async function createAdmission({
     return challenge;
   }
 
+  /** What a directory that has no record of an anonymous address is shown; nothing for a name. */
+  async function proof(): Promise<Pick<TokenRequest, 'infoOk' | 'record'>> {
+    const shown = isRegistrationId(account.address) ? await infoOk?.() : undefined;
+    return shown ? { infoOk: shown, record: account.record.bytes } : {};
+  }
+
   async function fetchToken(): Promise<Held | undefined> {
     const challenge = await fetchChallenge();
     if (!challenge) return undefined;
-    const proof = isRegistrationId(account.address) ? await infoOk?.() : undefined;
-    const request = {
-      ...{ challenge, address: account.address, clientId: account.clientId },
-      ...(proof && { infoOk: proof, record: account.record.bytes }),
-    };
+    const { address, clientId } = account;
+    const request = { challenge, address, clientId, ...(await proof()) };
     const before = performance.now();
     const { token, expiresIn, username } = await tokens.token(
       await run(signTokenRequest(provider, account.device.signKey, request)),
@@ -157,7 +160,9 @@ export async function createAdmission({
       const challenge = await fetchChallenge();
       if (!challenge) return;
       const { address, identityKey } = account;
-      await tokens.vouch(await run(signVoucher(provider, identityKey, { challenge, address, device })));
+      await tokens.vouch(
+        await run(signVoucher(provider, identityKey, { challenge, address, device, ...(await proof()) })),
+      );
     },
     refused() {
       held = undefined;

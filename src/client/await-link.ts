@@ -12,8 +12,8 @@ import {
 import type { Parts } from './connect.js';
 import { type Context, seconds } from './context.js';
 import { sendControl } from './control.js';
+import { takeOver } from './hand-over.js';
 import { createPatience } from './patience.js';
-import { takeContacts } from './shared-contacts.js';
 
 /** How often a device that has not been let in by its broker tries again while it shows its link, in milliseconds. */
 const KNOCK_EVERY = 2000;
@@ -105,7 +105,7 @@ function createListener(
     if (readLinkStatement(statement).step === 'welcome') {
       const { record, shared } = await run(acceptWelcome(provider, state, statement));
       await keys.learn(account.address, record.bytes);
-      if (shared) await takeContacts(context, shared);
+      if (shared) await takeOver(context, shared);
       await account.linked(record);
       return onLinked();
     }

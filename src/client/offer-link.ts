@@ -1,7 +1,6 @@
 import { present } from '../bytes/fields.js';
 import { run } from '../crypto/steps.js';
 import { SealMQError } from '../errors.js';
-import { isRegistrationId } from '../protocol/address.js';
 import {
   addDevice,
   checkReveal,
@@ -16,7 +15,7 @@ import {
 import type { Announcements } from './announcements.js';
 import { type Context, seconds } from './context.js';
 import { publishControl } from './control.js';
-import { shareContacts } from './shared-contacts.js';
+import { handOver } from './hand-over.js';
 
 /** How long the new device may take to answer, in milliseconds. */
 const PATIENCE = 60_000;
@@ -68,8 +67,7 @@ export async function requestLink(
   // What could not be entered later is refused before anybody compares digits.
   if (!hasEntry(account.record, device)) {
     addDevice(device)(account.record.devices);
-    // No directory knows a registration id by its record.
-    if (!isRegistrationId(account.address)) await context.admission?.vouch(device);
+    await context.admission?.vouch(device);
   }
   const digits = await exchange(context, offered, timeout);
   return {
@@ -82,7 +80,7 @@ export async function requestLink(
       const enter: RecordEdit = (devices) => (hasEntry({ devices }, device) ? devices : addDevice(device)(devices));
       if (!hasEntry(account.record, device)) await account.change(enter, keys, now);
       announcements.changed();
-      const shared = contacts ? await shareContacts(context) : undefined;
+      const shared = await handOver(context, { contacts });
       const given = present({ record: account.record, shared });
       const welcome = await run(welcomeDevice(provider, account.identityKey, offered, given));
       await publishControl(context, account.address, [device], { kind: 'link', statement: welcome });

@@ -7,16 +7,22 @@ import type { IssuedInfoOk, Registrar, StartedRegistration } from '../ports/regi
 import type { Store } from '../ports/store.js';
 import { isRegistrationId } from '../protocol/address.js';
 import { CODE_TRIES } from '../protocol/registration/challenge.js';
-import { SALT_BYTES, verificationHash } from '../protocol/registration/hrid.js';
+import { registrationId, SALT_BYTES, verificationHash } from '../protocol/registration/hrid.js';
 import { infoOk } from '../protocol/registration/info-ok.js';
 import type { VerificationId } from '../protocol/registration/verification-id.js';
-import type { AnonymousSender } from '../protocol/relay/sender.js';
+import type { ShownRegistration } from '../protocol/relay/sender.js';
 import { readUnverified } from '../protocol/statement.js';
 import type { Events } from './events.js';
 import type { KeyCache } from './key-cache.js';
 import type { LocalAccount } from './local-account.js';
 import type { MessengerEvents } from './messenger-events.js';
-import { type LoadedRegistration, loaded, putRegistration, readRegistration } from './saved-registration.js';
+import {
+  type LoadedRegistration,
+  loaded,
+  putRegistration,
+  readRegistration,
+  registeredElsewhere,
+} from './saved-registration.js';
 import { type Contact, verificationIdOf } from './verification.js';
 
 /** How one registers with a service that sends codes. */
@@ -54,7 +60,13 @@ export interface RegistrationDesk {
   /** As `Registrar.check`; nothing is known where no code is asked for. */
   check: Registrar['check'];
   /** What shows that an anonymous address of ours is registered; absent for names, and before {@link register}. */
-  readonly shown: Omit<AnonymousSender, 'record'> | undefined;
+  readonly shown: ShownRegistration | undefined;
+  /**
+   * Takes the registration of our anonymous account from the device that has linked this one; it is renewed here from then on.
+   *
+   * @throws `DECODE_LINK` when it is not that of our address and identity, `DIRECTORY_BAD_ANSWER` for what is no Info OK
+   */
+  adopt(shown: ShownRegistration): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -86,19 +98,17 @@ export async function openRegistrationDesk(parts: Parts): Promise<RegistrationDe
   }
 
   /** What the address is registered with: the same at every attempt, and durable before the service sees it. */
-  async function prepare(verification: VerificationId): Promise<LoadedRegistration> {
-    if (saved && isRegistrationId(account.address)) {
-      await saved.assertFor(provider, verification);
-      return saved;
-    }
+  async function prepare(verification: VerificationId): Promise<LoadedRegistration & { readonly salt: Uint8Array }> {
     if (isRegistrationId(account.address)) {
-      throw new SealMQError('USAGE_NO_IDENTITY_KEY', 'this address is registered on the device where it was made');
+      if (!saved?.salt) throw registeredElsewhere();
+      await saved.assertFor(provider, verification);
+      return { ...saved, salt: saved.salt };
     }
     const salt = provider.randomBytes(SALT_BYTES);
     const hash = await run(verificationHash(provider, salt, verification));
     const fresh = loaded(present({ userId: account.address, salt, verificationHash: hash, infoOk: saved?.infoOk }));
     await keep(fresh);
-    return fresh;
+    return { ...fresh, salt };
   }
 
   function assertOurs(issued: IssuedInfoOk): IssuedInfoOk {
@@ -158,6 +168,15 @@ export async function openRegistrationDesk(parts: Parts): Promise<RegistrationDe
       if (!saved?.infoOk || !isRegistrationId(account.address)) return undefined;
       const { userId, verificationHash, infoOk } = saved;
       return { userId, verificationHash, infoOk };
+    },
+    async adopt({ userId, verificationHash, infoOk: bytes }) {
+      const { identity } = account.record;
+      const said = readUnverified(infoOk, bytes);
+      const made = await run(registrationId(provider, { identity, userId, verificationHash }));
+      if (made !== account.address || said.address !== account.address || !equal(said.identity, identity)) {
+        throw new SealMQError('DECODE_LINK', 'the registration of somebody else');
+      }
+      await keep(loaded({ userId, verificationHash, infoOk: bytes }));
     },
     async close() {
       clearInterval(timer);

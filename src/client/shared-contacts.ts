@@ -1,18 +1,18 @@
 import { equal } from '../bytes/bytes.js';
-import { type CborMap, decodeCbor, encodeCbor } from '../bytes/cbor.js';
-import { isArrayOf, isBytes, isMap, readFields, toMap } from '../bytes/fields.js';
+import { type CborMap, encodeCbor } from '../bytes/cbor.js';
+import { isBytes, readFields, toMap } from '../bytes/fields.js';
 import { run } from '../crypto/steps.js';
-import { asSealMQError, SealMQError } from '../errors.js';
+import { SealMQError } from '../errors.js';
 import { isAddress } from '../protocol/address.js';
 import { verifyRecord } from '../protocol/identity/index.js';
 import { type Contact, contactMap, readContact } from './contact-list.js';
 import type { Context } from './context.js';
 
-/** Largest hand-over in bytes: with the record beside it, it is one control message. Some 600 contacts. */
+/** Most bytes of contacts: with what else a new device is given, they are one control message. Some 600 contacts. */
 const MAX_SHARED_BYTES = 1 << 19;
 
 /** Most contacts that are read. */
-const MAX_CONTACTS = 10_000;
+export const MAX_CONTACTS = 10_000;
 
 /**
  * Our contacts for another device of ours: pins, verified marks, blocks, and their key records, so that the new device holds the
@@ -20,7 +20,7 @@ const MAX_CONTACTS = 10_000;
  *
  * @returns `undefined` when there are none. What does not fit is left out, with a warning
  */
-export async function shareContacts({ contacts, keys, events }: Context): Promise<Uint8Array | undefined> {
+export async function shareContacts({ contacts, keys, events }: Context): Promise<CborMap[] | undefined> {
   const rank = ({ blocked, verified, byCard }: Contact) => (blocked ? 0 : verified ? 1 : byCard ? 2 : 3);
   const all = [...contacts.all()].sort((a, b) => rank(a) - rank(b));
   const shared: CborMap[] = [];
@@ -37,23 +37,11 @@ export async function shareContacts({ contacts, keys, events }: Context): Promis
     const left = all.length - shared.length;
     events.emit('warning', new SealMQError('USAGE_PAYLOAD_TOO_LARGE', `${left} contacts are not handed over`));
   }
-  return shared.length > 0 ? encodeCbor(toMap({ contacts: shared })) : undefined;
+  return shared.length > 0 ? shared : undefined;
 }
 
-/**
- * Takes over the contacts of another device of ours. What cannot be read is left out, with a warning: a device without them is
- * better than none.
- */
-export async function takeContacts(context: Context, shared: Uint8Array): Promise<void> {
-  try {
-    const fields = readFields(decodeCbor(shared), 'DECODE_LINK', 'contacts');
-    for (const entry of fields.required('contacts', isArrayOf(isMap, MAX_CONTACTS))) await takeContact(context, entry);
-  } catch (cause) {
-    context.events.emit('warning', asSealMQError(cause, 'DECODE_LINK', 'contacts were not handed over'));
-  }
-}
-
-async function takeContact({ provider, account, contacts, keys }: Context, entry: CborMap): Promise<void> {
+/** Takes over a contact of another device of ours. @throws `DECODE_` codes */
+export async function takeContact({ provider, account, contacts, keys }: Context, entry: CborMap): Promise<void> {
   const fields = readFields(entry, 'DECODE_LINK', 'contact');
   const address = fields.required('address', isAddress);
   const contact = readContact(address, entry, 'DECODE_LINK');

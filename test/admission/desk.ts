@@ -1,6 +1,6 @@
 import { toBase64url } from '../../src/bytes/base64url.js';
 import { run } from '../../src/crypto/steps.js';
-import { signTokenRequest, type TokenRequest } from '../../src/protocol/directory/index.js';
+import { signTokenRequest, signVoucher, type TokenRequest, type Voucher } from '../../src/protocol/directory/index.js';
 import {
   type Account,
   type DeviceEntry,
@@ -60,6 +60,37 @@ export async function ask(
 export async function newcomer({ record }: Account): Promise<{ keys: DeviceKeys; entry: DeviceEntry }> {
   const keys = await run(generateDeviceKeys(provider, 'X25519-Ed25519'));
   return { keys, entry: await run(enterDevice(provider, keys, record, { notBefore: record.issuedAt })) };
+}
+
+/** Vouches for `device` with the identity key of `account`; parts of the voucher can be others. */
+export async function vouch(
+  directory: KeyProvider,
+  { identityKey, record }: Account,
+  device: DeviceEntry,
+  other: Partial<Voucher> = {},
+): Promise<Response> {
+  const voucher = { challenge: await fetchChallenge(directory), address: record.address, device, ...other };
+  return postVoucher(directory, await run(signVoucher(provider, identityKey, voucher)));
+}
+
+export function postVoucher({ url }: KeyProvider, voucher: Uint8Array): Promise<Response> {
+  return fetch(`${url}/v1/admission/guests`, { method: 'POST', body: voucher as Uint8Array<ArrayBuffer> });
+}
+
+/** What a guest signs with. */
+export interface GuestKeys {
+  readonly keys: Pick<DeviceKeys, 'signKey'>;
+}
+
+/** Asks for a token as a guest does. */
+export async function askAsGuest(
+  directory: KeyProvider,
+  address: string,
+  { keys }: GuestKeys,
+  clientId = randomId(),
+): Promise<Response> {
+  const challenge = await fetchChallenge(directory);
+  return post(directory, await run(signTokenRequest(provider, keys.signKey, { challenge, address, clientId })));
 }
 
 export function post({ url }: KeyProvider, body: Uint8Array): Promise<Response> {

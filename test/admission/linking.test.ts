@@ -4,12 +4,11 @@ import { memoryStore } from '../../src/adapters/store/memory-store.js';
 import { Messenger } from '../../src/client/messenger.js';
 import type { LinkDeviceOptions } from '../../src/client/options.js';
 import { run } from '../../src/crypto/steps.js';
-import { signTokenRequest, signVoucher } from '../../src/protocol/directory/index.js';
+import { MAX_VOUCHER_BYTES, signVoucher } from '../../src/protocol/directory/index.js';
 import {
   type Account,
   addDevice,
   type DeviceEntry,
-  type DeviceKeys,
   type KeyRecord,
   revokeDevice,
 } from '../../src/protocol/identity/index.js';
@@ -17,7 +16,19 @@ import type { KeyProvider } from '../../src/server/key-provider/index.js';
 import { connect } from '../broker/clients.js';
 import { closing, take } from '../client/world.js';
 import { accountOf, type ManualClock, manualClock, nextOf, provider } from '../directory/fixtures.js';
-import { fetchChallenge, newcomer, openDirectory, openGuarded, outcomeOf, post, randomId, register } from './desk.js';
+import {
+  fetchChallenge,
+  type GuestKeys,
+  newcomer,
+  openDirectory,
+  openGuarded,
+  outcomeOf,
+  postVoucher,
+  randomId,
+  register,
+  askAsGuest as request,
+  vouch,
+} from './desk.js';
 
 const timing = { receiptDelay: 20, gapDelay: 30, republishAfter: 100 };
 
@@ -87,7 +98,7 @@ describe('a guest', () => {
     const alice = await register(directory, 'alice');
     const guest = await newcomer(bob);
     await vouch(directory, bob, guest.entry);
-    const comeIn = async (address: string, who: Keys) => {
+    const comeIn = async (address: string, who: GuestKeys) => {
       const clientId = randomId();
       const answer = (await (await request(directory, address, who, clientId)).json()) as Answer;
       return connect(broker.mqttUrl as string, { clientId, username: answer.username, password: answer.token });
@@ -129,7 +140,7 @@ describe('a guest', () => {
     );
     expect(await outcomeOf(postVoucher(directory, voucher))).toBe('204');
     expect(await outcomeOf(postVoucher(directory, voucher))).toBe('403 DIRECTORY_REFUSED');
-    expect(await outcomeOf(postVoucher(directory, new Uint8Array(9000)))).toBe('413 DECODE_TOO_LARGE');
+    expect(await outcomeOf(postVoucher(directory, new Uint8Array(MAX_VOUCHER_BYTES + 1)))).toBe('413 DECODE_TOO_LARGE');
     // It is Bob's guest, not Mallory's; and nobody else is it.
     expect(await outcomeOf(request(directory, 'mallory', guest))).toBe('403 DIRECTORY_REFUSED');
     const thief = { keys: { ...guest.keys, signKey: (await newcomer(bob)).keys.signKey } };
@@ -177,10 +188,6 @@ interface Answer {
   readonly expiresIn: number;
 }
 
-interface Keys {
-  readonly keys: Pick<DeviceKeys, 'signKey'>;
-}
-
 /** A directory that admits, a broker that takes its tokens, and messengers that know of neither but their addresses. */
 async function scene() {
   const directory = await openDirectory({ admission: true });
@@ -216,19 +223,4 @@ async function registered(directory: KeyProvider, address: string, clock: Manual
 async function publish({ url }: KeyProvider, { address, bytes }: KeyRecord): Promise<void> {
   const answer = await fetch(`${url}/v1/keys/${address}`, { method: 'PUT', body: bytes as Uint8Array<ArrayBuffer> });
   if (!answer.ok) throw new TypeError(await answer.text());
-}
-
-async function vouch(directory: KeyProvider, { identityKey, record }: Account, device: DeviceEntry): Promise<Response> {
-  const voucher = { challenge: await fetchChallenge(directory), address: record.address, device };
-  return postVoucher(directory, await run(signVoucher(provider, identityKey, voucher)));
-}
-
-function postVoucher({ url }: KeyProvider, voucher: Uint8Array): Promise<Response> {
-  return fetch(`${url}/v1/admission/guests`, { method: 'POST', body: voucher as Uint8Array<ArrayBuffer> });
-}
-
-/** Asks for a token as a guest does. */
-async function request(directory: KeyProvider, address: string, { keys }: Keys, clientId = randomId()) {
-  const challenge = await fetchChallenge(directory);
-  return post(directory, await run(signTokenRequest(provider, keys.signKey, { challenge, address, clientId })));
 }

@@ -60,9 +60,7 @@ export function seeds(): Readonly<Record<string, readonly Uint8Array[]>> {
     'token-request': tokenRequests(),
     ...registrationSeeds(),
     ...relaySeeds(),
-    voucher: [
-      now(signVoucher(native, identityKey, { challenge: new Uint8Array(40), address: 'alice', device: link().device })),
-    ],
+    voucher: vouchers(),
     'safety-number': [safety.code, safety.digits].map(latin1),
     'relay-update': updateSeeds(),
     'wake-note': [encodeWakeNote(), encodeWakeNote(new Uint8Array(40))],
@@ -115,6 +113,12 @@ function tokenRequests(): Uint8Array[] {
   const request = { challenge: new Uint8Array(40), address: 'bob', clientId: 'abcdefghijABCDEFGHIJ22' };
   const proof = { infoOk: new Uint8Array(40), record: record.bytes };
   return [request, { ...request, ...proof }].map((one) => now(signTokenRequest(native, device.signKey, one)));
+}
+
+function vouchers(): Uint8Array[] {
+  const voucher = { challenge: new Uint8Array(40), address: 'alice', device: link().device };
+  const proof = { infoOk: new Uint8Array(40), record: record.bytes };
+  return [voucher, { ...voucher, ...proof }].map((one) => now(signVoucher(native, identityKey, one)));
 }
 
 /** Cards, the directory's word on them, and what asks for it. */

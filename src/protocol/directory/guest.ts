@@ -1,5 +1,5 @@
 import { decodeCbor, encodeCbor } from '../../bytes/cbor.js';
-import { isBytes, isMap, readFields, toMap } from '../../bytes/fields.js';
+import { isBytes, isMap, present, readFields, toMap } from '../../bytes/fields.js';
 import { decodeSign1, type Sign1 } from '../../cose/sign1.js';
 import type { CryptoProvider, PrivateKey } from '../../crypto/provider.js';
 import type { Steps } from '../../crypto/steps.js';
@@ -7,7 +7,7 @@ import { SealMQError } from '../../errors.js';
 import { isAddress } from '../address.js';
 import { findDevice } from '../identity/account.js';
 import { type DeviceEntry, deviceKid, deviceMap, isCurrent, readDevice } from '../identity/device.js';
-import type { KeyRecord } from '../identity/record.js';
+import { type KeyRecord, MAX_RECORD_BYTES } from '../identity/record.js';
 import { sign, verify } from '../signed.js';
 
 /**
@@ -22,6 +22,9 @@ export interface Voucher {
   readonly address: string;
   /** The entry in the link. */
   readonly device: DeviceEntry;
+  /** For an anonymous address, which the directory does not know: its Info OK and its key record. */
+  readonly infoOk?: Uint8Array;
+  readonly record?: Uint8Array;
 }
 
 /** A voucher on its word alone. */
@@ -32,8 +35,8 @@ export interface SignedVoucher extends Voucher {
 /** How long a voucher is good for, in seconds, from when the directory has it: as long as a link. */
 export const VOUCHER_LIFE = 600;
 
-/** Largest voucher in bytes: an entry with RSA keys and its proof takes some 2 KiB. */
-export const MAX_VOUCHER_BYTES = 8192;
+/** Largest voucher in bytes: a key record, an Info OK, an entry (with RSA keys and its proof some 2 KiB), and what is around them. */
+export const MAX_VOUCHER_BYTES = MAX_RECORD_BYTES + 16_384;
 
 /** Stands before the address in the MQTT user name of a guest: rules that are made of user names then give it nothing. */
 const GUEST_PREFIX = 'guest:';
@@ -47,12 +50,8 @@ export function hostOf(userName: string): string | undefined {
 }
 
 /** Signs a voucher with the identity key. */
-export function signVoucher(
-  provider: CryptoProvider,
-  identityKey: PrivateKey,
-  { challenge, address, device }: Voucher,
-): Steps<Uint8Array> {
-  const payload = encodeCbor(toMap({ challenge, address, device: deviceMap(device) }));
+export function signVoucher(provider: CryptoProvider, identityKey: PrivateKey, voucher: Voucher): Steps<Uint8Array> {
+  const payload = encodeCbor(toMap({ ...voucher, device: deviceMap(voucher.device) }));
   return sign(provider, identityKey, { purpose: 'guest', payload });
 }
 
@@ -60,18 +59,20 @@ export function signVoucher(
 export function readVoucher(bytes: Uint8Array): SignedVoucher {
   const message = decodeSign1(bytes);
   const fields = readFields(decodeCbor(message.payload ?? new Uint8Array(0)), 'DECODE_CLAIMS', 'voucher');
-  return {
+  return present({
     message,
     challenge: fields.required('challenge', isBytes),
     address: fields.required('address', isAddress),
     device: readDevice(fields.required('device', isMap)),
-  };
+    infoOk: fields.optional('infoOk', isBytes),
+    record: fields.optional('record', isBytes),
+  });
 }
 
 /**
  * Makes sure that the identity key of `record` vouches for a device that could be entered into it.
  *
- * @param record - the current one of the address that the voucher names
+ * @param record - the current one of the address that the voucher names, or that was proven to be one of it
  * @throws {@link SealMQError} `DIRECTORY_REFUSED`, which does not say what is wrong
  */
 export function* verifyVoucher(

@@ -6,16 +6,17 @@ import { MAX_RECORD_BYTES } from '../identity/record.js';
 /** Longest Info OK in bytes. */
 const MAX_INFO_OK_BYTES = 2048;
 
-/**
- * A sender that the directory has no record of: what its registration id is made of, the directory's word that the id is
- * registered, and its key record.
- */
-export interface AnonymousSender {
+/** What shows that a registration id is registered: what it is made of beside the identity, and the directory's word. */
+export interface ShownRegistration {
   readonly userId: string;
   /** 32 bytes. */
   readonly verificationHash: Uint8Array;
   /** An encoded Info OK. */
   readonly infoOk: Uint8Array;
+}
+
+/** A sender that the directory has no record of. */
+export interface AnonymousSender extends ShownRegistration {
   /** An encoded key record. */
   readonly record: Uint8Array;
 }
@@ -42,10 +43,14 @@ export function readSender(fields: FieldReader): RelaySender {
   const sender = fields.required('sender', isSender);
   if (typeof sender === 'string') return sender;
   const shown = readFields(sender, 'DECODE_CLAIMS', 'sender');
+  return { ...readShown(shown), record: shown.required('record', isBytesUpTo(MAX_RECORD_BYTES)) };
+}
+
+/** Reads what shows a registration; nothing of it is verified. @throws the reader's code */
+export function readShown(fields: FieldReader): ShownRegistration {
   return {
-    userId: shown.required('userId', isUserId),
-    verificationHash: shown.required('verificationHash', isBytesOf(32)),
-    infoOk: shown.required('infoOk', isBytesUpTo(MAX_INFO_OK_BYTES)),
-    record: shown.required('record', isBytesUpTo(MAX_RECORD_BYTES)),
+    userId: fields.required('userId', isUserId),
+    verificationHash: fields.required('verificationHash', isBytesOf(32)),
+    infoOk: fields.required('infoOk', isBytesUpTo(MAX_INFO_OK_BYTES)),
   };
 }

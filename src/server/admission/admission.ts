@@ -87,8 +87,10 @@ export interface AdmissionParts {
   readonly provider: CryptoProvider;
   readonly keys: DirectoryKeys;
   readonly registered: Registered;
-  /** The current record of the address of a request. @throws `DIRECTORY_NOT_FOUND`, `DIRECTORY_REFUSED` */
-  readonly recordOf: (request: Pick<SignedTokenRequest, 'address' | 'infoOk' | 'record'>) => Promise<KeyRecord>;
+  /** The current record of the address of a request; `undefined` when none is known. @throws `DIRECTORY_REFUSED` */
+  readonly recordOf: (
+    request: Pick<SignedTokenRequest, 'address' | 'infoOk' | 'record'>,
+  ) => Promise<KeyRecord | undefined>;
   /** Seconds. */
   readonly now: () => number;
 }
@@ -128,8 +130,10 @@ export async function openAdmission(parts: AdmissionParts, options: AdmissionOpt
   async function subjectOf(request: SignedTokenRequest): Promise<Required<Subject> & { readonly holds: number }> {
     const { address } = request;
     const record = await recordOf(request);
-    const guest = (await isIn(record, request)) ? undefined : await guests.find(request);
+    // A guest of an anonymous address has nothing to show yet: what its host has shown was judged with the voucher.
+    const guest = record && (await isIn(record, request)) ? undefined : await guests.find(request);
     if (guest) return { address, device: guest.device.id, guest: true, holds: Math.min(lifetime, guest.left) };
+    if (!record) throw notRegistered(address);
     const { id } = await run(verifyTokenRequest(provider, request, record, now()));
     return { address, device: id, guest: false, holds: lifetime };
   }
@@ -176,12 +180,18 @@ export async function openAdmission(parts: AdmissionParts, options: AdmissionOpt
     },
     async vouch(bytes) {
       const voucher = readVoucher(bytes);
-      await run(verifyVoucher(provider, voucher, await recordOf(voucher)));
+      const record = await recordOf(voucher);
+      if (!record) throw notRegistered(voucher.address);
+      await run(verifyVoucher(provider, voucher, record));
       await takeChallenge(voucher.challenge).catch(refuse);
       await guests.welcome(voucher);
     },
     notice: (address, unregistered, message) => keys.sign(notice, { address, unregistered, message, issuedAt: now() }),
   };
+}
+
+function notRegistered(address: string): SealMQError {
+  return new SealMQError('DIRECTORY_NOT_FOUND', `nobody is registered as ${address}`);
 }
 
 /** What does not verify is no challenge of ours: the other side is to ask for one. */

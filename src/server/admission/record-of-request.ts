@@ -15,20 +15,22 @@ export interface RecordSources {
 }
 
 /**
- * Finds the record that a token request is judged by: the published one, or for an address that has none the one in the
- * request, when an Info OK says that its identity is registered under that address.
+ * Finds the record that a token request or a voucher is judged by: the published one, or for an address that has none the one in the
+ * request, when an Info OK says that its identity is registered under that address. `undefined` when there is neither.
  *
- * @throws `DIRECTORY_NOT_FOUND`; `DIRECTORY_REFUSED` for an Info OK or a record that is not valid
+ * @throws `DIRECTORY_REFUSED` for an Info OK or a record that is not valid
  */
 export function recordOfRequest({
   records,
   provider,
   checkInfoOk,
-}: RecordSources): (request: Pick<SignedTokenRequest, 'address' | 'infoOk' | 'record'>) => Promise<KeyRecord> {
+}: RecordSources): (
+  request: Pick<SignedTokenRequest, 'address' | 'infoOk' | 'record'>,
+) => Promise<KeyRecord | undefined> {
   return async ({ address, infoOk, record: bytes }) => {
     const published = await records.get(address);
     if (published) return published;
-    if (!infoOk || !bytes) throw new SealMQError('DIRECTORY_NOT_FOUND', `nobody is registered as ${address}`);
+    if (!infoOk || !bytes) return undefined;
     try {
       const said = await checkInfoOk(infoOk);
       const record = await run(verifyRecord(provider, bytes));
