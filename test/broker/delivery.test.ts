@@ -66,6 +66,28 @@ describe.each(['memory', 'a folder'])('a broker that keeps its sessions in %s', 
     await publishing;
   });
 
+  it('puts what comes live behind a queue that a slow receiver is still being sent', async () => {
+    const url = await open();
+    const away = await resume(url, 'receiver');
+    await away.client.subscribeAsync('nes/bob/message', { qos: 1 });
+    await away.client.endAsync();
+    // More than sockets take, and few enough for a stream to read ahead.
+    const queued = numbered(12).map((n) => n.padEnd(1 << 20, ' '));
+    const publisher = await connect(url);
+    await publishAll(publisher, 'nes/bob/message', queued);
+    let read = () => {};
+    const awake = new Promise<void>((resolve) => {
+      read = resolve;
+    });
+    const back = await resume(url, 'receiver', {}, (_packet, done) => void awake.then(() => done()));
+    await vi.waitFor(() => expect(back.received).toHaveLength(1));
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await publishAll(publisher, 'nes/bob/message', ['12', '13']);
+    read();
+    await vi.waitFor(() => expect(back.received).toHaveLength(14), LONG);
+    expect(back.received.map((text) => text.trim())).toEqual(numbered(14));
+  });
+
   it('keeps retained messages, and forgets them when told', async () => {
     const url = await open();
     const publisher = await connect(url);

@@ -97,9 +97,11 @@ describe('nonces', () => {
         ]),
       );
       await Promise.all(writes);
+      for (let i = 0; i < 10; i++) await store.batch([{ type: 'put', key: 'same', value: Uint8Array.of(i) }]);
       await store.close();
     }
-    expect(nonces).toHaveLength(20 * 100 + 1);
+    // Of what is written as one group only the last value of a key is encrypted.
+    expect(nonces.length).toBeGreaterThanOrEqual(20 * (50 + 10) + 1);
     expect(new Set(nonces).size).toBe(nonces.length);
     expect(new Set(nonces.map((nonce) => nonce.slice(0, 32))).size).toBe(20);
   });

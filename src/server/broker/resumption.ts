@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import type { Aedes, AedesPublishPacket, Client } from 'aedes';
 import { internals, type QueuedPacket, type UnderWay } from './at-least-once.js';
 
@@ -7,6 +8,10 @@ interface Resumption {
   readonly client: Client;
   /** A message was held back and is still to be sent. */
   pending: boolean;
+  /** Names of the messages out of the queue that wait in the streams of aedes. */
+  readonly waiting: Set<string>;
+  /** Called when aedes sends one of them, or when there is nobody to send to. */
+  progressed: () => void;
 }
 
 /** Keeps clients that resume in order. */
@@ -27,10 +32,24 @@ export interface Resumptions {
 export function resumeInOrder(aedes: Aedes, { isQueuedFor }: UnderWay): Resumptions {
   const { persistence } = internals(aedes);
   const stream = persistence.outgoingStream.bind(persistence);
+  const update = persistence.outgoingUpdate.bind(persistence);
   const resuming = new Map<string, Resumption>();
 
   const end = (client: Client): void => {
-    if (resuming.get(client.id)?.client === client) resuming.delete(client.id);
+    const resumption = resuming.get(client.id);
+    if (resumption?.client !== client) return;
+    resuming.delete(client.id);
+    resumption.progressed();
+  };
+
+  // The streams of aedes read ahead: what they hold is not with the client yet, and a live message would overtake it.
+  const sent = async (resumption: Resumption): Promise<void> => {
+    while (resumption.waiting.size > 0 && resuming.get(resumption.client.id) === resumption) {
+      await new Promise<void>((resolve) => {
+        resumption.progressed = resolve;
+      });
+    }
+    await setImmediate();
   };
 
   async function* backlog(client: Client): AsyncGenerator<QueuedPacket> {
@@ -43,19 +62,28 @@ export function resumeInOrder(aedes: Aedes, { isQueuedFor }: UnderWay): Resumpti
           const name = nameOf(packet);
           if (name <= last) continue;
           last = name;
+          resumption?.waiting.add(name);
           yield withFreshId(packet);
         }
+        if (resumption) await sent(resumption);
       } while (resumption?.pending);
     } finally {
       end(client);
     }
   }
   persistence.outgoingStream = (client) => Readable.from(backlog(client));
+  // The last thing that aedes does before it writes a message of the queue to the client.
+  persistence.outgoingUpdate = async (client, packet) => {
+    await update(client, packet);
+    const resumption = resuming.get(client.id);
+    if (resumption?.client !== client) return;
+    if (resumption.waiting.delete(nameOf(packet as QueuedPacket))) resumption.progressed();
+  };
 
   return {
     begin: (client) => {
       if (client.clean || client.closed) return;
-      resuming.set(client.id, { client, pending: false });
+      resuming.set(client.id, { client, pending: false, waiting: new Set(), progressed: () => {} });
       client.conn.once('close', () => end(client));
     },
     holdsBack: (client, { brokerCounter }) => {
