@@ -27,13 +27,18 @@ function nativePeer({ iceServers, policy }: RtcOptions): PeerConnection<NamedCha
     iceTransportPolicy: policy,
     disableAutoNegotiation: true,
   });
+  const channels: DataChannel[] = [];
+  const kept = (channel: DataChannel) => {
+    channels.push(channel);
+    return named(channel);
+  };
   const described = (type: 'offer' | 'answer') =>
     new Promise<string>((resolve) => {
       peer.onLocalDescription((sdp) => resolve(sdp));
       peer.setLocalDescription(type);
     });
   return {
-    createChannel: (label, ordered) => named(peer.createDataChannel(label, { unordered: !ordered })),
+    createChannel: (label, ordered) => kept(peer.createDataChannel(label, { unordered: !ordered })),
     createOffer: () => described('offer'),
     createAnswer: () => described('answer'),
     setRemote: async (type, sdp) => peer.setRemoteDescription(sdp, type),
@@ -58,7 +63,11 @@ function nativePeer({ iceServers, policy }: RtcOptions): PeerConnection<NamedCha
       return [local?.type, remote?.type].map(String);
     },
     maxMessageBytes: () => peer.maxMessageSize(),
-    close: () => peer.close(),
+    close() {
+      // A peer does not close the channels that never opened: they would hold their listeners, and the process, for ever.
+      for (const channel of channels) channel.close();
+      peer.close();
+    },
   };
 }
 
