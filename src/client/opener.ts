@@ -157,8 +157,16 @@ export async function startOpener(
     retryLater();
     if (opened === 0 && !due) await changed;
   };
+  /** While the store fails nobody opens mail, and what comes has no one to wait for. */
+  const workOrLeave = async () => {
+    inbox.comeBack();
+    await workOnce().catch((error) => {
+      inbox.leave();
+      throw error;
+    });
+  };
   const work = async () => {
-    while (!closed) await insist(context, 'cannot open mail', ending.signal, workOnce);
+    while (!closed) await insist(context, 'cannot open mail', ending.signal, workOrLeave);
   };
 
   /** Runs `open` over the entries of a queue, and waits for its writes once a round. */
@@ -167,13 +175,15 @@ export async function startOpener(
     let cursor = 0;
     for (;;) {
       const entries = await queue.read(cursor, ROUND);
+      // Not even for other writes is there anything to wait for: what has come waits for us, and is refused when they fail.
+      if (entries.length === 0) return count;
       for (const entry of entries) {
         if (closed) return count;
         cursor = entry.n;
         count++;
         await open(entry);
       }
-      await context.commit([]);
+      await context.tryCommit([]);
       if (entries.length < ROUND) return count;
     }
   };

@@ -69,8 +69,10 @@ export function* findKey(
   return undefined;
 }
 
-function readContent<T>(kind: StatementKind<T>, { payload }: Sign1): T {
+function readContent<T>(kind: StatementKind<T>, { payload, unprotectedHeader }: Sign1): T {
   return answered(() => {
+    // What nobody signed has no place in a statement.
+    if (unprotectedHeader.size > 0) throw new SealMQError('DECODE_COSE', 'statement with unprotected header');
     const content = decodeCbor(payload ?? new Uint8Array(0));
     return kind.read(readFields(content, 'DIRECTORY_BAD_ANSWER', `${kind.purpose} statement`));
   });

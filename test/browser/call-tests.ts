@@ -117,7 +117,7 @@ export function callTests(stage: () => Stage): void {
 
   it.each(['node-datachannel', 'werift'] as const)(
     'a browser calls Node with %s, and is called back',
-    { timeout: 90_000 },
+    { timeout: 180_000 },
     async (stack) => {
       const scene = await setCallScene(stage());
       const [page, node] = [await scene.inChromium('alice'), await scene.inNode('bob', stack)];

@@ -8,6 +8,9 @@ beforeAll(ensureBuilt, 120_000);
 
 const ALICE = ['--address', 'alice'];
 
+/** A dozen processes one after the other, on a machine with other things to do. */
+const LONG = 120_000;
+
 async function sent(shell: Shell, from: string, to: string, text: string): Promise<void> {
   expect(await shell.run(['send', '--address', from, '--register', '--to', to, text])).toMatchObject({ code: 0 });
 }
@@ -72,7 +75,7 @@ test('an identity that is imported elsewhere makes a second device; both receive
   }
 });
 
-test('a revoked device neither reads nor is believed', async () => {
+test('a revoked device neither reads nor is believed', { timeout: LONG }, async () => {
   const { shell, served } = await setUp();
   const second = await secondDevice(shell);
   const { thisDevice } = JSON.parse((await second.run(['keys', 'show', ...ALICE, '--json'])).stdout);
@@ -101,7 +104,7 @@ test('a revoked device neither reads nor is believed', async () => {
   expect(refused).toMatchObject({ stdout: '', stderr: expect.stringContaining('rejected a message: revoked') });
 });
 
-test('a store under a passphrase opens with it only, and it stands in no file', async () => {
+test('a store under a passphrase opens with it only, and it stands in no file', { timeout: LONG }, async () => {
   const { shell } = await setUp();
   const secret = 'correct horse battery staple';
   const dora = ['--address', 'dora'];

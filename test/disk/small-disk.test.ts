@@ -5,8 +5,8 @@ import type { SmallDiskLine } from './small-disk-process.js';
 
 const timing = { receiptDelay: 20, gapDelay: 30, republishAfter: 200 };
 
-/** Each is written twice, as it came and opened: more than there is room for, and less than when there is. */
-const MESSAGES = 30;
+/** Of 16 kB each: more than there is room for, and less than when there is. */
+const MESSAGES = 42;
 
 const texts = (lines: readonly SmallDiskLine[], event: 'sent' | 'heard') =>
   lines.flatMap((line) => (line.event === event && 'text' in line ? [line.text] : []));
