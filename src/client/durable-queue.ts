@@ -177,9 +177,11 @@ export class DurableQueue {
 
   async #readStored(after: number, limit: number): Promise<QueueEntry[]> {
     const entries: QueueEntry[] = [];
-    for await (const [key, stored] of this.#store.iterator({ ...this.#range(after), limit })) {
+    // Released entries lie before these and among them, any number of them.
+    for await (const [key, stored] of this.#store.iterator(this.#range(Math.max(after, this.passed)))) {
       const n = Number(key.slice(-DIGITS));
       if (this.#known.has(n)) entries.push({ n, value: storedValue(stored) });
+      if (entries.length === limit) break;
     }
     return entries;
   }

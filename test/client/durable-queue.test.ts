@@ -1,0 +1,25 @@
+import { expect, test } from 'vitest';
+import { memoryStore } from '../../src/adapters/store/memory-store.js';
+import { DurableQueue } from '../../src/client/durable-queue.js';
+
+const limits = { entries: 1000, bytes: 1 << 20 };
+
+test('what was released does not hide what is still in the queue, however much it is', async () => {
+  const context = { store: memoryStore(), now: () => 0 };
+  const queue = await DurableQueue.open(context, 'outbox', limits);
+  for (let n = 1; n <= 310; n++) {
+    const { operation } = queue.append(Uint8Array.of(n & 0xff));
+    await context.store.batch([operation]);
+    queue.confirm(n);
+  }
+  for (let n = 1; n <= 300; n++) queue.release(n);
+  const numbers = async (of: DurableQueue, limit: number) => (await of.read(0, limit)).map(({ n }) => n);
+  const rest = [301, 302, 303, 304, 305, 306, 307, 308, 309, 310];
+  expect(await numbers(queue, 256)).toEqual(rest);
+
+  const again = await DurableQueue.open(context, 'outbox', limits, 300);
+  expect(await numbers(again, 256)).toEqual(rest);
+  for (const n of [302, 303, 304]) again.release(n);
+  expect(await numbers(again, 2)).toEqual([301, 305]);
+  expect((await again.read(301, 2)).map(({ n }) => n)).toEqual([305, 306]);
+});
