@@ -7,6 +7,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { answers, findProgram, freePort } from './programs.js';
 
+/** Not the address of the clients: permissions at a TURN server are for addresses, and a client's own would pass beside its relay's. */
+const RELAY = '127.0.0.2';
+
 /** A TURN server of one's own. */
 export interface Coturn {
   readonly host: string;
@@ -38,7 +41,7 @@ export async function startCoturn({ host = '127.0.0.1', udp = true }: CoturnOpti
   const args = [
     ...['-n', '--no-cli', '--no-tls', '--no-dtls', '--realm', 'sealmq.test', '--allow-loopback-peers'],
     ...['--use-auth-secret', '--static-auth-secret', secret, '--log-file', 'stdout', '--simple-log'],
-    ...['--listening-ip', host, '--relay-ip', host, '--listening-port', String(port)],
+    ...['--listening-ip', host, '--relay-ip', host === '127.0.0.1' ? RELAY : host, '--listening-port', String(port)],
     ...['--pidfile', join(folder, 'pid'), '--userdb', join(folder, 'turndb'), ...(udp ? [] : ['--no-udp'])],
   ];
   const child = spawn(program, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });

@@ -2,7 +2,7 @@
 import { type DataChannel, PeerConnection as NativePeer } from 'node-datachannel';
 import { SealMQError } from '../../errors.js';
 import type { IceServer, Rtc, RtcCandidate, RtcOptions } from '../../ports/rtc.js';
-import { type PeerConnection, rtcConnection } from './peer-connection.js';
+import { mayBeTold, type PeerConnection, rtcConnection, toldLines } from './peer-connection.js';
 
 export type { Rtc } from '../../ports/rtc.js';
 
@@ -41,8 +41,11 @@ function nativePeer({ iceServers, policy }: RtcOptions): PeerConnection<NamedCha
     createChannel: (label, ordered) => kept(peer.createDataChannel(label, { unordered: !ordered })),
     createOffer: () => described('offer'),
     createAnswer: () => described('answer'),
-    setRemote: async (type, sdp) => peer.setRemoteDescription(sdp, type),
-    addCandidate: async ({ candidate, mid = '0' }) => peer.addRemoteCandidate(candidate, mid),
+    // Libjuice tries its own address, too, whatever the policy: only at a relay of the other side does nobody learn it.
+    setRemote: async (type, sdp) => peer.setRemoteDescription(toldLines(policy, sdp), type),
+    addCandidate: async ({ candidate, mid = '0' }) => {
+      if (mayBeTold(policy, candidate)) peer.addRemoteCandidate(candidate, mid);
+    },
     onState: (listener) => peer.onStateChange(listener),
     onCandidate(listener) {
       peer.onLocalCandidate((line, mid) => listener(candidateOf(line, mid)));

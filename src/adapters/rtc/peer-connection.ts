@@ -163,12 +163,12 @@ export function rtcConnection<Channel extends DataChannel>(
 }
 
 /** Relays only, where that is the policy: a stack may find other candidates all the same. */
-function mayBeTold(policy: IcePolicy, candidate: string): boolean {
+export function mayBeTold(policy: IcePolicy, candidate: string): boolean {
   return policy === 'all' || candidate === '' || / typ relay( |$)/.test(candidate);
 }
 
 /** The description without the candidates that are not to be told. */
-function toldLines(policy: IcePolicy, sdp: string): string {
+export function toldLines(policy: IcePolicy, sdp: string): string {
   const lines = sdp.split('\r\n');
   return lines.filter((line) => !line.startsWith('a=candidate:') || mayBeTold(policy, line)).join('\r\n');
 }
