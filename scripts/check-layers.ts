@@ -10,6 +10,7 @@ const ROOT = 'src';
 /** A layer may import itself and those of a lower rank; client and server share a rank and never meet. */
 const RANKS: Readonly<Record<string, number>> = {
   'errors.ts': 0,
+  'pause.ts': 0,
   bytes: 1,
   cose: 2,
   crypto: 3,

@@ -1,4 +1,5 @@
 import { asSealMQError } from '../errors.js';
+import { pauseFor } from '../pause.js';
 import type { Context } from './context.js';
 
 /** Before what failed is tried again, in milliseconds; doubles up to a minute. */
@@ -24,20 +25,7 @@ export async function insist<T>(
     } catch (cause) {
       if (ending.aborted) throw cause;
       events.emit('warning', asSealMQError(cause, 'STATE_UNAVAILABLE', what));
-      await rest(pause, ending);
+      await pauseFor(pause, ending);
     }
   }
-}
-
-/** Until the time is over, or nobody waits any more. */
-function rest(milliseconds: number, ending: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = () => {
-      clearTimeout(timer);
-      ending.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, milliseconds);
-    ending.addEventListener('abort', end);
-  });
 }

@@ -1,6 +1,7 @@
 import { isSealMQError, SealMQError } from '../../errors.js';
+import { pauseFor } from '../../pause.js';
 import type { DialOptions, PassingCredentials } from './options.js';
-import { pauseFor, within } from './time.js';
+import { within } from './time.js';
 
 /** The credentials of one connection after the other. */
 export interface CredentialSource {

@@ -1,4 +1,5 @@
 import { isSealMQError, SealMQError } from '../../errors.js';
+import { pauseFor } from '../../pause.js';
 import type { ConnectionState, PublishOptions, Transport, TransportHandlers } from '../../ports/transport.js';
 import { createBackoff } from './backoff.js';
 import { type CredentialSource, credentialSource } from './credentials.js';
@@ -9,7 +10,6 @@ import type { DialOptions } from './options.js';
 import { attemptCause } from './reasons.js';
 import { createReport } from './report.js';
 import { createSubscriptions, type Subscriptions } from './subscriptions.js';
-import { pauseFor } from './time.js';
 
 /** An `open` that failed for one of these will not get better by itself. */
 const HOPELESS = ['TRANSPORT_REFUSED', 'USAGE_INVALID_ARGUMENT'];

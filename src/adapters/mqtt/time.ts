@@ -1,18 +1,5 @@
 import { SealMQError } from '../../errors.js';
-
-/** Resolves after `milliseconds`, or at once when `signal` is aborted. */
-export function pauseFor(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    signal.addEventListener('abort', done);
-    if (signal.aborted) done();
-  });
-}
+import { pauseFor } from '../../pause.js';
 
 /** The result of `work`. @throws `TRANSPORT_TIMEOUT` after `milliseconds`, or at once when `signal` is aborted */
 export async function within<T>(work: Promise<T>, milliseconds: number, signal: AbortSignal): Promise<T> {

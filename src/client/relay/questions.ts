@@ -1,5 +1,6 @@
 import { toHex } from '../../bytes/bytes.js';
 import { isSealMQError, SealMQError } from '../../errors.js';
+import { createPauses } from '../../pause.js';
 import type { RelayAnswer } from '../../protocol/relay/index.js';
 import type { Context } from '../context.js';
 import type { DirectoryClock } from '../directory-clock.js';
@@ -35,7 +36,7 @@ export function createQuestions(
   againAfter: number,
 ): Questions {
   const waiting = new Map<string, (answer?: RelayAnswer) => void>();
-  const resting = new Set<() => void>();
+  const pauses = createPauses();
   let closed = false;
   answers.listen({
     awaits: () => waiting.size > 0,
@@ -60,17 +61,6 @@ export function createQuestions(
       waiting.delete(name);
     }
   };
-  const rest = (milliseconds: number) =>
-    new Promise<void>((resolve) => {
-      const end = () => {
-        clearTimeout(timer);
-        resting.delete(end);
-        resolve();
-      };
-      const timer = setTimeout(end, milliseconds);
-      resting.add(end);
-    });
-
   return {
     async ask({ topic, make, life }) {
       const end = context.now() + life;
@@ -89,7 +79,7 @@ export function createQuestions(
           isNew = true;
           madeAnew = true;
         } else if (answer?.refusal === 'rate-limited' && (answer.retryAfter ?? 1) * 1000 < left()) {
-          await rest((answer.retryAfter ?? 1) * 1000);
+          await pauses.wait((answer.retryAfter ?? 1) * 1000);
         } else if (answer) return answer;
       }
       if (closed) throw new SealMQError('USAGE_CLOSED', 'closed before the relay answered');
@@ -97,7 +87,8 @@ export function createQuestions(
     },
     close() {
       closed = true;
-      for (const end of [...waiting.values(), ...resting]) end();
+      pauses.end();
+      for (const end of waiting.values()) end();
     },
   };
 }

@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import webPush from 'web-push';
 import { toBase64url } from '../../../bytes/base64url.js';
 import { isSealMQError } from '../../../errors.js';
+import { createPauses } from '../../../pause.js';
 import type { Subscription } from '../../../protocol/relay/index.js';
 import { endpointUrl } from './endpoint.js';
 import { type PostAnswer, type PostOptions, post } from './post.js';
@@ -64,10 +65,10 @@ export function createPusher({ vapid, contact, hosts, againAfter, now, ...option
     privateKey: toBase64url(vapid.privateKey),
   };
   const pausedUntil = new LRUCache<string, number>({ max: MAX_PAUSED });
-  const resting = new Set<() => void>();
+  const pauses = createPauses();
+  let closed = false;
   const queue: (() => void)[] = [];
   let going = 0;
-  let closed = false;
 
   const send = async (url: URL, { p256dh, auth, endpoint }: Subscription, push: Push): Promise<PostAnswer> => {
     const keys = { p256dh: toBase64url(p256dh), auth: toBase64url(auth) };
@@ -89,17 +90,6 @@ export function createPusher({ vapid, contact, hosts, againAfter, now, ...option
       queue.shift()?.();
     }
   };
-  const rest = (milliseconds: number) =>
-    new Promise<void>((resolve) => {
-      const end = () => {
-        clearTimeout(timer);
-        resting.delete(end);
-        resolve();
-      };
-      const timer = setTimeout(end, milliseconds);
-      timer.unref();
-      resting.add(end);
-    });
 
   /** The outcome of one try, or after how many milliseconds another one makes sense. */
   const attempt = async (url: URL, subscription: Subscription, push: Push, pause: number) => {
@@ -127,7 +117,7 @@ export function createPusher({ vapid, contact, hosts, againAfter, now, ...option
       for (let pause = againAfter; !closed; pause *= 2) {
         // Whoever asks for more time than there is gets no push.
         if (now() + wait >= push.until) return 'unreachable';
-        if (wait > 0) await rest(wait);
+        if (wait > 0) await pauses.wait(wait);
         if (closed || !push.isWanted()) return 'unwanted';
         const outcome = await attempt(url, subscription, push, pause);
         if (typeof outcome === 'string') return outcome;
@@ -137,7 +127,7 @@ export function createPusher({ vapid, contact, hosts, againAfter, now, ...option
     },
     close() {
       closed = true;
-      for (const end of [...resting]) end();
+      pauses.end();
     },
   };
 }

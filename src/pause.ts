@@ -1,0 +1,40 @@
+/** Resolves after `milliseconds`, or at once when `signal` is aborted. */
+export function pauseFor(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, milliseconds);
+    signal.addEventListener('abort', done);
+    if (signal.aborted) done();
+  });
+}
+
+/** Pauses of which any number goes on at a time, and all are ended at once. */
+export interface Pauses {
+  /** Resolves after `milliseconds`, or when all are ended. */
+  wait(milliseconds: number): Promise<void>;
+  end(): void;
+}
+
+/** No pause goes on yet. */
+export function createPauses(): Pauses {
+  const going = new Set<() => void>();
+  return {
+    wait: (milliseconds) =>
+      new Promise((resolve) => {
+        const done = (): void => {
+          clearTimeout(timer);
+          going.delete(done);
+          resolve();
+        };
+        const timer = setTimeout(done, milliseconds);
+        going.add(done);
+      }),
+    end() {
+      for (const done of going) done();
+    },
+  };
+}
