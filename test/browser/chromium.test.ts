@@ -8,6 +8,7 @@ import { mediaTests } from './media-tests.js';
 import { messengerTests } from './messenger-tests.js';
 import { roomTests } from './room-tests.js';
 import { openSite } from './site.js';
+import { turnTests } from './turn-tests.js';
 
 describe.skipIf(!peer('chromium', findChromium() !== undefined))('in Chromium', () => {
   const closers: (() => Promise<void>)[] = [];
@@ -28,6 +29,7 @@ describe.skipIf(!peer('chromium', findChromium() !== undefined))('in Chromium', 
   describe('seal and open', () => envelopeTests(() => stage));
   describe('rooms', () => roomTests(() => stage));
   describe('calls', () => callTests(() => stage));
+  describe('calls', () => turnTests(() => stage));
   describe('media', () => mediaTests(() => stage));
   describe('the contracts', () => contractTests(() => stage));
 });

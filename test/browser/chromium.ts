@@ -1,7 +1,6 @@
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { type ErrorCode, SealMQError } from '../../src/errors.js';
+import { findProgram } from '../peers/programs.js';
 import type { Outcome } from './app/bridge.js';
 import type { Site } from './site.js';
 
@@ -25,8 +24,7 @@ const CAMERA = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-s
 
 /** The path of the installed Chromium, if there is one. */
 export function findChromium(): string | undefined {
-  const folders = (process.env.PATH ?? '').split(delimiter);
-  return folders.map((folder) => join(folder, 'chromium')).find(isExecutable);
+  return findProgram('chromium');
 }
 
 /**
@@ -59,13 +57,4 @@ export function asker<Offered>(page: Page): Ask<Offered> {
 function unwrap(outcome: Outcome): unknown {
   if ('value' in outcome) return outcome.value;
   throw new SealMQError(outcome.code as ErrorCode, `in the page: ${outcome.text}`);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from 'vitest';
+import { freePort } from '../peers/programs.js';
 import { ensureBuilt } from './built.js';
-import { closedPort, openShell, serve, shellFor } from './sealmq.js';
+import { openShell, serve, shellFor } from './sealmq.js';
 
 beforeAll(ensureBuilt, 120_000);
 
@@ -79,7 +80,7 @@ test('without a broker nobody listens; what is sent waits in the outbox', async 
   const served = await serve();
   const shell = await shellFor(served);
   for (const address of ['alice', 'bob']) await shell.run(['register', '--address', address]);
-  const offline = shell.with({ SEALMQ_BROKER: `mqtt://127.0.0.1:${await closedPort()}` });
+  const offline = shell.with({ SEALMQ_BROKER: `mqtt://127.0.0.1:${await freePort()}` });
   const listening = offline.run(['listen', '--address', 'bob', '--verbose']);
   const kept = await offline.run(['send', ...ALICE, '--to', 'bob', '--timeout', '1', 'kept']);
   expect(kept).toMatchObject({ code: 4, stdout: '' });
@@ -97,7 +98,7 @@ test('without a broker nobody listens; what is sent waits in the outbox', async 
 test('a directory that is away, and one that is none', async () => {
   const served = await serve();
   const shell = await shellFor(served);
-  const away = shell.with({ SEALMQ_DIRECTORY: `http://127.0.0.1:${await closedPort()}` });
+  const away = shell.with({ SEALMQ_DIRECTORY: `http://127.0.0.1:${await freePort()}` });
   expect(await away.run(['keys', 'show', '--of', 'bob'])).toMatchObject({
     code: 3,
     stderr: expect.stringContaining('[DIRECTORY_UNREACHABLE]'),
@@ -128,7 +129,7 @@ test('too few messages in time; interrupted while waiting', async () => {
     code: 7,
     stderr: expect.stringContaining('[TIMEOUT]'),
   });
-  const offline = shell.with({ SEALMQ_BROKER: `mqtt://127.0.0.1:${await closedPort()}` });
+  const offline = shell.with({ SEALMQ_BROKER: `mqtt://127.0.0.1:${await freePort()}` });
   const stuck = offline.start(['register', ...ALICE]);
   await stuck.note('waiting');
   stuck.child.kill('SIGINT');

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -82,16 +81,6 @@ export async function serve(...args: readonly string[]): Promise<Served & { read
 /** A new home that knows `served`. */
 export function shellFor(served: Served, variables: Readonly<Record<string, string>> = {}): Promise<Shell> {
   return openShell({ SEALMQ_BROKER: served.mqtt, SEALMQ_DIRECTORY: served.http, ...variables });
-}
-
-/** A port that nobody listens on. */
-export async function closedPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 function shellIn(home: string, env: Readonly<Record<string, string>>): Shell {

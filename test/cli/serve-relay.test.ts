@@ -5,8 +5,9 @@ import { memoryStore } from '../../src/adapters/store/memory-store.js';
 import { Messenger } from '../../src/client/messenger.js';
 import type { MessengerOptions } from '../../src/client/options.js';
 import { closing } from '../client/world.js';
+import { freePort } from '../peers/programs.js';
 import { ensureBuilt } from './built.js';
-import { closedPort, openShell, type Served, serve } from './sealmq.js';
+import { openShell, type Served, serve } from './sealmq.js';
 
 beforeAll(ensureBuilt, 120_000);
 
@@ -33,7 +34,7 @@ test('serve --relay: one message reaches two, by a relay that the directory name
 
 test('serve --relay with TLS and tokens: the relay comes in like everybody, by the name in the certificate', async () => {
   const shell = await openShell({ NODE_EXTRA_CA_CERTS: CERTIFICATE });
-  const port = String(await closedPort());
+  const port = String(await freePort());
   const tls = ['--tls-cert', CERTIFICATE, '--tls-key', KEY, '--admission'];
   const running = shell.start([
     ...['serve', '--mqtt', port, '--ws', '0', '--http', '0', '--json', ...tls],

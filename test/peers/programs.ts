@@ -21,6 +21,7 @@ function isExecutable(path: string): boolean {
   }
 }
 
+/** A port that nobody listens on. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -8,6 +8,7 @@ declare module 'sealmq' {
   export type Call = import('../../../src/index.js').Call;
   export type CallEnd = import('../../../src/index.js').CallEnd;
   export type CallOptions = import('../../../src/index.js').CallOptions;
+  export type IceServer = import('../../../src/index.js').IceServer;
   export type CallPath = import('../../../src/index.js').CallPath;
   export type Room = import('../../../src/index.js').Room;
   export const memoryStore: Source['memoryStore'];
