@@ -32,6 +32,7 @@ test.each([
 
 test.each([
   'https://fcm.googleapis.com/fcm/send/abc:def',
+  'https://jmt17.google.com/fcm/send/abc:def',
   'https://updates.push.services.mozilla.com/wpush/v2/gAAA',
   'https://wns2-par02p.notify.windows.com/w/?token=BQ',
   'https://web.push.apple.com/QGuQyavXutnMH',

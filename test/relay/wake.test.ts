@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Messenger } from '../../src/client/messenger.js';
-import { decodeWakeNote } from '../../src/protocol/relay/index.js';
+import { decodeWakeNote, encodeWakeNote, MAX_NOTE_BYTES } from '../../src/protocol/relay/index.js';
 import type { RelayEvent, RelayOptions } from '../../src/server/relay/relay.js';
 import { closing, createWorld, next, until, type World } from '../client/world.js';
 import { createPushService, decryptPush, type PushService } from './push-service.js';
@@ -55,6 +55,28 @@ test.each(['the dial in the push', 'the dial that waits at the broker'])(
     expect(service.requests).toHaveLength(1);
   },
 );
+
+test('who was woken leaves the call to another messenger, which takes it', async () => {
+  const { world, service, alice, bob, store } = await scene();
+  await bob.close();
+  const calling = alice.call('bob');
+  const [push] = await until(() => (service.received.length > 0 ? service.received : undefined));
+  const worker = await world.open('bob', { ...BY_RELAY, store });
+  const rang = next(worker, 'call');
+  worker.wake((push as NonNullable<typeof push>).content);
+  const incoming = await rang;
+  const note = incoming.handOver();
+  expect(await incoming.ended).toEqual({ reason: 'elsewhere', by: 'us' });
+  expect(() => incoming.handOver()).toThrow(expect.objectContaining({ code: 'CALL_ENDED' }));
+  await worker.close();
+
+  const page = await world.open('bob', { ...BY_RELAY, store });
+  const rings = next(page, 'call');
+  page.wake(note);
+  const [a, b] = await Promise.all([calling, (await rings).accept()]);
+  expect(b.id).toBe(a.id);
+  await a.hangUp();
+});
 
 test('who hears the dial is not woken; who is called by somebody that hangs up at once neither', async () => {
   const { service, relay, alice, bob } = await scene();
@@ -211,8 +233,12 @@ test('a relay that wakes nobody, or does not push there, says so', async () => {
 test('what a push brings is a note, or refused', async () => {
   const { bob } = await scene();
   expect(() => bob.wake(Uint8Array.of(1, 2, 3))).toThrow(expect.objectContaining({ code: 'DECODE_CBOR' }));
-  expect(() => bob.wake(new Uint8Array(4000))).toThrow(expect.objectContaining({ code: 'DECODE_TOO_LARGE' }));
+  expect(() => bob.wake(new Uint8Array(2 ** 21))).toThrow(expect.objectContaining({ code: 'DECODE_TOO_LARGE' }));
   expect(decodeWakeNote(new Uint8Array(Buffer.from('a16474797065646361' + '6c6c', 'hex')))).toEqual({ type: 'call' });
+  // A dial to very many devices fits into no push, and yet into what is handed over.
+  const dial = new Uint8Array(30_000).fill(7);
+  expect(decodeWakeNote(encodeWakeNote(dial))).toEqual({ type: 'call' });
+  expect(decodeWakeNote(encodeWakeNote(dial, MAX_NOTE_BYTES))).toEqual({ type: 'call', dial });
 });
 
 /** Alice, and Bob, who can be woken, at a relay that does. */

@@ -1,5 +1,6 @@
 import { toHex } from '../../bytes/bytes.js';
 import { SealMQError } from '../../errors.js';
+import { encodeWakeNote, MAX_NOTE_BYTES } from '../../protocol/relay/index.js';
 import { createPatience } from '../patience.js';
 import type { CallMessage } from './inflow.js';
 import type { Line, LineStats } from './line.js';
@@ -123,11 +124,13 @@ export class Call {
 export class IncomingCall {
   readonly from: CallPeer;
   readonly #session: CallSession;
+  readonly #dial: Uint8Array;
 
   /** Made by the messenger. */
-  constructor(session: CallSession, from: CallPeer) {
+  constructor(session: CallSession, from: CallPeer, dial: Uint8Array) {
     this.from = from;
     this.#session = session;
+    this.#dial = dial;
   }
 
   /** Takes it; resolves when the line stands. @throws `CALL_ENDED`, `CALL_ELSEWHERE`, `CALL_FAILED`, `VERIFY_HANDSHAKE` … */
@@ -138,6 +141,19 @@ export class IncomingCall {
   /** Does not take it. The caller learns the reason. */
   async decline(reason: 'declined' | 'busy' = 'declined'): Promise<void> {
     await this.#session.hangUp(reason);
+  }
+
+  /**
+   * Leaves it to another messenger of this account's store, without a word to the caller: a page, when a service worker was woken, which
+   * has no WebRTC. Close this messenger, and give what is answered here to the other one's `wake`: there it rings again, within the
+   * 90 seconds of its dial.
+   *
+   * @throws `CALL_ENDED` when it does not ring any more
+   */
+  handOver(): Uint8Array {
+    if (this.#session.state.phase !== 'ringing') throw new SealMQError('CALL_ENDED', 'the call does not ring any more');
+    this.#session.abandon();
+    return encodeWakeNote(this.#dial, MAX_NOTE_BYTES);
   }
 
   /** Resolves when it is over: the caller hung up, another device took it, or it took too long. */

@@ -182,7 +182,7 @@ export class Switchboard {
       this.#dialling.get(ours)?.(session);
       void ours.hangUp('glare');
       session.accept().catch(() => {});
-    } else if (this.#events.ring(new IncomingCall(session, this.#peerOf(session)))) {
+    } else if (this.#events.ring(new IncomingCall(session, this.#peerOf(session), opened.sealed))) {
       this.#port.heard(opened.sealed);
     } else {
       // Nobody is at home on this device; another one may take it.
@@ -214,7 +214,7 @@ export class Switchboard {
 
   async #join(session: CallSession, signal: AbortSignal | undefined): Promise<Call> {
     signal?.addEventListener('abort', () => void session.hangUp(), { once: true });
-    return new IncomingCall(session, this.#peerOf(session)).accept();
+    return new Call(session, await session.accept(), this.#peerOf(session));
   }
 
   #find(address: string, phase: 'ringing' | 'dialling'): CallSession | undefined {

@@ -2,9 +2,10 @@ import { ECDH } from 'node:crypto';
 import { SealMQError } from '../../../errors.js';
 import type { Subscription } from '../../../protocol/relay/index.js';
 
-/** The push services of the browsers: Chrome and its kin, Firefox, Edge, Safari. */
+/** The push services of the browsers: Chrome and its kin, the second for builds that are not Google's; Firefox, Edge, Safari. */
 export const PUSH_SERVICES: readonly string[] = [
   'fcm.googleapis.com',
+  'jmt17.google.com',
   '*.push.services.mozilla.com',
   '*.notify.windows.com',
   '*.push.apple.com',
