@@ -2,10 +2,11 @@ import { concat, toHex, utf8 } from '../../src/bytes/bytes.js';
 import { nativeProvider } from '../../src/crypto/native.js';
 import type { PrivateKey } from '../../src/crypto/provider.js';
 import { atOnce, run } from '../../src/crypto/steps.js';
+import { encodeFrames } from '../../src/protocol/room/frame-batch.js';
 import { signFrame } from '../../src/protocol/room/frame-signature.js';
 import { dressFrame } from '../../src/protocol/room/media/media-form.js';
 import { mediaFrameKey, mediaMetadata } from '../../src/protocol/room/media/media-kid.js';
-import { encodeFrame, frameMetadata } from '../../src/protocol/room/room-frame.js';
+import { frameMetadata } from '../../src/protocol/room/room-frame.js';
 import { encodeRoomMessage, type RoomMessage } from '../../src/protocol/room/room-message.js';
 import { type RoomStatement, signRoomStatement } from '../../src/protocol/room/room-statement.js';
 import { kidOf, ratchetSenderKey, type SenderKey, senderKeyOf } from '../../src/protocol/room/sender-key.js';
@@ -50,10 +51,15 @@ const MESSAGES: Readonly<Record<string, RoomMessage>> = {
 };
 
 const FRAMES = [
-  { key: first, ctr: 0, kind: 'frame', payload: utf8('Hello, room.'), channel: undefined },
-  { key: first, ctr: 300, kind: 'frame', payload: utf8('21.5'), channel: 'telemetry/temperature' },
-  { key: first, ctr: 301, kind: 'frame', payload: utf8('Signed.'), channel: undefined, isSigned: true },
-  { key: second, ctr: 1, kind: 'heartbeat', payload: undefined, channel: undefined },
+  { key: first, ctr: 0, kind: 'frame', said: [{ text: 'Hello, room.' }] },
+  { key: first, ctr: 300, kind: 'frame', said: [{ text: '21.5', channel: 'telemetry/temperature' }] },
+  { key: first, ctr: 301, kind: 'frame', said: [{ text: 'Signed.' }], isSigned: true },
+  {
+    ...({ key: first, ctr: 302, kind: 'frame' } as const),
+    said: [{ text: '21.5', channel: 'telemetry/temperature' }, { text: '' }, { text: 'Three at once.' }],
+  },
+  { key: second, ctr: 0, kind: 'frame', said: [{ text: 'Signed' }, { text: 'once.' }], isSigned: true },
+  { key: second, ctr: 1, kind: 'heartbeat', said: [] },
 ] as const;
 
 const MEDIA_INDEX = 0xabcdef;
@@ -109,14 +115,16 @@ export function roomVectors() {
     signKey: 'alice.sign',
     senderKeys: [first, second].map(keyVector),
     since: SINCE,
-    frames: FRAMES.map(({ key, ctr, kind, payload, channel, ...rest }) => {
+    frames: FRAMES.map(({ key, ctr, kind, said, ...rest }) => {
       const metadata = frameMetadata({ ...ORIGIN, kind });
-      const content = payload ? encodeFrame(payload, channel) : [];
+      const frames = said.map(({ text, ...channel }) => ({ payload: utf8(text), ...channel }));
+      const content = kind === 'frame' ? encodeFrames(frames) : [];
       const place = { ...ORIGIN, kind, since: SINCE, kid: key.kid, ctr };
       const signature = 'isSigned' in rest ? [atOnce(run(signFrame(native, signKey, place, content)))] : [];
       const plaintext = concat(...signature, ...content);
       const frame = atOnce(run(sealFrame(native, key.frameKey, BigInt(ctr), metadata, plaintext)));
-      return { kid: key.kid, ctr, kind, metadata: toHex(metadata), plaintext: toHex(plaintext), frame: toHex(frame) };
+      const bytes = { metadata: toHex(metadata), plaintext: toHex(plaintext), frame: toHex(frame) };
+      return { kid: key.kid, ctr, kind, said, ...bytes };
     }),
     mediaIndex: MEDIA_INDEX,
     media: mediaVectors(),

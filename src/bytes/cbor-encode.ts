@@ -81,7 +81,8 @@ function withHead(length: number): number {
   return headSize(length) + length;
 }
 
-function headSize(argument: number): number {
+/** Bytes of a head with this argument. */
+export function headSize(argument: number): number {
   if (argument < 24) return 1;
   if (argument < 0x100) return 2;
   if (argument < 0x1_0000) return 3;
@@ -118,8 +119,8 @@ function writeMap(map: CborMap, target: Uint8Array, offset: number): number {
   return end;
 }
 
-/** The argument of a head in its shortest form (RFC 8949 §3). */
-function writeHead(target: Uint8Array, offset: number, major: number, argument: number): number {
+/** Writes a head with its argument in the shortest form (RFC 8949 §3) at `offset`, and answers the offset behind it. */
+export function writeHead(target: Uint8Array, offset: number, major: number, argument: number): number {
   if (argument < 24) return writeByte(target, offset, major | argument);
   const size = headSize(argument) - 1;
   target[offset] = major | (24 + Math.log2(size));

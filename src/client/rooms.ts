@@ -54,8 +54,7 @@ export function createRooms(context: Context): Rooms {
       ...options,
       ...{ room: name, port, ...guests },
       onFrame(frame) {
-        const { device, from: address } = queue.put(frame) ?? {};
-        if (device !== undefined && address !== undefined) {
+        for (const { device, from: address } of queue.put(frame)) {
           session.events.emit('undecryptable', { device, address, reason: 'overflow' });
         }
       },

@@ -27,6 +27,28 @@ test('the page’s first lines do what they say', async () => {
   for (const room of rooms) await room.leave();
 });
 
+test('frames that go out together arrive one by one, in their order', async () => {
+  const world = await createWorld();
+  const [alice, bob] = [await world.join('alice'), await world.join('bob')];
+  const options = { roster: ['alice', 'bob'] };
+  const [room, reader] = await Promise.all([alice.joinRoom('room-1', options), bob.joinRoom('room-1', options)]);
+  await until(() => room.members.some(({ ready }) => ready) || undefined);
+  const seen = await world.client();
+  let messages = 0;
+  seen.on('message', () => messages++);
+  await seen.subscribeAsync('nes/room/room-1/frame/+');
+  const sensors = ['a', 'b', 'c'].map((name, i) => ({ name, value: Uint8Array.of(i) }));
+  const [, lines] = snippets('docs/rooms.md', 'ts');
+  await program(['sensors', 'room'], lines as string)(sensors, room);
+  const loop = reader.frames();
+  for (const { name, value } of sensors) {
+    expect((await loop.next()).value).toMatchObject({ channel: name, bytes: value });
+  }
+  await until(() => messages || undefined);
+  expect(messages).toBe(1);
+  for (const one of [room, reader]) await one.leave();
+});
+
 test('frames without a messenger: the program runs with the built package', async () => {
   const [lines] = snippets('docs/rooms.md', 'js');
   const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', lines as string]);

@@ -32,8 +32,8 @@ import { readInfoOk } from '../../src/protocol/registration/info-ok.js';
 import { decodeHandIn, encodeHandIn } from '../../src/protocol/relay/hand-in.js';
 import { decodeUpdate, decodeWakeNote, encodeUpdate, encodeWakeNote } from '../../src/protocol/relay/index.js';
 import { decodeRelayAnswer, encodeRelayAnswer } from '../../src/protocol/relay/relay-answer.js';
+import { decodeFrames, encodeFrames } from '../../src/protocol/room/frame-batch.js';
 import { splitSignature } from '../../src/protocol/room/frame-signature.js';
-import { decodeFrame, encodeFrame } from '../../src/protocol/room/room-frame.js';
 import { decodeRoomMessage, encodeRoomMessage } from '../../src/protocol/room/room-message.js';
 import { readRoomStatement } from '../../src/protocol/room/room-statement.js';
 import { decodeSFrameHeader, encodeSFrameHeader } from '../../src/protocol/room/sframe-header.js';
@@ -81,8 +81,7 @@ export const decoders: Readonly<Record<string, Decoder>> = {
   },
   'room-frame'(input) {
     const { content } = splitSignature(input);
-    const { payload, channel } = decodeFrame(content);
-    return same(concat(...encodeFrame(payload, channel)), content);
+    return same(concat(...encodeFrames(decodeFrames(content))), content);
   },
   'frame-header'(input) {
     const { length, ...header } = decodeSFrameHeader(input);

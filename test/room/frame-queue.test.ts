@@ -11,7 +11,7 @@ test('frames come in order, whether or not somebody waits; the loop ends behind 
     for await (const one of queue.frames()) seen.push(numberOf(one));
   })();
   for (let n = 0; n < 20_000; n++) {
-    expect(queue.put(frame(n))).toBeUndefined();
+    expect(queue.put(frame(n))).toEqual([]);
     // The loop is never quite through: what was taken out must not be kept for that.
     if (n % 7 === 6) await Promise.resolve();
     if (n % 3000 === 2999) await new Promise((resolve) => setTimeout(resolve));
@@ -23,10 +23,18 @@ test('frames come in order, whether or not somebody waits; the loop ends behind 
 
 test('the oldest frames make room when nobody takes them', async () => {
   const queue = createFrameQueue();
-  const out = Array.from({ length: 5000 }, (_, n) => queue.put(frame(n))).filter((one) => one !== undefined);
+  const out = Array.from({ length: 5000 }, (_, n) => queue.put(frame(n))).flat();
   expect(out.map(numberOf)).toEqual(Array.from({ length: 5000 - 4096 }, (_, n) => n));
   const first = await queue.frames().next();
   expect(first.done === false && numberOf(first.value)).toBe(5000 - 4096);
+});
+
+test('the oldest frames make room when those that wait are too many bytes, as many as it takes', () => {
+  const queue = createFrameQueue();
+  const large = { from: 'alice', device: 'd', bytes: new Uint8Array(32 << 20) };
+  expect([frame(0), frame(1), large].flatMap((one) => queue.put(one))).toEqual([]);
+  expect(queue.put(large).map(numberOf)).toEqual([0, 1]);
+  expect(queue.put(frame(2))).toEqual([large]);
 });
 
 test('one loop at a time; who leaves his frees the place and loses nothing, and everybody who waits is told of the end', async () => {

@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { nativeProvider } from '../../src/crypto/native.js';
 import { atOnce, run } from '../../src/crypto/steps.js';
+import { encodeFrames } from '../../src/protocol/room/frame-batch.js';
 import { signFrame } from '../../src/protocol/room/frame-signature.js';
-import { encodeFrame, type FrameKind, frameMetadata } from '../../src/protocol/room/room-frame.js';
+import { type FrameKind, frameMetadata } from '../../src/protocol/room/room-frame.js';
 import type { SenderKey } from '../../src/protocol/room/sender-key.js';
 import { openFrame, sealFrame } from '../../src/protocol/room/sframe.js';
 import { type Simulated, Simulation } from './simulation.js';
@@ -55,7 +56,7 @@ function lastOf(alice: Simulated, { frameKey }: SenderKey): Uint8Array {
   ) as Uint8Array;
 }
 
-const said = (body: string) => encodeFrame(new TextEncoder().encode(body));
+const said = (...bodies: string[]) => encodeFrames(bodies.map((body) => ({ payload: new TextEncoder().encode(body) })));
 
 test('by default a member can write in the name of another: all hold the keys of all', async () => {
   const { alice, bob, eve } = await room(false);

@@ -63,7 +63,13 @@ export class Simulation {
   readonly all: Simulated[] = [];
   readonly published: Published[] = [];
   /** Frames that were sent to members who had acknowledged a key: `sender body` and who must have it. */
-  readonly expected: { readonly line: string; readonly from: Simulated; readonly to: readonly Simulated[] }[] = [];
+  readonly expected: {
+    readonly line: string;
+    readonly from: Simulated;
+    readonly to: readonly Simulated[];
+    /** The same for all that went in one message. */
+    readonly sent: Promise<void>;
+  }[] = [];
   weather: Weather = { trouble: 0 };
   stalled = false;
   /** Nothing that is published comes to anybody: what a sender costs by itself. */
@@ -127,9 +133,10 @@ export class Simulation {
     const isKnown = ({ device, since }: Simulated) =>
       ready.some((member) => member.device === device) && from.session.members.get(device)?.peer.since === since;
     const to = this.alive.filter((other) => isKnown(other));
-    await from.session.send(new TextEncoder().encode(body), { qos: 1 });
+    const sent = from.session.send(new TextEncoder().encode(body), { qos: 1 });
+    await sent;
     // A sender that crashes before has promised nothing.
-    if (from.alive) this.expected.push({ line: `${from.name} ${body}`, from, to });
+    if (from.alive) this.expected.push({ line: `${from.name} ${body}`, from, to, sent });
   }
 
   /** Puts bytes on a topic, for all: what an adversary at the broker can do. */
@@ -156,20 +163,22 @@ export class Simulation {
     });
   }
 
-  /** Frames that neither arrived nor were reported. */
+  /** Frames that neither arrived nor were reported: a message that does not open is one report, whatever was in it. */
   silentlyMissing(): string[] {
-    const missing = new Map<string, string[]>();
-    for (const { line, from, to } of this.expected) {
+    const missing = new Map<string, Map<Promise<void>, string[]>>();
+    for (const { line, from, to, sent } of this.expected) {
       for (const receiver of to) {
         if (!receiver.alive || receiver.frames.includes(line)) continue;
         const pair = `${from.device} ${receiver.device}`;
-        missing.set(pair, [...(missing.get(pair) ?? []), `${line} → ${receiver.name}`]);
+        const messages = missing.get(pair) ?? new Map<Promise<void>, string[]>();
+        messages.set(sent, [...(messages.get(sent) ?? []), `${line} → ${receiver.name}`]);
+        missing.set(pair, messages);
       }
     }
-    return [...missing].flatMap(([pair, lines]) => {
+    return [...missing].flatMap(([pair, messages]) => {
       const [sender, receiver] = pair.split(' ');
       const reports = this.alive.find(({ device }) => device === receiver)?.undecryptable ?? [];
-      return lines.slice(reports.filter(({ device }) => device === sender).length);
+      return [...messages.values()].slice(reports.filter(({ device }) => device === sender).length).flat();
     });
   }
 

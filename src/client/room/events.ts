@@ -31,7 +31,7 @@ export type UndecryptableReason =
   /** More frames than we take in at once. */
   | 'overflow';
 
-/** A frame that was dropped. */
+/** A frame that was dropped, or a message of several: how many were in one that does not open nobody knows. */
 export interface Undecryptable {
   readonly device: string;
   readonly address?: string;
@@ -67,5 +67,6 @@ export interface RoomFrame {
   readonly from: string;
   readonly device: string;
   readonly channel?: string;
+  /** Shares its memory with the frames that came with it. */
   readonly bytes: Uint8Array;
 }

@@ -1,13 +1,14 @@
 import { SealMQError } from '../../errors.js';
 import type { RoomFrame } from './events.js';
 
-/** Frames that wait for the application, at most. */
+/** Frames that wait for the application, at most; and their bytes together. */
 const MAX_WAITING = 4096;
+const MAX_BYTES = 64 << 20;
 
-/** Frames on their way to the application's loop; the oldest makes room when it is too slow. */
+/** Frames on their way to the application's loop; the oldest make room when it is too slow. */
 export interface FrameQueue {
-  /** Answers the frame that had to make room. */
-  put(frame: RoomFrame): RoomFrame | undefined;
+  /** Answers the frames that had to make room. */
+  put(frame: RoomFrame): readonly RoomFrame[];
   /** @throws `USAGE_CONSUMER_EXISTS` */
   frames(): AsyncIterableIterator<RoomFrame>;
   /** Ends the loop behind what is waiting. */
@@ -17,16 +18,19 @@ export interface FrameQueue {
 type Result = IteratorResult<RoomFrame, undefined>;
 
 const END: Result = { done: true, value: undefined };
+const NONE: readonly RoomFrame[] = [];
 
 export function createFrameQueue(): FrameQueue {
   let waiting: RoomFrame[] = [];
   /** How many at the front of `waiting` were taken out. */
   let taken = 0;
+  let size = 0;
   let loop: FrameLoop | undefined;
   let closed = false;
 
   function take(): RoomFrame | undefined {
     const frame = waiting[taken++];
+    size -= frame?.bytes.length ?? 0;
     if (taken >= waiting.length || taken > MAX_WAITING) {
       waiting = waiting.slice(taken);
       taken = 0;
@@ -36,9 +40,13 @@ export function createFrameQueue(): FrameQueue {
 
   return {
     put(frame) {
-      if (loop?.hand(frame)) return undefined;
+      if (loop?.hand(frame)) return NONE;
       waiting.push(frame);
-      return waiting.length - taken > MAX_WAITING ? take() : undefined;
+      size += frame.bytes.length;
+      if (waiting.length - taken <= MAX_WAITING && size <= MAX_BYTES) return NONE;
+      const evicted: RoomFrame[] = [];
+      while (waiting.length - taken > MAX_WAITING || size > MAX_BYTES) evicted.push(take() as RoomFrame);
+      return evicted;
     },
     frames() {
       if (loop) throw new SealMQError('USAGE_CONSUMER_EXISTS', 'another loop takes the frames of this room');

@@ -1,9 +1,10 @@
 import { run } from '../../crypto/steps.js';
 import { isSealMQError } from '../../errors.js';
+import { decodeFrames } from '../../protocol/room/frame-batch.js';
 import { splitSignature } from '../../protocol/room/frame-signature.js';
 import { type FrameOutcome, type OpenedFrame, openWithRing } from '../../protocol/room/key-ring.js';
 import { hearPeer } from '../../protocol/room/peer.js';
-import { decodeFrame, type FrameKind } from '../../protocol/room/room-frame.js';
+import type { FrameKind } from '../../protocol/room/room-frame.js';
 import type { RoomContext } from './context.js';
 import type { RoomFrame, UndecryptableReason } from './events.js';
 import { createHeldFrames, type HeldFrame } from './held-frames.js';
@@ -108,14 +109,15 @@ export function createReceiving(context: RoomContext, handlers: FrameHandlers): 
   }
 
   function deliver(device: string, { peer }: Member, plaintext: Uint8Array): void {
-    const frame = quietly(() => decodeFrame(splitSignature(plaintext).content));
-    if (!frame) {
+    const frames = quietly(() => decodeFrames(splitSignature(plaintext).content));
+    if (!frames) {
       drop(device, 'malformed');
       return;
     }
-    const { channel, payload: bytes } = frame;
     const from = peer.address;
-    handlers.frame(channel === undefined ? { from, device, bytes } : { from, device, channel, bytes });
+    for (const { channel, payload: bytes } of frames) {
+      handlers.frame(channel === undefined ? { from, device, bytes } : { from, device, channel, bytes });
+    }
   }
 
   function takeNow(arrival: Arrival): Promise<void> | undefined {

@@ -21,7 +21,7 @@ export interface JoinOptions {
   /** Whether to receive the frames of the others; default true. Off for one who only sends: a gateway. */
   readonly frames?: boolean;
   /**
-   * Whether every frame is signed by the device that sends it, and none taken without; default false. For members who do not
+   * Whether all frames are signed by the device that sends them, those that go out together once, and none taken without; default false. For members who do not
    * trust one another not to write in each other's name. All members must say the same.
    */
   readonly signatures?: boolean;
@@ -92,9 +92,10 @@ export class Room {
   }
 
   /**
-   * Encrypts one frame for all members and publishes it. Nothing is kept: what the transport cannot take is lost.
+   * Encrypts one frame for all members and publishes it, with what else is sent in this turn of the event loop: up to 16 KiB or
+   * 256 frames of one quality of service are one message. Nothing is kept: what the transport cannot take is lost.
    *
-   * @param bytes - at most 256 KiB
+   * @param bytes - at most 256 KiB; yours again when this returns
    * @throws `USAGE_CLOSED`, `USAGE_PAYLOAD_TOO_LARGE`, `USAGE_INVALID_ARGUMENT`; `TRANSPORT_CLOSED` while not connected
    */
   send(bytes: Uint8Array, options: FrameOptions = {}): Promise<void> {

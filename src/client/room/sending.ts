@@ -1,4 +1,5 @@
 import { type Awaitable, run, type Steps, step } from '../../crypto/steps.js';
+import { entrySize } from '../../protocol/room/frame-batch.js';
 import {
   advance,
   countFrame,
@@ -13,10 +14,11 @@ import {
   untilRekey,
   useKey,
 } from '../../protocol/room/own-key.js';
-import { encodeFrame, type FrameKind, frameMetadata } from '../../protocol/room/room-frame.js';
+import { encodeFrame, type FrameKind, type FrameParts, frameMetadata } from '../../protocol/room/room-frame.js';
 import type { RoomPlace } from '../../protocol/room/room-topics.js';
 import { leadsTo, type SenderKey } from '../../protocol/room/sender-key.js';
 import { sealFrame } from '../../protocol/room/sframe.js';
+import { BATCH_BYTES, Batch, Lone, type Outgoing, type Plaintext } from './batch.js';
 import type { RoomContext } from './context.js';
 import type { RoomEvents } from './events.js';
 import { createFrameMemory } from './frame-memory.js';
@@ -24,9 +26,6 @@ import type { Member } from './members.js';
 
 /** How long a frame waits until a new key has been handed to the transport for everybody, in milliseconds. */
 const HANDOUT_PATIENCE = 1_000;
-
-/** A frame before it is encrypted, in parts. */
-type Plaintext = readonly Uint8Array[];
 
 const NOTHING: Plaintext = [];
 
@@ -40,7 +39,12 @@ export interface FrameOptions {
 
 /** Our own side of a room: the key that we send under, and what follows it. */
 export interface Sending {
-  /** Seals and publishes one frame; frames go out in the order of the calls. */
+  /**
+   * Seals and publishes a frame, in the order of the calls; together with others of its quality of service that are sent in the
+   * same turn of the event loop, or while it waits for its own turn. Its bytes are the application's again on return.
+   *
+   * @throws at once, `USAGE_INVALID_ARGUMENT`, `USAGE_PAYLOAD_TOO_LARGE`
+   */
   send(payload: Uint8Array, options: FrameOptions): Promise<void>;
   /** Publishes a sign of life. It never changes the key: else one departure would make everybody seal to everybody. */
   beat(): Promise<void>;
@@ -54,7 +58,7 @@ export interface Sending {
   departed(): void;
   /** A member acknowledged a key, or time has passed. */
   progress(): void;
-  /** Resolves when no frame waits for a key any more. */
+  /** Lets out what waits for company. Resolves when no frame waits for a key any more. */
   settled(): Promise<void>;
   /** Begins to replace a key that was used for long enough. `anyway`: whether or not it was. */
   renew(anyway?: boolean): Promise<void>;
@@ -84,6 +88,11 @@ export function createSending(context: RoomContext, first: SenderKey, handOut: (
   let own: OwnKey = startOwnKey(first, port.now());
   let reason: RoomEvents['rekeyed']['reason'] = 'newcomer';
   let turn: Promise<unknown> | undefined;
+  /** The batch that takes frames in. */
+  let open: Batch | undefined;
+  /** The same, as long as it has not asked for its turn. */
+  let fresh: Batch | undefined;
+  let spare: Uint8Array | undefined;
   let media: number | undefined;
   /** Somebody who lacked the next key: as long as it does, nobody else is looked at, or n acknowledgements would cost n². */
   let laggard: string | undefined;
@@ -137,34 +146,90 @@ export function createSending(context: RoomContext, first: SenderKey, handOut: (
     await Promise.race([handOut(), pause(HANDOUT_PATIENCE)]);
   }
 
-  async function inTurn(before: Promise<unknown> | undefined, work: () => Promise<void>) {
-    await before;
-    await work();
-    return { published: Promise.resolve() };
+  /** Whatever waits for a key, or for a backend, goes one after the other. */
+  function inTurn(work: () => Promise<void>): Promise<void> {
+    const result = turn ? turn.then(work) : work();
+    const through = (): void => {
+      if (turn === mine) turn = undefined;
+    };
+    const mine: Promise<void> = result.then(through, through);
+    turn = mine;
+    return result;
   }
 
-  function publish(frame: Uint8Array, qos: 0 | 1): Promise<void> {
-    return port.publish(ownFrames, frame, qos);
+  /** At once where nothing is in the way. A batch that has to wait goes on taking frames in. */
+  function dispatch(outgoing: Outgoing): void {
+    if (turn || own.rekeyDue) {
+      void inTurn(() => goLater(outgoing));
+      return;
+    }
+    const pending = go(outgoing);
+    if (pending) void inTurn(() => pending);
   }
 
-  async function sendLater(plaintext: Plaintext, qos: 0 | 1, before: Promise<unknown> | undefined) {
-    await before;
-    if (own.rekeyDue) await rekey();
-    const frame = await seal('frame', plaintext);
-    return { published: publish(frame, qos) };
+  async function goLater(outgoing: Outgoing): Promise<void> {
+    try {
+      if (own.rekeyDue) await rekey();
+    } catch (error) {
+      return fail(outgoing, error);
+    }
+    await go(outgoing);
+  }
+
+  /** Answers a promise only where there is something to wait for. */
+  function go(outgoing: Outgoing): Promise<void> | undefined {
+    if (open === outgoing) open = undefined;
+    const publish = (frame: Uint8Array): void => {
+      spare = outgoing.memory ?? spare;
+      outgoing.settle(port.publish(ownFrames, frame, outgoing.qos));
+    };
+    try {
+      const frame = seal('frame', outgoing.content);
+      if (frame instanceof Promise) return frame.then(publish).catch((error) => fail(outgoing, error));
+      publish(frame);
+    } catch (error) {
+      fail(outgoing, error);
+    }
+    return undefined;
+  }
+
+  function fail(outgoing: Outgoing, error: unknown): void {
+    if (open === outgoing) open = undefined;
+    outgoing.settle(Promise.reject(error));
+  }
+
+  function dispatchFresh(): void {
+    const batch = fresh;
+    fresh = undefined;
+    if (batch) dispatch(batch);
+  }
+
+  /** The batch that `frame` opens. */
+  function openBatch(frame: FrameParts, qos: 0 | 1): Batch {
+    const batch = new Batch(qos, spare ?? new Uint8Array(BATCH_BYTES));
+    spare = undefined;
+    batch.add(frame);
+    open = fresh = batch;
+    queueMicrotask(() => {
+      if (fresh === batch) dispatchFresh();
+    });
+    return batch;
+  }
+
+  function sendAlone(frame: FrameParts, qos: 0 | 1): Lone {
+    const lone = new Lone(qos, frame);
+    if (turn || own.rekeyDue || signatures) lone.keep();
+    dispatch(lone);
+    return lone;
   }
 
   return {
     send(payload, { channel, qos = 0 }) {
-      const parts = encodeFrame(payload, channel);
-      // Its bytes are the application's again as soon as this returns.
-      const plaintext = turn || own.rekeyDue || signatures ? parts.map((part) => part.slice()) : parts;
-      if (!turn && !own.rekeyDue) {
-        const frame = seal('frame', plaintext);
-        if (!(frame instanceof Promise)) return publish(frame, qos);
-        return waitInTurn(frame.then((bytes) => ({ published: publish(bytes, qos) })));
-      }
-      return waitInTurn(sendLater(plaintext, qos, turn));
+      const frame = encodeFrame(payload, channel);
+      if (open?.qos === qos && open.add(frame)) return open.sent;
+      dispatchFresh();
+      open = undefined;
+      return (entrySize(frame) > BATCH_BYTES ? sendAlone : openBatch)(frame, qos).sent;
     },
     async beat() {
       const frame = await seal('heartbeat', NOTHING);
@@ -182,9 +247,12 @@ export function createSending(context: RoomContext, first: SenderKey, handOut: (
     },
     departed() {
       own = { ...own, rekeyDue: true };
+      // What is sent from now on is not to go out with what waits for a key that was made before.
+      if (open !== fresh) open = undefined;
     },
     progress,
     async settled() {
+      dispatchFresh();
       while (turn) await turn;
     },
     async renew(anyway = false) {
@@ -194,7 +262,10 @@ export function createSending(context: RoomContext, first: SenderKey, handOut: (
       own = follow(own, key, port.now());
       await handOut();
     },
-    rekeyIfDue: () => waitInTurn(inTurn(turn, async () => void (own.rekeyDue && (await rekey())))),
+    rekeyIfDue: () =>
+      inTurn(async () => {
+        if (own.rekeyDue) await rekey();
+      }),
     get rekeyDue() {
       return own.rekeyDue;
     },
@@ -203,23 +274,13 @@ export function createSending(context: RoomContext, first: SenderKey, handOut: (
     },
     async setMedia(index) {
       if (index === undefined) media = undefined;
-      else await waitInTurn(inTurn(turn, () => rekey('media', index)));
+      else await inTurn(() => rekey('media', index));
     },
     useForMedia() {
       own = useKey(own);
       return own.current;
     },
   };
-
-  async function waitInTurn(work: Promise<{ readonly published: Promise<void> }>): Promise<void> {
-    const mine = work.catch(() => {});
-    turn = mine;
-    try {
-      await (await work).published;
-    } finally {
-      if (turn === mine) turn = undefined;
-    }
-  }
 }
 
 function pause(milliseconds: number): Promise<void> {

@@ -221,7 +221,10 @@ export class RoomSession {
 
   #depart(devices: readonly string[], reason: Departure): void {
     for (const device of devices) {
-      if (this.members.remove(device, reason)) this.#sending.departed();
+      if (!this.members.get(device)) continue;
+      // Before anybody hears of it: what is sent in answer needs another key.
+      this.#sending.departed();
+      this.members.remove(device, reason);
     }
   }
 

@@ -25,7 +25,7 @@ export interface FrameSignature {
   readonly sign1: Sign1;
 }
 
-/** The head of a COSE_Sign1; what stands in front of an unsigned frame is nil or a text. */
+/** The head of a COSE_Sign1; what stands in front of an unsigned frame is nil, a text or, for a batch, an array. */
 const TAG_SIGN1 = 0xd2;
 
 /** A signature of 512 bytes (RSA-4096), its header and the heads of both. */
@@ -34,7 +34,7 @@ const MAX_SIGNATURE_BYTES = 1024;
 const isThumbprint = isBytesOf(32);
 
 /**
- * Signs the content of a frame: a COSE_Sign1 with detached payload, which stands in front of the content and is encrypted with
+ * Signs the content of a frame or a batch: a COSE_Sign1 with detached payload, which stands in front of the content and is encrypted with
  * it. AES-GCM tags alone would not do (a holder of the key finds other bytes for a tag), so it covers the content itself.
  */
 export function signFrame(

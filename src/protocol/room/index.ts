@@ -1,6 +1,7 @@
 /** Frames of rooms as pure programs: SFrame (RFC 9605), sender keys and key rings, usable without any network; `run` them. */
 export { type Awaitable, run, type Steps } from '../../crypto/steps.js';
 export { emptyWindow, REPLAY_WINDOW, type ReplayWindow, seeCounter } from '../replay-window.js';
+export { decodeFrames, encodeFrames, MAX_BATCH_BYTES, MAX_BATCH_FRAMES } from './frame-batch.js';
 export { type FramePlace, type FrameSignature, signFrame, splitSignature, verifyFrame } from './frame-signature.js';
 export {
   addKey,
@@ -15,8 +16,7 @@ export {
   openWithRing,
 } from './key-ring.js';
 export {
-  decodeFrame,
-  encodeFrame,
+  type FrameContent,
   type FrameKind,
   type FrameOrigin,
   frameMetadata,

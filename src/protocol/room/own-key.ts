@@ -4,7 +4,7 @@ import { generationOf, MAX_STEP, newSenderKey, ratchetSenderKey, type SenderKey,
 
 /** Bounds of one key. */
 export interface KeyBounds {
-  /** Frames; default 2²⁴, a fraction of what AES-GCM bears (SP 800-38D §8.3). */
+  /** Messages of frames, and heartbeats; default 2²⁴, a fraction of what AES-GCM bears (SP 800-38D §8.3). */
   readonly maxFrames: number;
   /** Milliseconds; default one day. */
   readonly maxAge: number;

@@ -19,11 +19,22 @@ export interface FrameOrigin {
   readonly device: string;
 }
 
+/** What an application sends as one frame. */
+export interface FrameContent {
+  readonly channel?: string;
+  readonly payload: Uint8Array;
+}
+
+/** A frame in two parts: its channel, or nil, as a CBOR item, and its payload. */
+export type FrameParts = readonly [channel: Uint8Array, payload: Uint8Array];
+
 /** A head and three bytes of UTF-8 a code unit. */
 const MAX_CHANNEL_BYTES = 3 + 3 * MAX_CHANNEL_LENGTH;
-const isChannel = isText(MAX_CHANNEL_LENGTH);
 const NO_CHANNEL = 0xf6;
 const NO_CHANNEL_BYTES = Uint8Array.of(NO_CHANNEL);
+
+/** Whether it can name a channel. */
+export const isChannel = isText(MAX_CHANNEL_LENGTH);
 
 /** What is authenticated with every frame of a sender: a frame opens in its room, from its topic and for its purpose only. */
 export function frameMetadata({ room, kind, address, device }: FrameOrigin): Uint8Array {
@@ -31,11 +42,11 @@ export function frameMetadata({ room, kind, address, device }: FrameOrigin): Uin
 }
 
 /**
- * The plaintext in two parts: the channel, or nil, as a CBOR item, and the payload behind it.
+ * The plaintext of a frame that travels alone: one part behind the other.
  *
  * @throws `USAGE_INVALID_ARGUMENT`, `USAGE_PAYLOAD_TOO_LARGE`
  */
-export function encodeFrame(payload: Uint8Array, channel?: string): readonly [Uint8Array, Uint8Array] {
+export function encodeFrame(payload: Uint8Array, channel?: string): FrameParts {
   if (payload.length > MAX_FRAME_BYTES) {
     throw new SealMQError('USAGE_PAYLOAD_TOO_LARGE', `a frame has at most ${MAX_FRAME_BYTES} bytes`);
   }
@@ -44,8 +55,8 @@ export function encodeFrame(payload: Uint8Array, channel?: string): readonly [Ui
   return [encodeCbor(channel), payload];
 }
 
-/** Channel and payload of a plaintext. @throws `DECODE_CBOR`, `DECODE_CLAIMS` */
-export function decodeFrame(plaintext: Uint8Array): { readonly channel?: string; readonly payload: Uint8Array } {
+/** Channel and payload of a frame that travelled alone. @throws `DECODE_CBOR`, `DECODE_CLAIMS` */
+export function decodeFrame(plaintext: Uint8Array): FrameContent {
   if (plaintext[0] === NO_CHANNEL) return { payload: plaintext.subarray(1) };
   const reader = new CborReader(plaintext.subarray(0, MAX_CHANNEL_BYTES));
   const channel = reader.item();
