@@ -111,6 +111,27 @@ describe('a pool of workers', () => {
     });
   });
 
+  test('takes more than its threads have room for, views into larger memory, and what cannot be handed over', async () => {
+    const { provider, keys, draft, context } = await parties();
+    const mine = sealmq.createEnvelopePool({ provider, workers: 1 });
+    const room = new Uint8Array(1000).fill(65);
+    const jobs = Array.from({ length: 500 }, (_, i) =>
+      i === 400
+        ? mine.seal(draft('refused'), { ...keys, recipients: [{} as never] }).catch((error: unknown) => error)
+        : mine.seal({ ...draft(''), payload: room.subarray(i, i + 3) }, keys),
+    );
+    const sealed = await Promise.all(jobs);
+    expect(sealed[400]).toBeInstanceOf(Error);
+    const large = new Uint8Array(100_000);
+    large.set(sealed[499] as Uint8Array, 5);
+    const view = large.subarray(5, 5 + (sealed[499] as Uint8Array).length);
+    expect(await mine.open(view, context)).toMatchObject({
+      kind: 'opened',
+      message: { payload: Uint8Array.of(65, 65, 65) },
+    });
+    await mine.close();
+  });
+
   test('waits on closing for what is under way, and takes nothing more', async () => {
     const { provider, keys, draft, context } = await parties();
     const mine = sealmq.createEnvelopePool({ provider, workers: 1 });

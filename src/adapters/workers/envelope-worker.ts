@@ -5,8 +5,18 @@ import { decodeCbor } from '../../bytes/cbor.js';
 import { type PublicKey, readPublicKey } from '../../cose/key.js';
 import { nativeProvider } from '../../crypto/native.js';
 import type { PrivateKey } from '../../crypto/provider.js';
-import { open, type SenderKey, seal } from '../../protocol/envelope/index.js';
-import { type Answer, errorOf, type FromWorker, failureOf, type Job, type ToWorker, toWire } from './jobs.js';
+import { open, type SenderKey, sealSync } from '../../protocol/envelope/index.js';
+import {
+  type Answer,
+  BATCH,
+  errorOf,
+  type FromWorker,
+  failureOf,
+  type Job,
+  type Result,
+  type ToWorker,
+  toWire,
+} from './jobs.js';
 
 /** Public keys that stay imported. */
 const MAX_PUBLIC_KEYS = 10_000;
@@ -15,18 +25,27 @@ const provider = nativeProvider();
 const privateKeys = new Map<number, PrivateKey>();
 const publicKeys = new Map<string, PublicKey>();
 const asked = new Map<number, (answer: Answer) => void>();
-let due: { results: FromWorker['results'][number][]; questions: FromWorker['questions'][number][] } | undefined;
+let due: Due | undefined;
 
-/** What this turn of the loop brings goes back in one message. */
-function outgoing(): NonNullable<typeof due> {
+interface Due {
+  readonly results: Result[];
+  readonly questions: FromWorker['questions'][number][];
+}
+
+/** Puts something into the next message to the pool, which goes when it is full, or at the end of this turn of the loop. */
+function send(put: (due: Due) => number): void {
   if (!due) {
-    due = { results: [], questions: [] };
-    setImmediate(() => {
-      parentPort?.postMessage(due);
-      due = undefined;
-    });
+    const begun: Due = { results: [], questions: [] };
+    due = begun;
+    setImmediate(() => flush(begun));
   }
-  return due;
+  if (put(due) >= BATCH) flush(due);
+}
+
+function flush(message: Due): void {
+  if (due !== message) return;
+  due = undefined;
+  parentPort?.postMessage(message);
 }
 
 function publicKey(encoded: Uint8Array): PublicKey {
@@ -45,8 +64,10 @@ function privateKey(id: number): PrivateKey {
 }
 
 async function senderKey(n: number, from: string, kid: Uint8Array, issuedAt: number): Promise<SenderKey> {
-  outgoing().questions.push({ n, from, kid, issuedAt });
-  const answer = await new Promise<Answer>((resolve) => asked.set(n, resolve));
+  const answer = await new Promise<Answer>((resolve) => {
+    asked.set(n, resolve);
+    send(({ questions }) => questions.push({ n, from, kid, issuedAt }));
+  });
   asked.delete(n);
   if ('failed' in answer) throw errorOf(answer.failed);
   if ('refused' in answer) return { refused: answer.refused };
@@ -54,19 +75,29 @@ async function senderKey(n: number, from: string, kid: Uint8Array, issuedAt: num
   return { ...sender, key: publicKey(key) };
 }
 
-async function work(job: Job): Promise<FromWorker['results'][number]> {
-  const { n } = job;
-  if (job.kind === 'seal') {
-    const keys = { signKey: privateKey(job.signKey), recipients: job.recipients.map(publicKey) };
-    return { n, sealed: await seal(provider, job.draft, keys) };
+function sealNow({ n, draft, signKey, recipients }: Extract<Job, { kind: 'seal' }>): Result {
+  try {
+    const keys = { signKey: privateKey(signKey), recipients: recipients.map(publicKey) };
+    return { n, sealed: sealSync(provider, draft, keys) };
+  } catch (error) {
+    return { n, failed: failureOf(error) };
   }
-  const outcome = await open(provider, job.sealed, {
-    ...job.context,
-    keys: job.keys.map(privateKey),
-    senderKey: (from, kid, issuedAt) => senderKey(n, from, kid, issuedAt),
-  });
-  return { n, outcome: toWire(outcome) };
 }
+
+async function openWhenKnown({ n, sealed, context, keys }: Extract<Job, { kind: 'open' }>): Promise<Result> {
+  try {
+    const outcome = await open(provider, sealed, {
+      ...context,
+      keys: keys.map(privateKey),
+      senderKey: (from, kid, issuedAt) => senderKey(n, from, kid, issuedAt),
+    });
+    return { n, outcome: toWire(outcome) };
+  } catch (error) {
+    return { n, failed: failureOf(error) };
+  }
+}
+
+const done = (result: Result) => send(({ results }) => results.push(result));
 
 parentPort?.on('message', async ({ keys, jobs, answers }: ToWorker) => {
   for (const { id, algorithm, coseKey } of keys) {
@@ -75,8 +106,7 @@ parentPort?.on('message', async ({ keys, jobs, answers }: ToWorker) => {
   }
   for (const answer of answers) asked.get(answer.n)?.(answer);
   for (const job of jobs) {
-    work(job)
-      .catch((error: unknown) => ({ n: job.n, failed: failureOf(error) }))
-      .then((result) => outgoing().results.push(result));
+    if (job.kind === 'seal') done(sealNow(job));
+    else void openWhenKnown(job).then(done);
   }
 });

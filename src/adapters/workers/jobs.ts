@@ -2,6 +2,9 @@ import type { KeyAlgorithm } from '../../crypto/provider.js';
 import { type ErrorCode, isSealMQError, SealMQError } from '../../errors.js';
 import type { Draft, OpenContext, OpenOutcome, SenderRefusal } from '../../protocol/envelope/index.js';
 
+/** Most jobs or results of one message between the threads: few messages, and nobody waits long for the first of them. */
+export const BATCH = 32;
+
 /** A private key on its way to a worker: once, then it is named by `id`. */
 export interface KeyHandOver {
   readonly id: number;

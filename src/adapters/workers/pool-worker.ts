@@ -1,7 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import type { CryptoProvider, PrivateKey } from '../../crypto/provider.js';
+import type { Awaitable } from '../../crypto/steps.js';
 import { SealMQError } from '../../errors.js';
-import type { Answer, FromWorker, Job, KeyHandOver, Question, Result } from './jobs.js';
+import { type Answer, BATCH, type FromWorker, type Job, type KeyHandOver, type Question, type Result } from './jobs.js';
 
 /** Who hears of a worker. */
 export interface PoolWorkerListener {
@@ -10,16 +11,23 @@ export interface PoolWorkerListener {
   onDeath(worker: PoolWorker, error: unknown): void;
 }
 
-/** One worker thread, and what is due to it: all of one turn goes in one message. */
+/** A message to a worker that is being put together. */
+interface Due {
+  readonly keys: KeyHandOver[];
+  readonly jobs: Job[];
+  readonly answers: Answer[];
+}
+
+/** One worker thread, and what is due to it: what one turn of the loop brings goes in few messages. */
 export class PoolWorker {
   /** Whether the thread has ended, by itself or on demand. */
   dead = false;
   #load = 0;
   readonly #provider: CryptoProvider;
   readonly #worker: Worker;
-  readonly #keyIds = new WeakMap<PrivateKey, Promise<number>>();
+  readonly #keyIds = new WeakMap<PrivateKey, Awaitable<number>>();
   #keys = 0;
-  #due: { keys: KeyHandOver[]; jobs: Job[]; answers: Answer[] } | undefined;
+  #due: Due | undefined;
 
   constructor(provider: CryptoProvider, listener: PoolWorkerListener) {
     this.#provider = provider;
@@ -28,7 +36,7 @@ export class PoolWorker {
     this.#worker.on('message', ({ results, questions }: FromWorker) => {
       for (const result of results) listener.onResult(result);
       for (const question of questions) {
-        void listener.onQuestion(question).then((answer) => this.#outgoing().answers.push(answer));
+        void listener.onQuestion(question).then((answer) => this.#send((due) => due.answers.push(answer)));
       }
     });
     const died = (error: unknown) => {
@@ -55,14 +63,16 @@ export class PoolWorker {
   }
 
   /** The id of a private key in the worker; hands it over when it is new there. @throws `USAGE_KEY_NOT_EXTRACTABLE` */
-  keyId(key: PrivateKey): Promise<number> {
-    const known = this.#keyIds.get(key) ?? this.#handOver(key);
-    this.#keyIds.set(key, known);
-    return known;
+  keyId(key: PrivateKey): Awaitable<number> {
+    const known = this.#keyIds.get(key);
+    if (known !== undefined) return known;
+    const handing = this.#handOver(key);
+    this.#keyIds.set(key, handing);
+    return handing;
   }
 
   post(job: Job): void {
-    this.#outgoing().jobs.push(job);
+    this.#send((due) => due.jobs.push(job));
   }
 
   async terminate(): Promise<void> {
@@ -72,21 +82,25 @@ export class PoolWorker {
   async #handOver(key: PrivateKey): Promise<number> {
     const coseKey = await this.#provider.exportPrivateKey(key);
     const id = ++this.#keys;
-    this.#outgoing().keys.push({ id, algorithm: key.algorithm, coseKey });
+    this.#keyIds.set(key, id);
+    this.#send((due) => due.keys.push({ id, algorithm: key.algorithm, coseKey }));
     return id;
   }
 
-  #outgoing() {
+  /** Puts something into the next message, which goes when it is full, or at the end of this turn of the loop. */
+  #send(put: (due: Due) => number): void {
     if (!this.#due) {
-      this.#due = { keys: [], jobs: [], answers: [] };
-      queueMicrotask(() => setImmediate(() => this.#flush()));
+      const due: Due = { keys: [], jobs: [], answers: [] };
+      this.#due = due;
+      setImmediate(() => this.#flush(due));
     }
-    return this.#due;
+    if (put(this.#due) >= BATCH) this.#flush(this.#due);
   }
 
-  #flush(): void {
-    this.#worker.postMessage(this.#due);
-    for (const { coseKey } of this.#due?.keys ?? []) coseKey.fill(0);
+  #flush(due: Due): void {
+    if (this.#due !== due) return;
     this.#due = undefined;
+    this.#worker.postMessage(due);
+    for (const { coseKey } of due.keys) coseKey.fill(0);
   }
 }
