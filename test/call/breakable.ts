@@ -35,7 +35,7 @@ export function breakable(rtc: Rtc): BreakableRtc {
         offer: () => connection.offer(),
         answer: (sdp) => connection.answer(sdp),
         accept: (sdp) => connection.accept(sdp),
-        addCandidate: (candidate) => connection.addCandidate(candidate),
+        addCandidate: (candidate) => broken || connection.addCandidate(candidate),
         get maxMessageBytes() {
           return connection.maxMessageBytes;
         },

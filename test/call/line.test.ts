@@ -23,8 +23,9 @@ function pair(passes: (record: CallRecord) => boolean = () => true) {
   const wayTo = (other: Line): Way => ({
     path: 'mqtt',
     full: () => false,
+    clear: true,
     send(_channel, record) {
-      if (passes(record)) queueMicrotask(() => other.take(record));
+      if (passes(record)) queueMicrotask(() => other.take(record, 'mqtt'));
     },
     onRoom: () => {},
   });
@@ -156,7 +157,7 @@ test.each([
   const theirs = cipherOf(1);
   for (const [n, chunk] of chunks.entries()) {
     const ctr = counter(n, stream);
-    bob.take({ ctr, ct: await theirs.seal(ctr, encodeChunk(chunk)) });
+    bob.take({ ctr, ct: await theirs.seal(ctr, encodeChunk(chunk)) }, 'mqtt');
   }
   await until(() => broken[0]);
   expect(broken[0]).toMatchObject({ code: 'DECODE_CLAIMS' });

@@ -58,6 +58,8 @@ export class Line {
   readonly #pings = new Map<number, number>();
   #opening: Promise<unknown> = Promise.resolve();
   #inOpening = 0;
+  /** The other side's last `hello`, which is the first that it says on a way, and whether that was MQTT, since we are on ours. */
+  #greeted = { n: -1, elsewhere: false };
   #toldCredit = WINDOW_BYTES;
   #ackTimer: ReturnType<typeof setTimeout> | undefined;
   #roundTrip: number | undefined;
@@ -76,6 +78,11 @@ export class Line {
     return this.#outflow.way;
   }
 
+  /** Whether the other side has left the way that we are on for MQTT: ours may lead nowhere although it looks well. */
+  get apart(): boolean {
+    return this.#greeted.elsewhere && this.way !== undefined && this.way.path !== 'mqtt';
+  }
+
   get stats(): LineStats {
     const roundTrip = this.#roundTrip;
     return { sent: this.#outflow.sent, received: this.#inflow.received, ...(roundTrip !== undefined && { roundTrip }) };
@@ -85,6 +92,7 @@ export class Line {
   use(way: Way | undefined): void {
     this.#outflow.use(way);
     if (!way) return;
+    this.#greeted.elsewhere = false;
     this.#outflow.tell({ kind: 'hello', maxMessageBytes: this.#options.maxMessageBytes });
     this.repeat();
   }
@@ -98,6 +106,11 @@ export class Line {
   /** Whether something waits for its acknowledgement. */
   get pending(): boolean {
     return this.#outflow.pending;
+  }
+
+  /** Whether something waits for its acknowledgement although nothing is under way. */
+  get overdue(): boolean {
+    return this.pending && this.way?.clear === true;
   }
 
   /** Measures the way, and shows that we are there. */
@@ -117,8 +130,8 @@ export class Line {
     return this.#outflow.send(data, channel);
   }
 
-  /** Takes a record in, whichever way it came. */
-  take(record: CallRecord): void {
+  /** Takes a record in. @param by - which way it came */
+  take(record: CallRecord, by: 'rtc' | 'mqtt'): void {
     if (this.#over || this.#inOpening >= MAX_OPENING) return;
     this.#inOpening++;
     const content = this.#options.receiving.open(record.ctr, record.ct);
@@ -127,15 +140,15 @@ export class Line {
       .then(() => content)
       .then((bytes) => {
         this.#inOpening--;
-        if (bytes && !this.#over) this.#accept(record.ctr, bytes);
+        if (bytes && !this.#over) this.#accept(record.ctr, bytes, by);
       });
   }
 
-  #accept(ctr: Uint8Array, content: Uint8Array): void {
+  #accept(ctr: Uint8Array, content: Uint8Array, by: 'rtc' | 'mqtt'): void {
     const { high: stream, low: n } = readCounter(ctr);
     try {
       if (stream === Stream.control) {
-        if (this.#inflow.isNew(n)) this.#follow(decodeCallControl(content));
+        if (this.#inflow.isNew(n)) this.#follow(decodeCallControl(content), n, by);
       } else if (stream === Stream.ordered || stream === Stream.unordered) {
         this.#inflow.take(stream, n, decodeChunk(content));
         this.#arrived.notify();
@@ -150,10 +163,11 @@ export class Line {
     }
   }
 
-  #follow(control: CallControl): void {
+  #follow(control: CallControl, n: number, by: 'rtc' | 'mqtt'): void {
     switch (control.kind) {
       case 'hello':
         this.#outflow.peerMaxMessageBytes = control.maxMessageBytes;
+        if (n > this.#greeted.n) this.#greeted = { n, elsewhere: by === 'mqtt' };
         break;
       case 'ack':
         this.#outflow.acknowledged(control);

@@ -17,7 +17,6 @@ export interface LinkEvents {
 /** How a link finds its way. */
 export interface LinkOptions {
   readonly rtc: Rtc;
-  readonly iceServers: readonly IceServer[];
   readonly policy: IcePolicy;
   readonly events: LinkEvents;
 }
@@ -44,13 +43,13 @@ export class Link {
   }
 
   /** Our description as the one who begins. @throws `DECODE_RTC`, `USAGE_INVALID_ARGUMENT` */
-  offer(round: number): Promise<string> {
-    return this.#begin(round).offer();
+  offer(round: number, iceServers: readonly IceServer[]): Promise<string> {
+    return this.#begin(round, iceServers).offer();
   }
 
   /** Our description in answer to theirs. @throws `DECODE_RTC`, `USAGE_INVALID_ARGUMENT` */
-  answer(round: number, sdp: string): Promise<string> {
-    return this.#begin(round).answer(sdp);
+  answer(round: number, iceServers: readonly IceServer[], sdp: string): Promise<string> {
+    return this.#begin(round, iceServers).answer(sdp);
   }
 
   /** Their description in answer to ours. */
@@ -78,8 +77,8 @@ export class Link {
     await Promise.all(attempts.map((attempt) => attempt?.connection.close()));
   }
 
-  #begin(round: number): RtcConnection {
-    const { rtc, iceServers, policy, events } = this.#options;
+  #begin(round: number, iceServers: readonly IceServer[]): RtcConnection {
+    const { rtc, policy, events } = this.#options;
     void this.#next?.connection.close();
     const connection = rtc.create({
       ...{ iceServers, policy },

@@ -136,7 +136,7 @@ export class CallSession {
 
   /** A record that came over MQTT; the first ones may be faster than the frame that makes the keys. */
   record(record: CallRecord): void {
-    if (this.#line) this.#line.take(record);
+    if (this.#line) this.#line.take(record, 'mqtt');
     else if (this.#early.length < MAX_EARLY) this.#early.push(record);
   }
 
@@ -217,7 +217,7 @@ export class CallSession {
       },
     });
     this.#heardAt = port.now();
-    for (const record of this.#early.splice(0)) this.#line.take(record);
+    for (const record of this.#early.splice(0)) this.#line.take(record, 'mqtt');
     this.#wayfinder.open(this.#line, role);
   }
 
@@ -231,9 +231,10 @@ export class CallSession {
     if (this.#state.phase !== 'connected' || !this.#line) return;
     const silence = now - this.#heardAt;
     if (silence >= GONE * settings.heartbeat) void this.hangUp('failed');
-    else if (silence >= SILENT * settings.heartbeat && this.path !== 'mqtt') void this.#wayfinder.restart();
+    else if ((silence >= SILENT * settings.heartbeat && this.path !== 'mqtt') || this.#line.apart)
+      this.#wayfinder.doubt();
     if (silence >= settings.heartbeat) this.#line.ping();
-    if (this.path === 'mqtt' && this.#line.pending && silence >= settings.heartbeat) this.#line.repeat();
+    if (this.path === 'mqtt' && this.#line.overdue && silence >= settings.heartbeat) this.#line.repeat();
   }
 
   #fail(cause: unknown): void {

@@ -11,6 +11,8 @@ export interface Way {
   readonly path: CallPath;
   /** Whether more is to wait until {@link onRoom} has been called. */
   full(channel: RtcChannel): boolean;
+  /** Whether everything has gone out that was sent: what is still under way need not be said again. */
+  readonly clear: boolean;
   /** Sends one record; one that cannot go is lost, and goes again over the next way. */
   send(channel: RtcChannel, record: CallRecord): void;
   /** Called when there is room again. */
@@ -26,6 +28,9 @@ export function rtcWay(connection: RtcConnection, path: RtcPath): Way {
   return {
     path,
     full: (channel) => connection.buffered(channel) > MAX_BUFFERED,
+    get clear() {
+      return connection.buffered('ordered') === 0;
+    },
     send(channel, record) {
       try {
         connection.send(channel, encodeRecord(record));
@@ -43,6 +48,9 @@ export function mqttWay(port: Pick<CallPort, 'publish'>, address: string, call: 
   const way: Way = {
     path: 'mqtt',
     full: () => publishing > MAX_PUBLISHING,
+    get clear() {
+      return publishing === 0;
+    },
     send(_channel, record) {
       const bytes = encodeRecordMessage(call, record);
       const size = bytes.length + RECORD_OVERHEAD;

@@ -1,4 +1,5 @@
 import { asSealMQError, type SealMQError } from '../../errors.js';
+import type { IceServer } from '../../ports/rtc.js';
 import type { Candidate } from '../../protocol/call/body.js';
 import type { CallInput, CallOutput, CallState, Role } from '../../protocol/call/state.js';
 import type { Line } from './line.js';
@@ -52,7 +53,7 @@ export class Wayfinder {
   async offer(hand: (sdp: { sdp?: string }) => Promise<void>, round = 0): Promise<void> {
     const gathered: Candidate[] = [];
     this.#gathering = { round, gathered };
-    await hand(await this.#describe((link) => link.offer(round)));
+    await hand(await this.#describe((link, servers) => link.offer(round, servers)));
     this.#gathering = undefined;
     for (const candidate of gathered) void this.#parts.input({ kind: 'candidate', round, candidate });
   }
@@ -71,7 +72,7 @@ export class Wayfinder {
       else this.#overMqtt();
       return;
     }
-    const ours = sdp === undefined ? {} : await this.#describe((link) => link.answer(round, sdp));
+    const ours = sdp === undefined ? {} : await this.#describe((link, servers) => link.answer(round, servers, sdp));
     if (round === 0) await input({ kind: 'describe', ...ours, now: port.now() });
     else if (ours.sdp !== undefined) await input({ kind: 'redescribe', round, sdp: ours.sdp });
   }
@@ -102,6 +103,13 @@ export class Wayfinder {
     await this.offer((sdp) => input({ kind: 'restart', ...sdp }), state.ice.round + 1);
   }
 
+  /** Nothing comes by the way that there is, whatever its stack says: MQTT meanwhile, and a new one is looked for. */
+  doubt(): void {
+    this.#lostAt ??= this.#parts.port.now();
+    this.#overMqtt();
+    void this.restart();
+  }
+
   /** Time has passed. */
   tick(now: number): void {
     if (this.#lostAt !== undefined && now - this.#lostAt >= FIRST_PAUSE) void this.restart();
@@ -117,13 +125,14 @@ export class Wayfinder {
   }
 
   /** Our description, or none: then it is MQTT. */
-  async #describe(make: (link: Link) => Promise<string>): Promise<{ sdp?: string }> {
+  async #describe(make: (link: Link, iceServers: readonly IceServer[]) => Promise<string>): Promise<{ sdp?: string }> {
     const { rtc, policy, iceServers: servers } = this.#parts.settings;
     if (!rtc) return {};
     try {
+      // Asked anew for each connection: credentials run out, and servers come and go.
       const iceServers = await servers();
-      this.#link ??= new Link({ rtc, policy, iceServers, events: this.#linkEvents() });
-      const sdp = await make(this.#link);
+      this.#link ??= new Link({ rtc, policy, events: this.#linkEvents() });
+      const sdp = await make(this.#link, iceServers);
       this.#weDescribed = true;
       return { sdp };
     } catch (cause) {
@@ -138,7 +147,7 @@ export class Wayfinder {
         if (this.#gathering?.round === round) this.#gathering.gathered.push(candidate);
         else void this.#parts.input({ kind: 'candidate', round, candidate });
       },
-      record: (record) => this.#line?.take(record),
+      record: (record) => this.#line?.take(record, 'rtc'),
       up: (way) => {
         this.#waitNoMore();
         this.#attempts = 0;
@@ -166,7 +175,7 @@ export class Wayfinder {
   #overMqtt(): void {
     const { port, peer, state } = this.#parts;
     this.#waitNoMore();
-    if (this.#line && !this.#line.way) this.#use(mqttWay(port, peer(), state().call));
+    if (this.#line && this.path !== 'mqtt') this.#use(mqttWay(port, peer(), state().call));
   }
 
   #fallBackLater(milliseconds: number): void {

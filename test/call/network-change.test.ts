@@ -1,0 +1,140 @@
+import { describe, expect, test } from 'vitest';
+import { nodeDataChannelRtc } from '../../src/adapters/rtc/node-datachannel.js';
+import { turnCredentials } from '../../src/adapters/rtc/turn-credentials.js';
+import { weriftRtc } from '../../src/adapters/rtc/werift.js';
+import type { Call } from '../../src/client/call/call.js';
+import type { CallOptions } from '../../src/client/call/settings.js';
+import { closing, until } from '../client/world.js';
+import { coturnAvailable, startCoturn } from '../peers/coturn.js';
+import { peer } from '../peers/require.js';
+import { breakable } from './breakable.js';
+import { connect, pair } from './talking.js';
+import { udpNetwork } from './udp-network.js';
+
+const STACKS = { 'node-datachannel': nodeDataChannelRtc, werift: weriftRtc };
+
+/** After three of them without a sign of life a way is doubted, after six the other side is taken for gone. */
+const OPTIONS = { heartbeat: 1_000, fallbackAfter: 20_000 };
+
+/** One who sends numbers until told to stop, and takes those of the other side. */
+interface Talk {
+  readonly call: Call;
+  readonly got: readonly number[];
+  /** The ways it has taken, in order. */
+  readonly paths: readonly (string | undefined)[];
+  /** Ends this direction; resolves with how many were sent, when the other side has taken them all. */
+  stop(): Promise<number>;
+}
+
+function talk(call: Call): Talk {
+  const got: number[] = [];
+  const paths: (string | undefined)[] = [call.path];
+  call.on('path', (path) => paths.push(path));
+  void (async () => {
+    for await (const { text } of call.messages()) got.push(Number(text));
+  })();
+  let stopped = false;
+  const sending = (async () => {
+    let sent = 0;
+    for (; !stopped; sent++) {
+      await call.send(String(sent));
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await call.end();
+    return sent;
+  })();
+  sending.catch(() => {});
+  const stop = () => {
+    stopped = true;
+    return sending;
+  };
+  return { call, got, paths, stop };
+}
+
+/** Two who talk to each other. */
+async function talking(caller: CallOptions, callee: CallOptions): Promise<readonly [Talk, Talk]> {
+  const { alice, bob } = await pair({ ...OPTIONS, ...caller }, { ...OPTIONS, ...callee });
+  const [a, b] = (await connect(alice, bob)).map(talk) as [Talk, Talk];
+  await more([a, b]);
+  return [a, b];
+}
+
+/** Waits until both have heard a hundred more. */
+async function more(talks: readonly Talk[]): Promise<void> {
+  const before = talks.map(({ got }) => got.length);
+  await until(() => talks.every(({ got }, i) => got.length > (before[i] as number) + 100) || undefined);
+}
+
+const pathsOf = (talks: readonly Talk[]) => talks.map(({ call }) => call.path);
+
+/** Waits until both have lost their way and are on this one. */
+async function arrived(talks: readonly Talk[], path: string): Promise<void> {
+  const before = talks.map(({ paths }) => paths.length);
+  await until(
+    () => talks.every(({ paths }, i) => paths.length > (before[i] as number) && paths.at(-1) === path) || undefined,
+  );
+}
+
+/** Ends both directions: each number has come once, in its place. */
+async function allHeard([a, b]: readonly [Talk, Talk]): Promise<void> {
+  const [byA, byB] = await Promise.all([a.stop(), b.stop()]);
+  expect(b.got).toEqual(Array.from({ length: byA }, (_, i) => i));
+  expect(a.got).toEqual(Array.from({ length: byB }, (_, i) => i));
+  for (const { call } of [a, b]) expect(call.complete).toBe(true);
+}
+
+describe.each(['node-datachannel', 'werift'] as const)('a call over %s whose packets are swallowed', (stack) => {
+  test('goes on over a new connection, and over MQTT where no packet passes any more', {
+    timeout: 60_000,
+  }, async () => {
+    const network = udpNetwork();
+    closing(() => network.close());
+    const rtc = () => ({ rtc: network.through(STACKS[stack]()) });
+    const talks = await talking(rtc(), rtc());
+    expect(pathsOf(talks)).toEqual(['direct', 'direct']);
+
+    network.cut();
+    await arrived(talks, 'direct');
+    const { forwarded } = network;
+    await more(talks);
+    expect(network.forwarded).toBeGreaterThan(forwarded);
+
+    network.die();
+    await arrived(talks, 'mqtt');
+    await more(talks);
+    await allHeard(talks);
+    expect(pathsOf(talks)).toEqual(['mqtt', 'mqtt']);
+    for (const { paths } of talks) expect(paths.slice(0, 2)).toEqual(['direct', 'mqtt']);
+  });
+});
+
+test('one whose stack has noticed nothing follows the other to MQTT', { timeout: 60_000 }, async () => {
+  const rtc = breakable(nodeDataChannelRtc());
+  const talks = await talking({ rtc }, { rtc: nodeDataChannelRtc() });
+  expect(pathsOf(talks)).toEqual(['direct', 'direct']);
+  // The caller neither hears nor is heard any more, and its next connections are no better.
+  rtc.break(true);
+  await arrived(talks, 'mqtt');
+  await more(talks);
+  await allHeard(talks);
+});
+
+describe.skipIf(!peer('coturn', coturnAvailable()))('a call by a TURN server that is shut down', () => {
+  test('goes on by the next one, and over MQTT when there is none', { timeout: 60_000 }, async () => {
+    const servers = [await startCoturn(), await startCoturn()];
+    for (const server of servers) closing(() => server.stop());
+    const iceServers = () =>
+      Promise.all(
+        servers.slice(0, 1).map(({ host, port, secret }) => turnCredentials(`turn:${host}:${port}`, { secret })),
+      );
+    const calls = () => ({ rtc: nodeDataChannelRtc(), iceServers, policy: 'relay' as const });
+    const talks = await talking(calls(), calls());
+    expect(pathsOf(talks)).toEqual(['turn', 'turn']);
+    for (const path of ['turn', 'mqtt']) {
+      await servers.shift()?.stop();
+      await arrived(talks, path);
+      await more(talks);
+    }
+    await allHeard(talks);
+  });
+});
