@@ -11,6 +11,8 @@ export interface Persistence {
   addSubscriptions(client: Client, subscriptions: readonly Subscription[]): Promise<void>;
   outgoingEnqueueCombi(owners: readonly QueueOwner[], packet: PublishPacket): Promise<unknown>;
   outgoingUpdate(client: Client, packet: AedesPublishPacket): Promise<void>;
+  /** A message was acknowledged: it leaves the queue. */
+  outgoingClearMessageId(client: Client, packet: { readonly messageId?: number }): Promise<unknown>;
   outgoingStream(client: Client): AsyncIterable<QueuedPacket>;
   storeRetained(packet: PublishPacket): Promise<void>;
 }
@@ -70,7 +72,12 @@ export function storeBeforeAcknowledging(aedes: Aedes): UnderWay {
       Object.assign(packet, { brokerId: aedes.id, brokerCounter: counter });
       // Those of QoS 0 are delivered without acknowledgement, and so would stay in the queue.
       const owners = (await persistence.subscriptionsByTopic(packet.topic)).filter(({ qos }) => qos > 0);
-      await Promise.all([packet.retain && persistence.storeRetained(packet), enqueue(owners, packet)]);
+      const share = (qos: 1 | 2) =>
+        enqueue(
+          owners.filter((owner) => Math.min(owner.qos, packet.qos) === qos),
+          { ...packet, qos },
+        );
+      await Promise.all([packet.retain && persistence.storeRetained(packet), share(1), packet.qos === 2 && share(2)]);
       underWay.set(counter, owners);
       underWay.delete(counter - MAX_AHEAD);
     },

@@ -11,6 +11,7 @@ import {
   storeOnlyGranted,
   tolerateUnqueued,
 } from './at-least-once.js';
+import { identifyInMemory } from './in-flight.js';
 import { listenMqtt, listenWebSocket, type TlsIdentity } from './listeners.js';
 import { limitPackets } from './packet-limit.js';
 import { resumeInOrder } from './resumption.js';
@@ -143,6 +144,7 @@ async function startAedes(options: BrokerOptions, sessions: SessionDatabase): Pr
   const granted = new WeakSet<Subscription>();
   storeOnlyGranted(aedes, granted);
   tolerateUnqueued(aedes);
+  identifyInMemory(aedes, sessions.database);
   const underWay = storeBeforeAcknowledging(aedes);
   const resumptions = resumeInOrder(aedes, underWay);
   const isAnotherCopy = anotherCopy();
