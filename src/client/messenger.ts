@@ -267,10 +267,10 @@ export class Messenger {
   /**
    * Takes what a push has brought: the dial in it rings at once. It waits at the broker as well, and is heard once.
    *
-   * @param push - `new Uint8Array(event.data.arrayBuffer())` in a service worker, or what `IncomingCall.handOver` has answered there
+   * @param push - `event.data.text()` in a service worker, or what `IncomingCall.handOver` has answered there
    * @throws `DECODE_TOO_LARGE`, `DECODE_CBOR`, `DECODE_CLAIMS`
    */
-  wake(push: Uint8Array): void {
+  wake(push: string): void {
     this.#assertOpen();
     const { dial } = decodeWakeNote(push);
     if (dial) this.#parts.calls.wake(dial);

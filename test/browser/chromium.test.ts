@@ -6,6 +6,7 @@ import { contractTests } from './contract-tests.js';
 import { envelopeTests } from './envelope-tests.js';
 import { mediaTests } from './media-tests.js';
 import { messengerTests } from './messenger-tests.js';
+import { pushTests } from './push-tests.js';
 import { roomTests } from './room-tests.js';
 import { openSite } from './site.js';
 import { turnTests } from './turn-tests.js';
@@ -30,6 +31,7 @@ describe.skipIf(!peer('chromium', findChromium() !== undefined))('in Chromium', 
   describe('rooms', () => roomTests(() => stage));
   describe('calls', () => callTests(() => stage));
   describe('calls', () => turnTests(() => stage));
+  describe('waking', () => pushTests(() => stage));
   describe('media', () => mediaTests(() => stage));
   describe('the contracts', () => contractTests(() => stage));
 });

@@ -1,4 +1,4 @@
-import { type Browser, chromium, type Page } from 'playwright-core';
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { type ErrorCode, SealMQError } from '../../src/errors.js';
 import { findProgram } from '../peers/programs.js';
 import type { Outcome } from './app/bridge.js';
@@ -35,6 +35,19 @@ export function findChromium(): string | undefined {
 export function startChromium({ camera = true } = {}): Promise<Browser> {
   const args = camera ? [...ARGUMENTS, ...CAMERA] : ARGUMENTS;
   return chromium.launch({ executablePath: findChromium() ?? 'chromium', args });
+}
+
+/**
+ * Starts a headless Chromium with a profile of its own, as a user has one: pages in the passing ones that tests open otherwise cannot be
+ * pushed to.
+ */
+export function startProfile(args: readonly string[]): Promise<BrowserContext> {
+  return chromium.launchPersistentContext('', {
+    executablePath: findChromium() ?? 'chromium',
+    // It lets nobody be pushed to either.
+    ignoreDefaultArgs: ['--disable-background-networking'],
+    args: [...ARGUMENTS.filter((argument) => argument !== '--disable-background-networking'), ...args],
+  });
 }
 
 /** Calls a function that the page offers. */

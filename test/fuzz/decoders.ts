@@ -88,7 +88,12 @@ export const decoders: Readonly<Record<string, Decoder>> = {
     return same(encodeSFrameHeader(header), input.subarray(0, length));
   },
   'relay-update': (input) => again(input, decodeUpdate, encodeUpdate),
-  'wake-note': (input) => again(input, decodeWakeNote, ({ dial }) => encodeWakeNote(dial)),
+  'wake-note': (input) =>
+    again(
+      input,
+      (bytes) => decodeWakeNote(toBase64url(bytes)),
+      ({ dial }) => fromBase64url(encodeWakeNote(dial)),
+    ),
   'call-frame': (input) => again(input, decodeCallFrame, encodeCallFrame),
   'call-description': (input) => again(input, decodeDescription, encodeDescription),
   'ice-body': (input) => again(input, decodeIceBody, encodeIceBody),

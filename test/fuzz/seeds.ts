@@ -1,6 +1,6 @@
 import { callVectors } from '../../scripts/vectors/call.js';
 import { roomVectors } from '../../scripts/vectors/room.js';
-import { toBase64url } from '../../src/bytes/base64url.js';
+import { fromBase64url, toBase64url } from '../../src/bytes/base64url.js';
 import { utf8 } from '../../src/bytes/bytes.js';
 import { type CborMap, decodeCbor, encodeCbor } from '../../src/bytes/cbor.js';
 import { encodePublicKey } from '../../src/cose/key.js';
@@ -63,7 +63,7 @@ export function seeds(): Readonly<Record<string, readonly Uint8Array[]>> {
     voucher: vouchers(),
     'safety-number': [safety.code, safety.digits].map(latin1),
     'relay-update': updateSeeds(),
-    'wake-note': [encodeWakeNote(), encodeWakeNote(new Uint8Array(40))],
+    'wake-note': [undefined, new Uint8Array(40)].map((dial) => fromBase64url(encodeWakeNote(dial))),
     'call-frame': calls.frames.map(({ frame }) => bytesOf(frame)),
     'call-description': [encodeDescription({ sdp: 'v=0' }), encodeDescription({})],
     'ice-body': [

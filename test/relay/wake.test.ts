@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Messenger } from '../../src/client/messenger.js';
-import { decodeWakeNote, encodeWakeNote, MAX_NOTE_BYTES } from '../../src/protocol/relay/index.js';
+import { decodeWakeNote, encodeWakeNote, MAX_NOTE_LENGTH } from '../../src/protocol/relay/index.js';
 import type { RelayEvent, RelayOptions } from '../../src/server/relay/relay.js';
 import { closing, createWorld, next, until, type World } from '../client/world.js';
 import { createPushService, decryptPush, type PushService } from './push-service.js';
@@ -38,12 +38,12 @@ test.each(['the dial in the push', 'the dial that waits at the broker'])(
     expect(headers).toMatchObject({ 'content-encoding': 'aes128gcm', urgency: 'high' });
     expect(Number(headers.ttl)).toBeGreaterThan(60);
     expect(Number(headers.ttl)).toBeLessThanOrEqual(90);
-    // Nothing in it names anybody.
-    expect(Buffer.from(content).toString('latin1')).not.toMatch(/alice|bob/);
+    // Text, and nothing in it that names anybody.
+    expect(Buffer.from(textOf(content), 'base64url').toString('latin1')).not.toMatch(/alice|bob/);
 
     const woken = await world.open('bob', { ...BY_RELAY, store });
     const ringing = next(woken, 'call');
-    if (way === 'the dial in the push') woken.wake(content);
+    if (way === 'the dial in the push') woken.wake(textOf(content));
     const taken = (await ringing).accept();
     const [a, b] = await Promise.all([calling, taken]);
     await a.send('are you awake?');
@@ -63,7 +63,7 @@ test('who was woken leaves the call to another messenger, which takes it', async
   const [push] = await until(() => (service.received.length > 0 ? service.received : undefined));
   const worker = await world.open('bob', { ...BY_RELAY, store });
   const rang = next(worker, 'call');
-  worker.wake((push as NonNullable<typeof push>).content);
+  worker.wake(textOf((push as NonNullable<typeof push>).content));
   const incoming = await rang;
   const note = incoming.handOver();
   expect(await incoming.ended).toEqual({ reason: 'elsewhere', by: 'us' });
@@ -232,14 +232,20 @@ test('a relay that wakes nobody, or does not push there, says so', async () => {
 
 test('what a push brings is a note, or refused', async () => {
   const { bob } = await scene();
-  expect(() => bob.wake(Uint8Array.of(1, 2, 3))).toThrow(expect.objectContaining({ code: 'DECODE_CBOR' }));
-  expect(() => bob.wake(new Uint8Array(2 ** 21))).toThrow(expect.objectContaining({ code: 'DECODE_TOO_LARGE' }));
-  expect(decodeWakeNote(new Uint8Array(Buffer.from('a16474797065646361' + '6c6c', 'hex')))).toEqual({ type: 'call' });
+  for (const wrong of ['AQID', 'not base64url', '']) {
+    expect(() => bob.wake(wrong)).toThrow(expect.objectContaining({ code: 'DECODE_CBOR' }));
+  }
+  expect(() => bob.wake('A'.repeat(2 ** 22))).toThrow(expect.objectContaining({ code: 'DECODE_TOO_LARGE' }));
+  expect(decodeWakeNote(Buffer.from('a16474797065646361' + '6c6c', 'hex').toString('base64url'))).toEqual({
+    type: 'call',
+  });
   // A dial to very many devices fits into no push, and yet into what is handed over.
   const dial = new Uint8Array(30_000).fill(7);
   expect(decodeWakeNote(encodeWakeNote(dial))).toEqual({ type: 'call' });
-  expect(decodeWakeNote(encodeWakeNote(dial, MAX_NOTE_BYTES))).toEqual({ type: 'call', dial });
+  expect(decodeWakeNote(encodeWakeNote(dial, MAX_NOTE_LENGTH))).toEqual({ type: 'call', dial });
 });
+
+const textOf = (content: Uint8Array) => new TextDecoder('utf-8', { fatal: true }).decode(content);
 
 /** Alice, and Bob, who can be woken, at a relay that does. */
 async function scene(push: Parameters<typeof createPushService>[0] = {}, options: Partial<RelayOptions> = {}) {

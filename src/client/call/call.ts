@@ -1,6 +1,6 @@
 import { toHex } from '../../bytes/bytes.js';
 import { SealMQError } from '../../errors.js';
-import { encodeWakeNote, MAX_NOTE_BYTES } from '../../protocol/relay/index.js';
+import { encodeWakeNote, MAX_NOTE_LENGTH } from '../../protocol/relay/index.js';
 import { createPatience } from '../patience.js';
 import type { CallMessage } from './inflow.js';
 import type { Line, LineStats } from './line.js';
@@ -146,14 +146,14 @@ export class IncomingCall {
   /**
    * Leaves it to another messenger of this account's store, without a word to the caller: a page, when a service worker was woken, which
    * has no WebRTC. Close this messenger, and give what is answered here to the other one's `wake`: there it rings again, within the
-   * 90 seconds of its dial.
+   * 90 seconds of its dial. It is base64url, and may stand in a URL.
    *
    * @throws `CALL_ENDED` when it does not ring any more
    */
-  handOver(): Uint8Array {
+  handOver(): string {
     if (this.#session.state.phase !== 'ringing') throw new SealMQError('CALL_ENDED', 'the call does not ring any more');
     this.#session.abandon();
-    return encodeWakeNote(this.#dial, MAX_NOTE_BYTES);
+    return encodeWakeNote(this.#dial, MAX_NOTE_LENGTH);
   }
 
   /** Resolves when it is over: the caller hung up, another device took it, or it took too long. */

@@ -59,4 +59,4 @@ export {
   updateTopic,
   verifyUpdate,
 } from './update-envelope.js';
-export { decodeWakeNote, encodeWakeNote, MAX_NOTE_BYTES, MAX_PUSH_BYTES, type WakeNote } from './wake-note.js';
+export { decodeWakeNote, encodeWakeNote, MAX_NOTE_LENGTH, MAX_PUSH_BYTES, type WakeNote } from './wake-note.js';

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { toBase64url } from '../../bytes/base64url.js';
-import { toHex } from '../../bytes/bytes.js';
+import { toHex, utf8 } from '../../bytes/bytes.js';
 import { DIAL_LIFE } from '../../protocol/call/state.js';
 import { isActive } from '../../protocol/identity/device.js';
 import { encodeWakeNote } from '../../protocol/relay/index.js';
@@ -77,7 +77,7 @@ export function createWakes(parts: WakeParts): Wakes {
     try {
       const absent = (await goodDevices(parts, dial.callee)).filter((each) => !hears(each));
       if (absent.length === 0 || !isGoing() || !mayGoOn(callees, dial.callee, limits.perCallee)) return;
-      const content = encodeWakeNote(dial.sealed);
+      const content = utf8(encodeWakeNote(dial.sealed));
       const common = { content, topic: toBase64url(dial.message.subarray(0, 24)) };
       const until = dial.issuedAt * 1000 + DIAL_LIFE;
       await Promise.all(

@@ -4,6 +4,7 @@ declare module 'sealmq' {
   type Source = typeof import('../../../src/index.js');
   export const Messenger: Source['Messenger'];
   export type Messenger = import('../../../src/index.js').Messenger;
+  export type MessengerOptions = import('../../../src/index.js').MessengerOptions;
   export type MessengerStatus = import('../../../src/index.js').MessengerStatus;
   export type Call = import('../../../src/index.js').Call;
   export type CallEnd = import('../../../src/index.js').CallEnd;
