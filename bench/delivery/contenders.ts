@@ -149,26 +149,45 @@ const messenger: Contender = {
   },
 };
 
-/** Frames, of a sender that does not receive any. */
-const room: Contender = {
-  async receive(line, onMessage) {
-    const { messenger, close } = await messengerOf(line, 'reader');
-    const joined = await messenger.joinRoom('bench', { admit: () => true });
-    void (async () => {
-      for await (const { bytes } of joined.frames()) onMessage(bytes);
-    })();
-    return { close };
-  },
-  async sender({ qos, ...line }, name) {
-    const { messenger, close } = await messengerOf({ ...line, qos }, name);
-    const joined = await messenger.joinRoom('bench', { admit: () => true, frames: false });
-    while (!joined.members.some(({ ready }) => ready)) await new Promise((resolve) => setTimeout(resolve, 10));
-    return {
-      burst: (payloads) => each(payloads, (payload) => joined.send(payload, { qos })),
-      close,
-    };
-  },
-};
+/** As {@link each}, but no two in one turn of the event loop: each frame of a room travels alone. */
+async function oneATurn(
+  payloads: Iterable<Uint8Array>,
+  send: (payload: Uint8Array) => Promise<unknown>,
+): Promise<void> {
+  let turn: Promise<unknown> = Promise.resolve();
+  await each(payloads, async (payload) => {
+    const mine = turn.then(() => ({ sent: send(payload) }));
+    turn = mine;
+    await (await mine).sent;
+  });
+}
 
-export const contenders = { plain, 'one-shot': oneShot, messenger, room } satisfies Record<string, Contender>;
+/** Frames in a room of their own, of a sender that does not receive any. */
+function room(name: string, burst: typeof each): Contender {
+  return {
+    async receive(line, onMessage) {
+      const { messenger, close } = await messengerOf(line, `${name}-reader`);
+      const joined = await messenger.joinRoom(name, { admit: () => true });
+      void (async () => {
+        for await (const { bytes } of joined.frames()) onMessage(bytes);
+      })();
+      return { close };
+    },
+    async sender({ qos, ...line }, sender) {
+      const { messenger, close } = await messengerOf({ ...line, qos }, sender);
+      const joined = await messenger.joinRoom(name, { admit: () => true, frames: false });
+      while (!joined.members.some(({ ready }) => ready)) await new Promise((resolve) => setTimeout(resolve, 10));
+      return {
+        burst: (payloads) => burst(payloads, (payload) => joined.send(payload, { qos })),
+        close,
+      };
+    },
+  };
+}
+
+export const contenders = {
+  ...{ plain, 'one-shot': oneShot, messenger },
+  room: room('bench', each),
+  'room-one-a-turn': room('bench-one-a-turn', oneATurn),
+} satisfies Record<string, Contender>;
 export type ContenderName = keyof typeof contenders;

@@ -34,9 +34,9 @@ export function streamEnd(): StreamEnd {
 }
 
 /** Media of a room with the worker's code in this thread. */
-export async function openMedia(room: Room): Promise<RoomMedia> {
+export async function openMedia(room: Room, maxFrames?: number): Promise<RoomMedia> {
   const scope = new EventTarget();
-  startMediaWorker(scope as never);
+  startMediaWorker(scope as never, maxFrames);
   const ports: MessagePort[] = [];
   const worker = {
     postMessage(data: { port: MessagePort }) {

@@ -184,6 +184,33 @@ test('two members with the same index understand one another, and one takes anot
   await out(screens[0], cameras[1].out.length);
 });
 
+test('a key that the worker calls worn is replaced before it is used up, and no frame is lost over it', async () => {
+  const world = await createWorld();
+  const rooms = [await enter(world, 'alice'), await enter(world, 'bob')] as const;
+  for (const room of rooms) await readyIn(room, 1);
+  const rekeyed: string[] = [];
+  rooms[0].on('rekeyed', ({ reason }) => rekeyed.push(reason));
+  const [alice, bob] = [await openMedia(rooms[0], 40), await openMedia(rooms[1])];
+  const [camera, screen] = [sending(alice), receiving(bob, 'alice')];
+  const [first] = (await sent(camera, picture(1, 'key'))) as [EncodedFrame];
+  // Half of what the key is for, less one.
+  await sent(camera, ...Array.from({ length: 18 }, (_, i) => picture(2 + i)));
+  await new Promise((resolve) => setTimeout(resolve, 600));
+  expect(rekeyed).toEqual(['media']);
+  const [last] = (await sent(camera, picture(20))) as [EncodedFrame];
+  expect(keyOf(last)).toEqual(keyOf(first));
+  await until(() => rekeyed.includes('worn') || undefined);
+  const fresh = await until(async () => {
+    const [frame] = (await sent(camera, picture(21, 'key'))) as [EncodedFrame];
+    return keyOf(frame).kid > keyOf(first).kid ? frame : undefined;
+  });
+  expect(keyOf(fresh)).toEqual({ index: keyOf(first).index, kid: keyOf(first).kid + 256 });
+  expect(rekeyed).toEqual(['media', 'worn']);
+  screen.put(...camera.out);
+  await out(screen, camera.out.length);
+  expect(screen.told).toEqual(['heard alice']);
+});
+
 test('media are open once at a time; opened anew they have another index and another key', async () => {
   const { media, rooms } = await gather('alice', 'bob');
   const [alice] = media as [RoomMedia];

@@ -12,15 +12,16 @@ type Handlers = { readonly [Type in ToWorker['type']]: (message: Extract<ToWorke
 class MediaSession {
   readonly #port: Promise<MessagePort>;
   readonly #keys = new MemberKeys(() => Date.now());
-  readonly #own = new OwnMediaKey(() => this.#tell({ type: 'worn' }));
+  readonly #own: OwnMediaKey;
   readonly #sending = new Set<ProtectedStream>();
   readonly #closed: () => void;
   /** Takes the way back to the page, which may be told of later than a stream. */
   readonly connect: (port: MessagePort) => void;
 
   /** @param closed - called when the page has given the session up */
-  constructor(closed: () => void) {
+  constructor(closed: () => void, maxFrames?: number) {
     this.#closed = closed;
+    this.#own = new OwnMediaKey(() => this.#tell({ type: 'worn' }), maxFrames);
     let connect: (port: MessagePort) => void = () => {};
     this.#port = new Promise((resolve) => {
       connect = resolve;
@@ -80,11 +81,16 @@ interface WorkerScope {
 /**
  * Makes this worker one that encrypts and decrypts media: call it first thing in the worker's script. Other messages and
  * transforms of yours are left alone.
+ *
+ * @param maxFrames - most frames under one key, an even number; default 2²⁴
  */
-export function startMediaWorker(scope: WorkerScope = globalThis as unknown as WorkerScope): void {
+export function startMediaWorker(
+  scope: WorkerScope = globalThis as unknown as WorkerScope,
+  maxFrames?: number,
+): void {
   const sessions = new Map<string, MediaSession>();
   const sessionOf = (name: string): MediaSession => {
-    const session = sessions.get(name) ?? new MediaSession(() => sessions.delete(name));
+    const session = sessions.get(name) ?? new MediaSession(() => sessions.delete(name), maxFrames);
     sessions.set(name, session);
     return session;
   };
