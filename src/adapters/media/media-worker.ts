@@ -84,10 +84,7 @@ interface WorkerScope {
  *
  * @param maxFrames - most frames under one key, an even number; default 2²⁴
  */
-export function startMediaWorker(
-  scope: WorkerScope = globalThis as unknown as WorkerScope,
-  maxFrames?: number,
-): void {
+export function startMediaWorker(scope: WorkerScope = globalThis as unknown as WorkerScope, maxFrames?: number): void {
   const sessions = new Map<string, MediaSession>();
   const sessionOf = (name: string): MediaSession => {
     const session = sessions.get(name) ?? new MediaSession(() => sessions.delete(name), maxFrames);
