@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { callOneAfterTheOther } from './many-calls.js';
 
-/** Bytes a call may leave behind: the numbers of its frames, remembered for 150 seconds, and what the engine compiles meanwhile. */
+/** Bytes a call may leave behind: the number of its dial, remembered for 150 seconds, and what the engine compiles meanwhile. */
 const LEFT_BEHIND = 100_000;
 
 test('twenty calls one after the other leave nothing behind', { timeout: 120_000 }, async () => {

@@ -1,47 +1,56 @@
 import { toHex } from '../../bytes/bytes.js';
-import { FRAME_MEMORY, type Stamp, type Timeliness, timeOf } from '../../protocol/call/timeliness.js';
+import { FRAME_MEMORY } from '../../protocol/call/timeliness.js';
 
-/** Frames of one sender that are remembered, and senders, at most: what comes beyond that is not heard until some are forgotten. */
+/** Frames that are remembered of one call, or dials of one sender, at most: more are not heard until some are forgotten. */
 const MAX_FRAMES = 1024;
+
+/** Senders whose dials are remembered, at most. */
 const MAX_SENDERS = 1024;
 
-/** Which frames were heard, bounded. A stranger cannot make it forget what another has said. */
+/** What a cache says of a timely frame. */
+export type Novelty = 'new' | 'replayed' | 'too-many';
+
+/** Which frames were heard, for as long as they are timely; bounded. */
 export class NonceCache {
-  readonly #senders = new Map<string, Map<string, number>>();
+  readonly #heard = new Map<string, number>();
 
-  /** Judges a verified frame, and remembers it when it is timely. @param now - seconds */
-  hear(stamp: Stamp, now: number): Timeliness | 'replayed' | 'too-many' {
-    const time = timeOf(stamp, now);
-    if (time !== 'timely') return time;
-    const heard = this.#heardOf(stamp.from, now);
-    if (!heard) return 'too-many';
-    const id = toHex(stamp.id);
-    if (heard.has(id)) return 'replayed';
-    if (heard.size >= MAX_FRAMES) return 'too-many';
-    heard.set(id, now + FRAME_MEMORY);
-    return 'timely';
+  /** Judges a verified, timely frame, and remembers it. @param id - of its message, 16 bytes. @param now - seconds */
+  hear(id: Uint8Array, now: number): Novelty {
+    this.forgetOld(now);
+    const name = toHex(id);
+    if (this.#heard.has(name)) return 'replayed';
+    if (this.#heard.size >= MAX_FRAMES) return 'too-many';
+    this.#heard.set(name, now + FRAME_MEMORY);
+    return 'new';
   }
 
-  #heardOf(from: string, now: number): Map<string, number> | undefined {
-    const known = this.#senders.get(from);
-    if (known) return forgetOld(known, now);
-    if (this.#senders.size >= MAX_SENDERS) this.#forgetSenders(now);
-    if (this.#senders.size >= MAX_SENDERS) return undefined;
-    const fresh = new Map<string, number>();
-    this.#senders.set(from, fresh);
-    return fresh;
-  }
-
-  #forgetSenders(now: number): void {
-    for (const [from, heard] of this.#senders) if (forgetOld(heard, now).size === 0) this.#senders.delete(from);
+  /** @returns whether nothing is remembered any more */
+  forgetOld(now: number): boolean {
+    // Entries lie in the order they came in, and so in that of their times as long as no clock is set back.
+    for (const [name, until] of this.#heard) {
+      if (until >= now) break;
+      this.#heard.delete(name);
+    }
+    return this.#heard.size === 0;
   }
 }
 
-/** Entries lie in the order they came in, and so in that of their times as long as no clock is set back. */
-function forgetOld(heard: Map<string, number>, now: number): Map<string, number> {
-  for (const [id, until] of heard) {
-    if (until >= now) break;
-    heard.delete(id);
+/** Which dials were heard, by sender: a stranger cannot make it forget what another has said, nor take their room. */
+export class DialCache {
+  readonly #senders = new Map<string, NonceCache>();
+
+  /** As {@link NonceCache.hear}. */
+  hear(from: string, id: Uint8Array, now: number): Novelty {
+    const known = this.#senders.get(from);
+    if (known) return known.hear(id, now);
+    if (this.#senders.size >= MAX_SENDERS) this.#forgetSenders(now);
+    if (this.#senders.size >= MAX_SENDERS) return 'too-many';
+    const fresh = new NonceCache();
+    this.#senders.set(from, fresh);
+    return fresh.hear(id, now);
   }
-  return heard;
+
+  #forgetSenders(now: number): void {
+    for (const [from, heard] of this.#senders) if (heard.forgetOld(now)) this.#senders.delete(from);
+  }
 }

@@ -9,6 +9,7 @@ import type { CallInput, CallOutput, CallState, HandshakeContext, Transition } f
 import { createEvents, type Events } from '../events.js';
 import { createPatience } from '../patience.js';
 import { Line } from './line.js';
+import { NonceCache } from './nonce-cache.js';
 import { type CallEnd, type Ending, errorOf } from './outcome.js';
 import type { CallPort } from './port.js';
 import type { CallSettings } from './settings.js';
@@ -51,6 +52,8 @@ const LAST_WORD = 1_000;
 /** Drives one call: the handshake's table, the line, and the wayfinder that looks for its ways. */
 export class CallSession {
   readonly events: Events<CallEvents> = createEvents();
+  /** The frames of this call that were heard. */
+  readonly heard = new NonceCache();
   readonly #parts: SessionParts;
   readonly #wayfinder: Wayfinder;
   #state: CallState;

@@ -8,10 +8,11 @@ import type { Party } from '../../protocol/call/keys.js';
 import { judgeDial } from '../../protocol/call/line.js';
 import { decodeRecordMessage, isRecordMessage } from '../../protocol/call/record.js';
 import type { Transition } from '../../protocol/call/state.js';
+import { timeOf } from '../../protocol/call/timeliness.js';
 import { type TokenBucket, takeToken } from '../../protocol/token-bucket.js';
 import type { Rejection } from '../rejection.js';
 import { Call, type CallPeer, IncomingCall } from './call.js';
-import { NonceCache } from './nonce-cache.js';
+import { DialCache, type Novelty } from './nonce-cache.js';
 import type { CallPort, OpenedFrame } from './port.js';
 import { CallSession } from './session.js';
 import type { CallSettings } from './settings.js';
@@ -40,7 +41,7 @@ export class Switchboard {
   readonly #settings: CallSettings;
   readonly #events: SwitchboardEvents;
   readonly #sessions = new Map<string, CallSession>();
-  readonly #nonces = new NonceCache();
+  readonly #dials = new DialCache();
   readonly #ended = new Map<string, true>();
   readonly #callers = new Map<string, TokenBucket>();
   /** Our own dials, and which call they became. */
@@ -144,17 +145,29 @@ export class Switchboard {
   }
 
   async #frame(opened: OpenedFrame): Promise<void> {
-    const { frame, from, id, issuedAt } = opened;
+    const { frame, from } = opened;
     const now = this.#port.now();
-    const { type } = frame;
-    const timely = this.#nonces.hear({ type, from: from.address, id, issuedAt }, Math.floor(now / 1000));
-    if (timely !== 'timely') return this.#events.rejected({ reason: timely, from: from.address });
     const session = this.#sessions.get(toHex(frame.call));
+    const novelty = this.#hear(opened, session, Math.floor(now / 1000));
+    if (novelty !== 'new') return this.#events.rejected({ reason: novelty, from: from.address });
     if (session) return session.input({ kind: 'frame', received: opened, now });
     if (frame.type === 'dial') return this.#dialled({ ...opened, frame }, now);
     // A call may be over before its dial is here.
     if (frame.type === 'close') remember(this.#ended, nameOf(frame, from), true, MAX_ENDED);
     else this.#events.rejected({ reason: 'unexpected', from: from.address });
+  }
+
+  /** Whether a frame is timely and new. Those of a call are remembered as long as the call: behind it they lead nowhere. */
+  #hear(
+    { frame: { type }, from: { address }, id, issuedAt }: OpenedFrame,
+    session: CallSession | undefined,
+    now: number,
+  ): Novelty | 'late' | 'early' {
+    const time = timeOf({ type, issuedAt }, now);
+    if (time !== 'timely') return time;
+    if (type === 'dial') return this.#dials.hear(address, id, now);
+    // Frames that are not the peer's must not take the room of those that are.
+    return session?.peer.address === address ? session.heard.hear(id, now) : 'new';
   }
 
   async #dialled(opened: OpenedFrame & { readonly frame: DialFrame }, now: number): Promise<void> {

@@ -10,9 +10,6 @@ export const FRAME_MEMORY = DIAL_AGE + TOLERANCE;
 /** A frame as far as its time is concerned. */
 export interface Stamp {
   readonly type: FrameType;
-  readonly from: string;
-  /** The message's id (`cti`), 16 bytes. */
-  readonly id: Uint8Array;
   /** Seconds. */
   readonly issuedAt: number;
 }
@@ -21,7 +18,7 @@ export interface Stamp {
 export type Timeliness = 'timely' | 'late' | 'early';
 
 /** Whether the time of a frame is one at which it can be acted on. @param now - seconds */
-export function timeOf({ type, issuedAt }: Pick<Stamp, 'type' | 'issuedAt'>, now: number): Timeliness {
+export function timeOf({ type, issuedAt }: Stamp, now: number): Timeliness {
   if (issuedAt > now + TOLERANCE) return 'early';
   return issuedAt < now - (type === 'dial' ? DIAL_AGE : TOLERANCE) ? 'late' : 'timely';
 }
