@@ -1,7 +1,7 @@
 import { run } from '../../crypto/steps.js';
 import { asSealMQError, isSealMQError, type SealMQError } from '../../errors.js';
 import { recordCipher } from '../../protocol/call/cipher.js';
-import type { CloseReason } from '../../protocol/call/frame.js';
+import type { CloseReason, FrameType } from '../../protocol/call/frame.js';
 import { advance } from '../../protocol/call/handshake.js';
 import type { Party } from '../../protocol/call/keys.js';
 import type { CallRecord } from '../../protocol/call/record.js';
@@ -41,6 +41,9 @@ const TICK = 1_000;
 /** Signs of life that may be missing before a new way is looked for, and before the other side is taken for gone. */
 const SILENT = 3;
 const GONE = 6;
+
+/** Frames that a call cannot do without; candidates may be missing. */
+const NEEDED: ReadonlySet<FrameType> = new Set(['dial', 'offer', 'answer']);
 
 /** Records that may come before their keys. */
 const MAX_EARLY = 64;
@@ -185,11 +188,12 @@ export class CallSession {
     }
   }
 
-  #tell({ address, bytes, wakes }: Extract<CallOutput, { kind: 'publish' }>): void {
-    const publishing = this.#parts.port.tell(address, bytes, wakes === true).catch((cause) => {
+  #tell({ type, address, bytes }: Extract<CallOutput, { kind: 'publish' }>): void {
+    const publishing = this.#parts.port.tell(address, bytes, type === 'dial').catch((cause) => {
       const error = asSealMQError(cause, 'TRANSPORT_CLOSED', 'a call frame did not go out');
-      // A dial that the relay refuses is heard by nobody.
-      if (error.code === 'TRANSPORT_REFUSED' || error.code === 'DIRECTORY_NOT_FOUND') this.#fail(error);
+      const refused = error.code === 'TRANSPORT_REFUSED' || error.code === 'DIRECTORY_NOT_FOUND';
+      // What broker or relay refuse is heard by nobody, and without these there is no call.
+      if (refused && NEEDED.has(type)) this.#fail(error);
       else this.#parts.warn(error);
     });
     this.#publishing.add(publishing);

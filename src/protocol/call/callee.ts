@@ -63,7 +63,7 @@ export const ringing: Row<'ringing'> = {
         ...{ phase: 'offering', call, peer, keys, offer: sealed.hash },
         ...{ ice: newIceLine(keys, 'callee', false), deadline: now + STEP_LIFE },
       };
-      const offer: CallOutput = { kind: 'publish', address: peer.address, bytes: sealed.bytes };
+      const offer: CallOutput = { kind: 'publish', type: 'offer', address: peer.address, bytes: sealed.bytes };
       return yield* tellGathered(context, offering, state, [offer]);
     },
     candidate(_context, state, { candidate }) {

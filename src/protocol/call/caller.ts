@@ -44,7 +44,7 @@ export function* dial(
   if (!sealed) throw new SealMQError('DIRECTORY_NO_ACTIVE_DEVICE', `${callee.address} has no active device`);
   return {
     state: { phase: 'dialling', call: id, callee, dial: sealed.hash, ephemeral, held: [], deadline: now + DIAL_LIFE },
-    outputs: [{ kind: 'publish', address: callee.address, bytes: sealed.bytes, wakes: true }],
+    outputs: [{ kind: 'publish', type: 'dial', address: callee.address, bytes: sealed.bytes }],
   };
 }
 
@@ -107,7 +107,7 @@ export const answering: Row<'answering'> = {
       return {
         state: { phase: 'connecting', call, role: 'caller', peer, ice: state.ice, deadline: now + STEP_LIFE },
         outputs: [
-          { kind: 'publish', address: peer.address, bytes: sealed.bytes },
+          { kind: 'publish', type: 'answer', address: peer.address, bytes: sealed.bytes },
           { kind: 'keys', role: 'caller', peer, keys: msg },
         ],
       };

@@ -24,7 +24,7 @@ export function isPeer(peer: Party, from: Party): boolean {
 /** The frame on its way, or nothing when nobody would read it. */
 export function* publish(context: HandshakeContext, frame: CallFrame, to: Readers): Steps<readonly CallOutput[]> {
   const sealed = yield* context.seal(frame, to);
-  return sealed ? [{ kind: 'publish', address: to.address, bytes: sealed.bytes }] : [];
+  return sealed ? [{ kind: 'publish', type: frame.type, address: to.address, bytes: sealed.bytes }] : [];
 }
 
 /** The other side ended it. */

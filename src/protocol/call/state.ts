@@ -2,7 +2,7 @@ import type { CryptoProvider, PrivateKey } from '../../crypto/provider.js';
 import type { Steps } from '../../crypto/steps.js';
 import type { ReplayWindow } from '../replay-window.js';
 import type { Candidate } from './body.js';
-import type { CallFrame, CloseReason } from './frame.js';
+import type { CallFrame, CloseReason, FrameType } from './frame.js';
 import type { HandshakeKeys, MessageKeys, Party } from './keys.js';
 
 /** How long a dial is valid, in milliseconds: waking somebody takes time. */
@@ -161,8 +161,7 @@ export type FrameRefusal =
 
 /** What is to be done. */
 export type CallOutput =
-  /** A frame; `wakes`: it is worth waking them for. */
-  | { readonly kind: 'publish'; readonly address: string; readonly bytes: Uint8Array; readonly wakes?: true }
+  | { readonly kind: 'publish'; readonly type: FrameType; readonly address: string; readonly bytes: Uint8Array }
   /** The other side's description; without one it wants MQTT alone. */
   | { readonly kind: 'remote'; readonly type: 'offer' | 'answer'; readonly round: number; readonly sdp?: string }
   | { readonly kind: 'candidate'; readonly round: number; readonly candidate: Candidate }
