@@ -2,6 +2,7 @@ import { decodeCbor, encodeCbor } from '../bytes/cbor.js';
 import { isCounter } from '../bytes/fields.js';
 import { asSealMQError, isSealMQError, SealMQError } from '../errors.js';
 import type { Store, StoreOperation } from '../ports/store.js';
+import { type Capacity, createCapacity } from './capacity.js';
 import { type Context, seconds } from './context.js';
 import { DurableQueue, type QueueEntry, type QueueLimits } from './durable-queue.js';
 import { type OutboxEntry, outboxCodec } from './entries.js';
@@ -16,8 +17,8 @@ const WINDOW = 256;
 /** What is to be sent: every entry stays until the broker has acknowledged it, over crashes and disconnects. */
 export interface Outbox {
   readonly queue: DurableQueue;
-  /** Resolves when there is room for an entry. @throws `STATE_FULL` when it is full and one is not to wait */
-  room(whenFull: 'wait' | 'refuse'): Promise<void>;
+  /** Room for an entry. What waits for receipts takes some as well: a peer that never answers must not fill the disk. */
+  readonly capacity: Capacity;
   /**
    * Keeps `entry`, its `companion` and the caller's `operations` in one batch; entries become durable in the order of the
    * calls. The answer is about `entry`.
@@ -162,8 +163,12 @@ export async function openOutbox(
       if (entries.length === 0) await changed;
     }
   };
-  /** What waits for receipts counts as well: a peer that never answers must not fill the disk. */
-  const isFull = () => queue.depth + sentBox.depth >= limits.entries || queue.bytes + sentBox.bytes >= limits.bytes;
+  const capacity = createCapacity({
+    limits,
+    used: () => ({ entries: queue.depth + sentBox.depth, bytes: queue.bytes + sentBox.bytes }),
+    changed: () => Promise.race([queue.changed(), sentBox.changed()]),
+    full: 'the outbox is full',
+  });
 
   const append = (entry: OutboxEntry): Appended => {
     pending.add(keyOf(entry));
@@ -179,13 +184,7 @@ export async function openOutbox(
 
   return {
     queue,
-    async room(whenFull) {
-      while (isFull()) {
-        if (closed) throw new SealMQError('USAGE_CLOSED', 'the messenger is closed');
-        if (whenFull === 'refuse') throw new SealMQError('STATE_FULL', 'the outbox is full');
-        await Promise.race([queue.changed(), sentBox.changed()]);
-      }
-    },
+    capacity,
     isPending: (key) => pending.has(key),
     put(entry, operations, companion) {
       const added = companion ? [append(entry), append(companion)] : [append(entry)];
@@ -221,6 +220,7 @@ export async function openOutbox(
       await queue.settled(() => up && (queue.depth > 0 || inFlight.size > 0), patience);
       closed = true;
       expiries.close();
+      capacity.close();
       queue.notify();
       await working;
       for (const waiter of waiters.values())

@@ -22,29 +22,33 @@ export interface SendCounters {
     use: (seqs: readonly number[], operations: readonly StoreOperation[]) => Promise<T>,
   ): Promise<T>;
 
-  /** The last number given to `address`, 0 before the first. */
+  /** The last number given to `address`, 0 before the first; one that is being given does not count. */
   last(address: string, stream: number): Promise<number>;
 }
 
 /** Counters kept under `seq/` of `store`. */
 export function createSendCounters(store: Store): SendCounters {
   const turns = new Map<string, Promise<number>>();
-  const last = (key: string) => turns.get(key) ?? readCounter(store, key);
+  /** The last numbers given by this process: what asks for them must not wait for who sends. */
+  const given = new Map<string, number>();
+  const before = (key: string) => turns.get(key) ?? readCounter(store, key);
 
   const nextOfAll: SendCounters['nextOfAll'] = (addresses, stream, use) => {
     const keys = addresses.map((address) => counterKey(address, stream));
-    const before = keys.map(last);
-    const taken = Promise.all(before).then(async (counts) => {
+    const previous = keys.map(before);
+    const taken = Promise.all(previous).then(async (counts) => {
       const seqs = counts.map((count) => count + 1);
       const put = (key: string, i: number) => ({ type: 'put' as const, key, value: encodeCbor(seqs[i] as number) });
-      return { seqs, result: await use(seqs, keys.map(put)) };
+      const result = await use(seqs, keys.map(put));
+      for (const [i, key] of keys.entries()) given.set(key, seqs[i] as number);
+      return { seqs, result };
     });
     for (const [i, key] of keys.entries()) {
       turns.set(
         key,
         taken.then(
           ({ seqs }) => seqs[i] as number,
-          () => before[i] as Promise<number>,
+          () => previous[i] as Promise<number>,
         ),
       );
     }
@@ -55,7 +59,10 @@ export function createSendCounters(store: Store): SendCounters {
     nextOfAll,
     next: (address, stream, use) =>
       nextOfAll([address], stream, ([seq], [operation]) => use(seq as number, operation as StoreOperation)),
-    last: (address, stream) => last(counterKey(address, stream)),
+    async last(address, stream) {
+      const key = counterKey(address, stream);
+      return given.get(key) ?? readCounter(store, key);
+    },
   };
 }
 

@@ -5,6 +5,7 @@ import { seal } from '../protocol/envelope/seal.js';
 import { activeDevices } from '../protocol/identity/account.js';
 import type { DeviceEntry } from '../protocol/identity/device.js';
 import { MAX_RECEIVERS } from '../protocol/relay/index.js';
+import type { Capacity } from './capacity.js';
 import type { Context } from './context.js';
 import type { Payload } from './message.js';
 import type { CopyOutcome } from './relay/copy-outcome.js';
@@ -12,6 +13,8 @@ import type { HandInEntry } from './relay/hand-in-entry.js';
 import type { HandIns } from './relay/hand-ins.js';
 import { relayRecord } from './relay/make-hand-in.js';
 import {
+  assertReceiver,
+  type Content,
   composer,
   readersOfCopies,
   receiverRecord,
@@ -48,20 +51,49 @@ export interface HandInState extends SendState {
  */
 export async function sendSeveral(
   context: Context,
-  { outbox, handIns, counters, tracking }: HandInState,
+  state: HandInState,
   to: readonly string[],
   payload: Payload,
   options: SendOptions = {},
 ): Promise<SentToSeveral> {
+  const { size, compose } = composer(context, payload, options);
+  const receivers = sortedReceivers(to, context.account.address);
+  for (const one of receivers) assertReceiver(context, one);
+  const release = await reserveBoth(state, size, options.whenFull ?? 'wait');
+  const posted = await post(context, state, receivers, compose, options).finally(release);
+  await posted.durable;
+  const id = toBase64url(posted.id);
+  const each = posted.each.map((one, i) => ({ ...one, id, published: publishedOf(posted.outcomes, i) }));
+  return { id, to: receivers, each, outcomes: posted.outcomes };
+}
+
+/** Room with the hand-ins first: who waits there must keep none from what goes out directly. @throws as `Capacity.reserve` */
+async function reserveBoth({ handIns, outbox }: HandInState, ...what: Parameters<Capacity['reserve']>) {
+  const releaseHandIn = await handIns.capacity.reserve(...what);
+  try {
+    const releaseEntry = await outbox.capacity.reserve(...what);
+    return () => {
+      releaseHandIn();
+      releaseEntry();
+    };
+  } catch (error) {
+    releaseHandIn();
+    throw error;
+  }
+}
+
+/** Numbers, seals and keeps a message for which there is room. */
+async function post(
+  context: Context,
+  { outbox, handIns, counters, tracking }: HandInState,
+  receivers: readonly string[],
+  compose: () => Content,
+  options: SendOptions,
+) {
   const { account } = context;
-  const compose = composer(context, payload, options);
-  const receivers = sortedReceivers(to, account.address);
   const records = await Promise.all([...receivers.map((one) => receiverRecord(context, one)), relayRecord(context)]);
   if (options.expiresIn !== undefined) await context.settled();
-  const posted = await counters.nextOfAll(receivers, account.stream, async (seqs, counted) => {
-    const whenFull = options.whenFull ?? 'wait';
-    await outbox.room(whenFull);
-    await handIns.room(whenFull);
+  return counters.nextOfAll(receivers, account.stream, async (seqs, counted) => {
     const content = compose();
     const { id, issuedAt, expiresAt } = content;
     const readers = receivers.map((_, i) => activeDevices(records[i] as (typeof records)[number], issuedAt));
@@ -96,10 +128,6 @@ export async function sendSeveral(
       return { id, each, ...handIns.put(entry, write) };
     });
   });
-  await posted.durable;
-  const id = toBase64url(posted.id);
-  const each = posted.each.map((one, i) => ({ ...one, id, published: publishedOf(posted.outcomes, i) }));
-  return { id, to: receivers, each, outcomes: posted.outcomes };
 }
 
 /** The copy of one receiver: resolves when it is in their queue. */

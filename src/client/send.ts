@@ -56,7 +56,7 @@ export interface SendState {
 }
 
 /**
- * Directory → seal → counter and outbox entry in one atomic batch, with a copy for our own other devices; the outbox publishes. The mirror image of `receive.ts`.
+ * Room → directory → seal → counter and outbox entry in one atomic batch, with a copy for our own other devices; the outbox publishes. The mirror image of `receive.ts`.
  *
  * @throws `USAGE_INVALID_ADDRESS`, `USAGE_INVALID_ARGUMENT`, `USAGE_PAYLOAD_TOO_LARGE`, `USAGE_CONTACT_BLOCKED`,
  *   `DIRECTORY_NOT_FOUND`, `DIRECTORY_IDENTITY_HELD`, `DIRECTORY_RECORD_EXPIRED`, `DIRECTORY_NO_ACTIVE_DEVICE`,
@@ -69,13 +69,29 @@ export async function send(
   payload: Payload,
   options: SendOptions = {},
 ): Promise<Sent> {
+  const { size, compose } = composer(context, payload, options);
+  assertReceiver(context, to);
+  // Before a turn to be numbered is taken: whoever holds one must not wait for what others do.
+  const release = await outbox.capacity.reserve(size, options.whenFull ?? 'wait');
+  const posted = await post(context, { outbox, counters, tracking }, to, compose, options).finally(release);
+  await posted.durable;
+  const { delivered, deliveredTo } = posted.tracked;
+  return { id: toBase64url(posted.id), to, seq: posted.seq, published: posted.acknowledged, delivered, deliveredTo };
+}
+
+/** Numbers, seals and keeps a message for which there is room. */
+async function post(
+  context: Context,
+  { outbox, counters, tracking }: SendState,
+  to: string,
+  compose: () => Content,
+  options: SendOptions,
+) {
   const { account } = context;
-  const compose = composer(context, payload, options);
   const record = await receiverRecord(context, to);
   // A time to live that is counted from a wrong moment could be over before it begins.
   if (options.expiresIn !== undefined) await context.settled();
-  const posted = await counters.next(to, account.stream, async (seq, counted) => {
-    await outbox.room(options.whenFull ?? 'wait');
+  return counters.next(to, account.stream, async (seq, counted) => {
     const content = compose();
     const { id, issuedAt } = content;
     const kept = options.receipt ?? context.awaitReceipts;
@@ -90,9 +106,6 @@ export async function send(
       return { id, seq, tracked, ...outbox.put(entry, [counted, copyCounted], copy) };
     });
   });
-  await posted.durable;
-  const { delivered, deliveredTo } = posted.tracked;
-  return { id: toBase64url(posted.id), to, seq: posted.seq, published: posted.acknowledged, delivered, deliveredTo };
 }
 
 /** What is the same in a message and its copies, whoever they are for. */
@@ -100,16 +113,23 @@ export type Content = Pick<Draft, 'issuedAt' | 'payload' | 'contentType' | 'chan
   readonly id: Uint8Array;
 };
 
+/** Makes the content of a message when its turn to be numbered has come. */
+export interface Composer {
+  /** Bytes of the payload. */
+  readonly size: number;
+  compose(): Content;
+}
+
 /**
- * Makes the content of a message when its turn to be numbered has come.
+ * Reads what a message is to be.
  *
  * @throws `USAGE_INVALID_ARGUMENT`, `DECODE_BASE64URL`, at once: what is wrong with `payload` and `options` is the caller's
  */
-export function composer(context: Context, payload: Payload, options: SendOptions): () => Content {
+export function composer(context: Context, payload: Payload, options: SendOptions): Composer {
   const { bytes, contentType } = encodePayload(payload);
   const inReplyTo = options.inReplyTo === undefined ? undefined : fromBase64url(options.inReplyTo);
   const { channel, expiresIn } = options;
-  return () => {
+  const compose = () => {
     const issuedAt = seconds(context);
     const expiresAt = expiresIn === undefined ? undefined : issuedAt + Math.ceil(expiresIn);
     const id = context.provider.randomBytes(MESSAGE_ID_BYTES).slice();
@@ -118,6 +138,7 @@ export function composer(context: Context, payload: Payload, options: SendOption
       ...{ contentType: options.contentType ?? contentType, channel },
     });
   };
+  return { size: bytes.length, compose };
 }
 
 /** Our other devices, for what goes to somebody else: they get it as a message of its own that says to whom it was. */
@@ -148,11 +169,16 @@ export async function sealEntry(
   return present({ id, to: audience, topic, stream, seq, devices, sealed, expiresAt });
 }
 
-/** The receiver's record, fit to be sealed to. @throws `USAGE_INVALID_ADDRESS`, `USAGE_CONTACT_BLOCKED`, `DIRECTORY_` codes */
-export async function receiverRecord(context: Context, to: string): Promise<KeyRecord> {
-  if (context.contacts.isBlocked(assertAddress(to))) {
+/** @throws `USAGE_INVALID_ADDRESS`, `USAGE_CONTACT_BLOCKED` */
+export function assertReceiver({ contacts }: Context, to: string): void {
+  if (contacts.isBlocked(assertAddress(to))) {
     throw new SealMQError('USAGE_CONTACT_BLOCKED', `${to} is blocked: unblock first`);
   }
+}
+
+/** The receiver's record, fit to be sealed to. @throws `USAGE_INVALID_ADDRESS`, `USAGE_CONTACT_BLOCKED`, `DIRECTORY_` codes */
+export async function receiverRecord(context: Context, to: string): Promise<KeyRecord> {
+  assertReceiver(context, to);
   const toSeal = { toSeal: true };
   const record = context.keys.cached(to, toSeal) ?? (await context.keys.record(to, toSeal));
   if (!record) throw new SealMQError('DIRECTORY_NOT_FOUND', `nobody is registered as ${to}`);

@@ -3,6 +3,7 @@ import { asSealMQError, isSealMQError, SealMQError } from '../../errors.js';
 import type { StoreOperation } from '../../ports/store.js';
 import { topicOf } from '../../protocol/envelope/topics.js';
 import { HAND_IN_WINDOW, handInTopic, type RelayAnswer } from '../../protocol/relay/index.js';
+import { type Capacity, createCapacity } from '../capacity.js';
 import { type Context, seconds } from '../context.js';
 import type { DirectoryClock } from '../directory-clock.js';
 import { DurableQueue, type QueueLimits } from '../durable-queue.js';
@@ -24,8 +25,8 @@ import { makeHandIn, refreshRelay } from './make-hand-in.js';
 /** What is to be handed in at the relay: every entry stays until it is answered, over crashes and disconnects. */
 export interface HandIns {
   readonly queue: DurableQueue;
-  /** Resolves when there is room for an entry. @throws `STATE_FULL` when it is full and one is not to wait */
-  room(whenFull: 'wait' | 'refuse'): Promise<void>;
+  /** Room for an entry. */
+  readonly capacity: Capacity;
   /**
    * Keeps `entry`. `write` commits the operation together with what belongs to it.
    *
@@ -243,18 +244,19 @@ export async function openHandIns(context: Context, parts: HandInParts): Promise
     }
   };
 
+  const capacity = createCapacity({
+    limits,
+    used: () => ({ entries: queue.depth, bytes: queue.bytes }),
+    changed: () => queue.changed(),
+    full: 'too many messages wait for the relay',
+  });
+
   for await (const { n, value } of queue.entries()) remember(n, decodeHandInEntry(value));
   const working = work().catch(stumble);
 
   return {
     queue,
-    async room(whenFull) {
-      while (queue.full) {
-        if (closed) throw new SealMQError('USAGE_CLOSED', 'the messenger is closed');
-        if (whenFull === 'refuse') throw new SealMQError('STATE_FULL', 'too many messages wait for the relay');
-        await queue.changed();
-      }
-    },
+    capacity,
     isPending: (key) => pending.has(key),
     put(entry, write) {
       const { n, operation } = queue.append(encodeHandInEntry(entry));
@@ -283,6 +285,7 @@ export async function openHandIns(context: Context, parts: HandInParts): Promise
       // As in the outbox: what left the queue counts until that is written, and whoever waits for it is told.
       await queue.settled(() => finishing > 0 || (up && queue.depth > 0), patience);
       closed = true;
+      capacity.close();
       flights.clear();
       queue.notify();
       await working;
