@@ -142,7 +142,7 @@ async function fanOut(): Promise<Result[]> {
     simulation.discarding = true;
     const frame = new Uint8Array(1024);
     const { send } = await sideBySide({ send: () => void session.send(frame, { qos: 0 }) });
-    results.push({ name: `frame of 1 KiB: its sender, ${readers} readers`, value: send, unit: 'µs' });
+    results.push({ name: `frame of 1 KiB among others: its sender, ${readers} readers`, value: send, unit: 'µs' });
     simulation.end();
   }
   return results;
