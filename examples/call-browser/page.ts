@@ -1,20 +1,25 @@
-/** One end of a call: `?as=alice&broker=ws://…&directory=http://…`. Whom to call is typed in; who calls is answered by a button. */
+/**
+ * One end of a call: `?as=alice&broker=ws://…&directory=http://…`. Whom to call is typed in; who calls is answered by a button. With
+ * `&via=relay` it calls by a relay, and can be woken when it is closed: `&call=…` is what its service worker hands over then.
+ */
 import { type Call, type IncomingCall, isSealMQError, Messenger, memoryStore } from 'sealmq';
+import { optionsOf } from './options.js';
 
 const element = <E extends HTMLElement>(id: string) => document.getElementById(id) as E;
-const { as: address = '', ...place } = Object.fromEntries(new URLSearchParams(location.search)) as {
-  as?: string;
-  broker: string;
-  directory: string;
-};
+const parameters = new URLSearchParams(location.search);
+const options = optionsOf(parameters);
+const note = parameters.get('call');
 const WAYS = { direct: 'directly', turn: 'over a TURN server', mqtt: 'over the broker' };
 
-element('name').textContent = address;
-const messenger = await Messenger.open({ address, ...place, store: memoryStore() });
+element('name').textContent = options.address;
+// Who is to be woken keeps the account where the service worker finds it.
+const store = options.via === 'relay' ? {} : { store: memoryStore() };
+const messenger = await Messenger.open({ ...options, ...store });
 await messenger.register();
 idle();
 
 messenger.on('call', ring);
+if (note) resume(note);
 element('dial').onsubmit = (event) => {
   event.preventDefault();
   const to = element<HTMLInputElement>('whom').value.trim();
@@ -22,6 +27,37 @@ element('dial').onsubmit = (event) => {
   element('dial').hidden = true;
   talk(messenger.call(to));
 };
+if (options.via === 'relay') offerToWake().catch(tellWhy);
+
+/** The call that this page was opened for; a reload is not to ring again. */
+function resume(handedOver: string): void {
+  parameters.delete('call');
+  history.replaceState(null, '', `?${parameters}`);
+  messenger.wake(handedOver);
+}
+
+/** Who has agreed to be woken stays so; others are asked, by a button. */
+async function offerToWake(): Promise<void> {
+  const registration = await navigator.serviceWorker.getRegistration();
+  const subscription = await registration?.pushManager.getSubscription();
+  if (subscription) return messenger.updatePush(subscription);
+  element('wake').hidden = false;
+  element('wake').onclick = () => void letWake().catch(tellWhy);
+}
+
+/** Says where this browser can be woken when the page is closed. */
+async function letWake(): Promise<void> {
+  await navigator.serviceWorker.register(`service-worker.js?${parameters}`);
+  const { pushManager } = await navigator.serviceWorker.ready;
+  const applicationServerKey = await messenger.pushKey();
+  await messenger.updatePush(await pushManager.subscribe({ userVisibleOnly: true, applicationServerKey }));
+  element('wake').hidden = true;
+  line('You can close this page now: a call wakes it.', 'note');
+}
+
+function tellWhy(error: unknown): void {
+  line(`This browser cannot be woken: ${(error as Error).message}`, 'note');
+}
 
 function ring(incoming: IncomingCall): void {
   show('state', 'somebody calls');

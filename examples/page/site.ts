@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname } from 'node:path';
@@ -10,7 +11,7 @@ const TYPES: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': '
 /**
  * Builds the page of an example, as an application would be, and serves it: `localhost` counts as secure.
  *
- * @param folder - under `examples/`, with an `index.html`
+ * @param folder - under `examples/`, with an `index.html`, and a `service-worker.ts` if it has one
  */
 export async function openSite(folder: string) {
   const root = fileURLToPath(new URL(`../${folder}/`, import.meta.url));
@@ -19,7 +20,8 @@ export async function openSite(folder: string) {
     build: { write: false, target: 'es2022' },
     worker: { format: 'es' },
   });
-  const [{ output }] = [built].flat() as [Rolldown.RolldownOutput];
+  const [{ output: pages }] = [built].flat() as [Rolldown.RolldownOutput];
+  const output = [...pages, ...(existsSync(`${root}service-worker.ts`) ? await buildServiceWorker(root) : [])];
   const files = new Map(output.map((each) => [`/${each.fileName}`, each.type === 'chunk' ? each.code : each.source]));
   const server = createServer(({ url = '/' }, response) => {
     const path = url.replace(/\?.*/, '').replace(/\/$/, '/index.html');
@@ -36,4 +38,14 @@ export async function openSite(folder: string) {
       await once(server, 'close');
     },
   };
+}
+
+/** In one classic script: service workers know no `import()`, nor modules in every browser. */
+async function buildServiceWorker(root: string): Promise<Rolldown.RolldownOutput['output']> {
+  const output = { format: 'iife', entryFileNames: 'service-worker.js' } as const;
+  const built = await build({
+    ...{ root, configFile: false, logLevel: 'error' },
+    build: { write: false, target: 'es2022', rolldownOptions: { input: `${root}service-worker.ts`, output } },
+  });
+  return ([built].flat() as [Rolldown.RolldownOutput])[0].output;
 }

@@ -5,6 +5,8 @@ import type { IncomingMessage } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import type { BrowserContext } from 'playwright-core';
+import type { PushOptions } from '../../src/server/relay/relay.js';
 import { bytesField, fixed64Field, numberField, varint } from './protobuf.js';
 
 /**
@@ -16,8 +18,10 @@ export interface Fcm {
   readonly chromiumArguments: readonly string[];
   /** Where relays push to. Chromium itself names Google's host in its endpoints. */
   readonly origin: string;
-  /** The certificate of that origin, PEM. */
-  readonly certificate: string;
+  /** How a relay is told of it. */
+  readonly options: Omit<PushOptions, 'contact'>;
+  /** Lets pages name this push service where their browser would name Google's. */
+  replace(context: BrowserContext): Promise<void>;
   /** What it answered relays: status codes. */
   readonly answered: readonly number[];
   close(): Promise<void>;
@@ -80,7 +84,11 @@ export async function startFcm(): Promise<Fcm> {
   const [mcs, https] = [await portOf(lasting), await portOf(requests)];
   const origin = `https://localhost:${https}`;
   return {
-    ...{ origin, certificate: tls.cert, answered },
+    ...{ origin, answered },
+    options: {
+      ...{ hosts: [`localhost:${https}`], ca: tls.cert, privateNetworks: true, resolve: async () => ['127.0.0.1'] },
+    },
+    replace: async (context) => void (await context.addInitScript(pushTo, origin)),
     chromiumArguments: [
       ...[`--gcm-checkin-url=${origin}/checkin`, `--gcm-registration-url=${origin}/register`],
       ...[`--gcm-mcs-endpoint=https://localhost:${mcs}`, '--ignore-certificate-errors'],
@@ -149,4 +157,13 @@ function push({ sender, app, subtype }: Subscriber, body: Uint8Array, number: nu
 
 function framed(type: number, message: Buffer): Buffer {
   return Buffer.concat([Buffer.of(type), varint(message.length), message]);
+}
+
+/** Runs in the page. */
+function pushTo(origin: string): void {
+  const { toJSON } = PushSubscription.prototype;
+  PushSubscription.prototype.toJSON = function () {
+    const json = toJSON.call(this);
+    return { ...json, endpoint: origin + new URL(json.endpoint as string).pathname };
+  };
 }

@@ -5,18 +5,20 @@ import { memoryStore } from '../../src/adapters/store/memory-store.js';
 import { Messenger } from '../../src/client/messenger.js';
 import { createBroker } from '../../src/server/broker/broker.js';
 import { createKeyProvider } from '../../src/server/key-provider/key-provider.js';
-import { createRelay, type PushOptions } from '../../src/server/relay/relay.js';
+import { createRelay } from '../../src/server/relay/relay.js';
 import type { WakenPage, WakeOptions } from './app/wake.js';
 import { asker, type Stage, startProfile } from './chromium.js';
-import { type Fcm, startFcm } from './fcm.js';
+import { startFcm } from './fcm.js';
+import { click } from './notification.js';
 
 /** Lets a condition take as long as a busy machine needs. */
 const PATIENCE = { timeout: 20_000, interval: 50 };
 
 const CONTACT = 'mailto:relay@example.org';
 
-/** A relay that wakes, Alice in Node, and a Chromium whose push service is on this machine. */
-async function setPushScene({ site }: Stage, push: (fcm: Fcm) => Partial<PushOptions> = () => ({})) {
+/** A relay that wakes, Alice in Node, and a Chromium whose push service is on this machine, and says so: `endpoints` are its own, or Google's. */
+async function setPushScene({ site }: Stage, endpoints: 'own' | "Google's") {
+  const own = endpoints === 'own';
   const fcm = await startFcm();
   onTestFinished(() => fcm.close());
   const broker = await createBroker({ ws: 0 });
@@ -24,12 +26,13 @@ async function setPushScene({ site }: Stage, push: (fcm: Fcm) => Partial<PushOpt
   const directory = await createKeyProvider();
   onTestFinished(() => directory.close());
   const places = { broker: broker.mqttUrl as string, directory: directory.url };
-  const relay = await createRelay({ ...places, push: { contact: CONTACT, ...push(fcm) } });
+  const relay = await createRelay({ ...places, push: { contact: CONTACT, after: 300, ...(own && fcm.options) } });
   onTestFinished(() => relay.close());
   directory.publishRelay(relay.record);
 
   const context = await startProfile(fcm.chromiumArguments);
   onTestFinished(() => context.close());
+  if (own) await fcm.replace(context);
   const options: WakeOptions = {
     address: 'bob',
     broker: broker.wsUrl as string,
@@ -59,7 +62,7 @@ async function setPushScene({ site }: Stage, push: (fcm: Fcm) => Partial<PushOpt
 /** Browsers that are pushed to. */
 export function pushTests(stage: () => Stage): void {
   it('what a browser answers to `subscribe` is what a relay takes', async () => {
-    const { relay, openBob } = await setPushScene(stage());
+    const { relay, openBob } = await setPushScene(stage(), "Google's");
     const { bob } = await openBob();
     await bob('register');
     await bob('subscribe');
@@ -73,11 +76,8 @@ export function pushTests(stage: () => Stage): void {
   it('a call wakes the service worker of a page that is closed, and the page that it opens takes it', {
     timeout: 60_000,
   }, async () => {
-    const scene = await setPushScene(stage(), ({ origin, certificate: ca }) => ({
-      ...{ hosts: [new URL(origin).host], ca, privateNetworks: true, resolve: async () => ['127.0.0.1'], after: 300 },
-    }));
+    const scene = await setPushScene(stage(), 'own');
     const { context, fcm } = scene;
-    await context.addInitScript(pushTo, fcm.origin);
     const { page, bob } = await scene.openBob();
     await bob('register');
     await bob('subscribe');
@@ -105,15 +105,6 @@ export function pushTests(stage: () => Stage): void {
   });
 }
 
-/** Runs in the page: lets its browser name the push service on this machine, where it would name Google's. */
-function pushTo(origin: string): void {
-  const { toJSON } = PushSubscription.prototype;
-  PushSubscription.prototype.toJSON = function () {
-    const json = toJSON.call(this);
-    return { ...json, endpoint: origin + new URL(json.endpoint as string).pathname };
-  };
-}
-
 /** Stops the service worker, as the browser does after a while without events; answers what it does from then on. */
 async function stopServiceWorker(context: BrowserContext): Promise<readonly string[]> {
   const devTools = await context.newCDPSession(await context.newPage());
@@ -125,32 +116,4 @@ async function stopServiceWorker(context: BrowserContext): Promise<readonly stri
   await devTools.send('ServiceWorker.stopAllWorkers');
   await expect.poll(() => states.at(-1), PATIENCE).toBe('stopped');
   return states;
-}
-
-/** Clicks on the notification that comes, as nobody can without a screen; answers its title and what it would open. */
-function click(worker: Worker): Promise<{ title: string; url: string }> {
-  return worker.evaluate(async () => {
-    const scope = globalThis as unknown as ServiceWorkerScope;
-    let shown: Notification | undefined;
-    while (!shown) {
-      [shown] = await scope.registration.getNotifications();
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    const { title } = shown;
-    const opening = new Promise<string>((resolve) => {
-      scope.clients.openWindow = async (url) => resolve(url);
-    });
-    const event = new scope.NotificationEvent('notificationclick', { notification: shown });
-    // Only the browser's own events may be waited for.
-    Object.defineProperty(event, 'waitUntil', { value: () => {} });
-    scope.dispatchEvent(event);
-    return { title, url: await opening };
-  });
-}
-
-/** What of a service worker's globals is used here. */
-interface ServiceWorkerScope extends EventTarget {
-  readonly registration: ServiceWorkerRegistration;
-  readonly clients: { openWindow(url: string): Promise<unknown> };
-  readonly NotificationEvent: new (type: string, init: { notification: Notification }) => Event;
 }
