@@ -1,8 +1,9 @@
 import { toBase64url } from '../bytes/base64url.js';
 
 /**
- * Copies for our other devices are published to our own address, and so come back: sealed to everybody but this device. They
- * are known by their first bytes, the nonce among them, so that they cost neither a write nor a report.
+ * Sealed messages that will come and are no news, known by their first bytes, the nonce among them. Copies for our other
+ * devices are published to our own address, and so come back, sealed to everybody but this device: so they cost neither a
+ * write nor a report.
  */
 export interface Echoes {
   note(sealed: Uint8Array): void;
@@ -12,7 +13,7 @@ export interface Echoes {
 /** The header and the nonce of a sealed message lie within these. */
 const PREFIX_BYTES = 96;
 
-/** Copies that are remembered; older ones are reported as `not-for-me`, which does no harm. */
+/** So many are remembered; older ones are reported, which does no harm. */
 const MAX_ECHOES = 4096;
 
 /** None yet. */

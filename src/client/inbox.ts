@@ -2,6 +2,7 @@ import type { StoreOperation } from '../ports/store.js';
 import type { Place } from '../protocol/envelope/topics.js';
 import type { Context } from './context.js';
 import { DurableQueue, type QueueLimits } from './durable-queue.js';
+import { createEchoes } from './echoes.js';
 import {
   type InboxEntry,
   inboxCodec,
@@ -35,6 +36,10 @@ const BACKLOG = 256;
 export class Inbox {
   readonly #arrived: Arrived[] = [];
   #arrivedBytes = 0;
+  /** What has come and is not settled yet. */
+  readonly #unsettled = new Set<Uint8Array>();
+  /** What the broker will bring again, since it could not be written when it came, or came behind such a one. */
+  readonly #refused = createEchoes();
   /** Who opens mail waits for something that may take long. */
   #isAway = false;
 
@@ -61,12 +66,28 @@ export class Inbox {
   /** Takes a message as it came; what became of it is durable when the promise resolves. */
   receive(place: Place, sealed: Uint8Array): Promise<void> {
     const entry = { ...place, sealed, receivedAt: Math.floor(this.context.now()) };
+    this.#unsettled.add(sealed);
     return new Promise((resolve, reject) => {
-      this.#arrived.push({ entry, settle: (durable) => durable.then(resolve, reject) });
+      const settled = () => {
+        this.#unsettled.delete(sealed);
+        resolve();
+      };
+      // The connection ends by that, so that nothing behind it is acknowledged either.
+      const refused = (error: unknown) => {
+        for (const each of this.#unsettled) this.#refused.note(each);
+        this.#unsettled.delete(sealed);
+        reject(error);
+      };
+      this.#arrived.push({ entry, settle: (durable) => void durable.then(settled, refused) });
       this.#arrivedBytes += sealed.length;
       if (this.#isAway || this.raw.depth > BACKLOG) this.#keepArrived();
       else this.raw.notify();
     });
+  }
+
+  /** Whether the broker has to bring a message again, that may have been seen for all that: it is no news that it is there. */
+  isBroughtAgain(sealed: Uint8Array): boolean {
+    return this.#refused.has(sealed);
   }
 
   /** The next message that has come, to be settled by who opens it; none before all of the inbox is opened. */

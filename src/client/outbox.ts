@@ -204,6 +204,7 @@ export async function openOutbox(
             queue.remove(one.n);
             pending.delete(keyOf(one.entry));
           }
+          tracking.failed(keyOf(entry), asSealMQError(error, 'STATE_UNAVAILABLE', 'the message was not kept'));
           waiters.delete(n);
           throw error;
         },

@@ -124,13 +124,14 @@ export async function process(
 async function settle(
   context: Context,
   { inbox, receptions }: ReceiveState,
-  { family, tag }: InboxEntry,
+  { family, tag, sealed }: InboxEntry,
   take: Take,
   outcome: OpenOutcome,
 ): Promise<void> {
   const drop = (rejection?: Rejection, operations: readonly StoreOperation[] = []) => {
     inbox.drop(take(), operations);
-    if (rejection) reject(context, rejection);
+    const isOurDoing = rejection?.reason === 'duplicate' && inbox.isBroughtAgain(sealed);
+    if (rejection && !isOurDoing) reject(context, rejection);
   };
   const reception = receptions[family];
   // What devices tell each other is sealed to one device and comes to all.

@@ -135,7 +135,7 @@ export function createRedelivery(context: Context, parts: RedeliveryParts): Rede
       const { arrived, absent } = await sentBox.receipt(from, device, receipt);
       reminders.heard(from);
       if (outdated.has(receipt.stream)) fail(arrived, 'STATE_OUTDATED', 'the number was used before, by a later state');
-      else for (const entry of arrived) tracking.arrived(keyOf(entry), device);
+      else for (const entry of arrived) tracking.arrived(keyOf(entry), device, entry.outstanding.size === 0);
       for (const entry of absent) await publishAgain(entry);
     },
 

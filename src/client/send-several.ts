@@ -113,7 +113,7 @@ async function post(
     const each = entry.receivers.map(({ to: one, seq }) => ({
       to: one,
       seq,
-      ...tracking.follow(sentKey(one, entry.stream, seq)),
+      ...tracking.follow(kept ? sentKey(one, entry.stream, seq) : undefined),
     }));
     const copyReaders = options.copy === false ? [] : readersOfCopies(context);
     if (copyReaders.length === 0) {

@@ -96,7 +96,7 @@ async function post(
     const { id, issuedAt } = content;
     const kept = options.receipt ?? context.awaitReceipts;
     const entry = await sealEntry(context, { ...content, audience: to, seq }, activeDevices(record, issuedAt), kept);
-    const tracked = tracking.follow(sentKey(to, entry.stream, seq));
+    const tracked = tracking.follow(kept ? sentKey(to, entry.stream, seq) : undefined);
     const copyReaders = options.copy === false || to === account.address ? [] : readersOfCopies(context);
     if (copyReaders.length === 0) return { id, seq, tracked, ...outbox.put(entry, [counted]) };
     return counters.next(account.address, account.stream, async (copySeq, copyCounted) => {

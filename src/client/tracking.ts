@@ -10,9 +10,12 @@ export interface Tracked {
 
 /** Follows the messages of this process until their receipts come. */
 export interface Tracking {
-  follow(key: string): Tracked;
-  /** A device has receipted the message. */
-  arrived(key: string, device: string): void;
+  /** Messages that are followed: something may still come of them. */
+  readonly depth: number;
+  /** Without a key a message whose receipts are not waited for: nothing ever comes of it, and nothing is kept. */
+  follow(key: string | undefined): Tracked;
+  /** A device has receipted the message: the last one of those that it was sealed to, or others may follow. */
+  arrived(key: string, device: string, isLast: boolean): void;
   /** Nothing more will come of it. */
   failed(key: string, error: SealMQError): void;
   close(): void;
@@ -24,20 +27,30 @@ export function sentKey(to: string, stream: number, seq: number): string {
   return `${to}/${digits(stream)}/${digits(seq)}`;
 }
 
+/** No {@link sentKey}. */
+const UNFOLLOWED = '';
+
 /** Tracking of nothing yet. */
 export function createTracking(): Tracking {
   const followed = new Map<string, { devices: string[]; resolve(): void; reject(error: unknown): void }>();
+  const track = (key: string): Tracked => {
+    const devices: string[] = [];
+    const delivered = new Promise<void>((resolve, reject) => followed.set(key, { devices, resolve, reject }));
+    // Most callers do not look at it.
+    delivered.catch(() => {});
+    return { delivered, deliveredTo: devices };
+  };
+  // One for all of them: it rejects when the messenger is closed.
+  const unfollowed = track(UNFOLLOWED);
   return {
-    follow(key) {
-      const devices: string[] = [];
-      const delivered = new Promise<void>((resolve, reject) => followed.set(key, { devices, resolve, reject }));
-      // Most callers do not look at it.
-      delivered.catch(() => {});
-      return { delivered, deliveredTo: devices };
+    get depth() {
+      return Math.max(0, followed.size - 1);
     },
-    arrived(key, device) {
+    follow: (key) => (key === undefined ? unfollowed : track(key)),
+    arrived(key, device, isLast) {
       const entry = followed.get(key);
       if (!entry) return;
+      if (isLast) followed.delete(key);
       entry.devices.push(device);
       entry.resolve();
     },

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { Messenger } from '../../src/client/messenger.js';
 import type { StoreOperation } from '../../src/ports/store.js';
 import { failingStore } from './failing-store.js';
@@ -74,6 +74,8 @@ test('a sender that is opened again with space gives the numbers of what it refu
 test('mail that cannot be kept is not acknowledged: it comes when there is space', async () => {
   const { stores, alice, bob } = await pair();
   const heard = hear(bob);
+  const rejected = vi.fn();
+  bob.on('rejected', rejected);
   await until(() => (heard.length === 1 && bob.status().opened === 0) || undefined);
   const warning = next(bob, 'warning');
   const down = next(bob, 'connection', ({ state }) => state === 'disconnected');
@@ -86,6 +88,8 @@ test('mail that cannot be kept is not acknowledged: it comes when there is space
   await Promise.all(sent.map(({ delivered }) => delivered));
   await until(() => heard.length === 3 || undefined);
   expect(heard).toEqual(['one', 'two', 'three']);
+  // What the broker brought again had been seen here: that is no news.
+  expect(rejected).not.toHaveBeenCalled();
 });
 
 test('mail that cannot be kept comes to the receiver that is opened again with space', async () => {

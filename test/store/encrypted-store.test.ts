@@ -162,7 +162,7 @@ describe('opening', () => {
   });
 
   it('a store of a newer release, or of an impossible version, fails', async () => {
-    const versions = { STATE_NEWER_SCHEMA: 2, STATE_CORRUPT: 0 };
+    const versions = { STATE_NEWER_SCHEMA: 3, STATE_CORRUPT: 0 };
     for (const [code, version] of Object.entries(versions)) {
       const inner = memoryStore();
       const cipher = await valueCipher(dataKey, provider);

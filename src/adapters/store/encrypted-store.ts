@@ -7,8 +7,13 @@ import { groupCommit } from './group-commit.js';
 import { type ValueCipher, valueCipher } from './value-cipher.js';
 import { decodeStored } from './versioned-map.js';
 
-/** Version of what lies in the store. A release that changes the layout raises it and migrates. */
-const SCHEMA_VERSION = 1;
+/**
+ * Version of what lies in the store. A release that changes the layout raises it and migrates. In 2 a message that the broker has
+ * stays under `outbox/`, and a number says up to where they are acknowledged (`docs/adr/0016-written-once.md`); in 1 it moved
+ * to `sent/`, which is read as before. So nothing has to be moved, but a release that knows 1 would publish all of them again.
+ */
+const SCHEMA_VERSION = 2;
+const READ_AS_IT_IS = 1;
 const SCHEMA_KEY = 'meta/schema';
 
 /**
@@ -70,6 +75,7 @@ async function checkSchema(store: Store, cipher: ValueCipher): Promise<void> {
       `the state has schema ${version}, this release knows ${SCHEMA_VERSION}`,
     );
   }
+  if (version === READ_AS_IT_IS) return putSchema(store, cipher);
   if (version !== SCHEMA_VERSION) throw new SealMQError('STATE_CORRUPT', 'the schema version of the state is not one');
 }
 
@@ -77,6 +83,10 @@ async function writeSchema(store: Store, cipher: ValueCipher): Promise<void> {
   for await (const [key] of store.iterator({ limit: 1 })) {
     throw new SealMQError('STATE_CORRUPT', `the store holds entries ("${key}") but no schema version`);
   }
+  await putSchema(store, cipher);
+}
+
+async function putSchema(store: Store, cipher: ValueCipher): Promise<void> {
   const value = await cipher.seal(SCHEMA_KEY, encodeCbor(SCHEMA_VERSION));
   await store.batch([{ type: 'put', key: SCHEMA_KEY, value }], { sync: true });
 }
