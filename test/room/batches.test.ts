@@ -3,11 +3,13 @@ import type { RoomFrame } from '../../src/client/room/events.js';
 import { createFrameQueue } from '../../src/client/room/frame-queue.js';
 import { nativeProvider } from '../../src/crypto/native.js';
 import { atOnce, run } from '../../src/crypto/steps.js';
+import { webcryptoProvider } from '../../src/crypto/webcrypto.js';
 import { decodeFrames, encodeFrames, MAX_BATCH_BYTES, MAX_BATCH_FRAMES } from '../../src/protocol/room/frame-batch.js';
 import { splitSignature } from '../../src/protocol/room/frame-signature.js';
 import { frameMetadata, MAX_FRAME_BYTES } from '../../src/protocol/room/room-frame.js';
 import type { SenderKey } from '../../src/protocol/room/sender-key.js';
 import { openFrame, sealFrame } from '../../src/protocol/room/sframe.js';
+import { closing, createWorld, until } from '../client/world.js';
 import { type Published, type Simulated, Simulation } from './simulation.js';
 
 const provider = nativeProvider();
@@ -176,6 +178,33 @@ test('what is sent behind a departure does not go with what waits for the key of
   expect(kids).toHaveLength(2);
   expect(keyOf(alice, bob).kid).toBe(kids[1]);
   expect(sent(alice)).toEqual([['behind the second']]);
+});
+
+test('a backend that answers with promises encrypts one message at a time, and what comes meanwhile goes together', async () => {
+  const world = await createWorld();
+  const provider = webcryptoProvider();
+  const [alice, bob] = [await world.join('alice', { provider }), await world.join('bob')];
+  const options = { roster: ['alice', 'bob'] };
+  const [room, reader] = await Promise.all([alice.joinRoom('room', options), bob.joinRoom('room', options)]);
+  closing(() => Promise.all([room.leave(), reader.leave()]));
+  await until(() => room.members.some(({ ready }) => ready) || undefined);
+  const observer = await world.client();
+  let messages = 0;
+  observer.on('message', () => messages++);
+  await observer.subscribeAsync('nes/room/room/frame/+');
+  const lines = Array.from({ length: 300 }, (_, i) => (i % 100 === 50 ? `${i}`.padEnd(20_000) : `${i}`));
+  const all: Promise<void>[] = [];
+  for (const line of lines) {
+    const payload = bytesOf(line);
+    all.push(room.send(payload, { qos: 1 }));
+    payload.fill(0);
+    await Promise.resolve();
+  }
+  await Promise.all(all);
+  const loop = reader.frames();
+  for (const line of lines) expect(textOf((await loop.next()).value?.bytes as Uint8Array)).toBe(line);
+  expect(messages).toBeGreaterThan(3);
+  expect(messages).toBeLessThan(100);
 });
 
 test('leaving lets out what was sent', async () => {

@@ -74,15 +74,14 @@ export class Members {
     return { member, isNew: true };
   }
 
-  /** Answers whether there was such a member. */
-  remove(device: string, reason: Departure): boolean {
+  /** Of somebody who is none nothing is told. */
+  remove(device: string, reason: Departure): void {
     const member = this.#members.get(device);
-    if (!member) return false;
+    if (!member) return;
     this.#members.delete(device);
     const { address, since } = member.peer;
     if (reason === 'left') this.#remember(device, since);
     this.#emit('left', { address, device, reason });
-    return true;
   }
 
   #refuse(who: RoomMember, reason: 'device-taken' | 'room-full'): undefined {
