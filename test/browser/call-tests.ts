@@ -9,6 +9,17 @@ export function callTests(stage: () => Stage): void {
     // Both tell names of the local network: where multicast does not pass, the broker is left.
     await talk(await scene.inChromium('alice'), await scene.inChromium('bob'), ['direct', 'mqtt']);
   });
+
+  it('two browsers that call each other at once have one call', { timeout: 60_000 }, async () => {
+    const scene = await setCallScene(stage(), { fallbackAfter: 1_000 });
+    const [alice, bob] = [await scene.inChromium('alice'), await scene.inChromium('bob')];
+    for (const talks of [alice, bob]) await talks('awaitCall');
+    const [ours, theirs] = await Promise.all([alice('call', 'bob'), bob('call', 'alice')]);
+    expect(theirs).toBe(ours);
+    await alice('hangUp');
+    expect(await bob('ended')).toEqual({ reason: 'hangup', by: 'them' });
+  });
+
   it.each(['node-datachannel', 'werift'] as const)(
     'a browser calls Node with %s, and is called back',
     { timeout: 180_000 },

@@ -1,15 +1,22 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { turnCredentials } from '../../src/adapters/rtc/turn-credentials.js';
-import { type CoturnOptions, coturnAvailable, startCoturn } from '../peers/coturn.js';
+import { type Coturn, type CoturnOptions, coturnAvailable, startCoturn } from '../peers/coturn.js';
 import { peer } from '../peers/require.js';
 import type { PageCallOptions } from './app/talk.js';
 import { setCallScene, talk } from './call-scene.js';
 import type { Stage } from './chromium.js';
 
+/** Lets a browser notice that its way is gone, on a busy machine, too. */
+const PATIENCE = { timeout: 60_000, interval: 200 };
+
 /** Over a TURN server of one's own alone, however long that takes. */
 async function relayed(options: CoturnOptions = {}, query = ''): Promise<PageCallOptions> {
-  const { host, port, secret, stop } = await startCoturn(options);
-  onTestFinished(() => stop());
+  const server = await startCoturn(options);
+  onTestFinished(() => server.stop());
+  return over(server, query);
+}
+
+async function over({ host, port, secret }: Coturn, query = ''): Promise<PageCallOptions> {
   const iceServers = [await turnCredentials(`turn:${host}:${port}${query}`, { secret })];
   return { iceServers, policy: 'relay', fallbackAfter: 60_000 };
 }
@@ -39,5 +46,24 @@ export function turnTests(stage: () => Stage): void {
         });
       },
     );
+
+    it('a call goes on over MQTT when the server dies, and loses nothing', { timeout: 120_000 }, async () => {
+      const server = await startCoturn();
+      onTestFinished(() => server.stop());
+      const scene = await setCallScene(stage(), { ...(await over(server)), fallbackAfter: 4_000 });
+      const [alice, bob] = [await scene.inChromium('alice'), await scene.inChromium('bob')];
+      await bob('awaitCall');
+      await alice('call', 'bob');
+      await bob('taken');
+      const heard = bob('readAll');
+      for (const talks of [alice, bob]) await expect.poll(() => talks('path'), PATIENCE).toBe('turn');
+      await alice('say', 'one');
+      await server.stop();
+      await alice('say', 'two');
+      for (const talks of [alice, bob]) await expect.poll(() => talks('path'), PATIENCE).toBe('mqtt');
+      await alice('say', 'three');
+      await alice('end');
+      expect(await heard).toEqual(['one', 'two', 'three']);
+    });
   });
 }
