@@ -1,6 +1,6 @@
-import { concat, equal, toHex, utf8 } from '../../bytes/bytes.js';
+import { equal, toHex, utf8 } from '../../bytes/bytes.js';
 import type { CryptoProvider } from '../../crypto/provider.js';
-import { type Awaitable, run, type Steps, step } from '../../crypto/steps.js';
+import { type Awaitable, after, run, type Steps, step } from '../../crypto/steps.js';
 import { SealMQError } from '../../errors.js';
 
 /** Encrypts values of a store. */
@@ -18,6 +18,7 @@ const COUNTER_BYTES = 6;
 const HEADER_BYTES = 1 + SALT_BYTES + COUNTER_BYTES;
 const KEY_BYTES = 32;
 const IV_BYTES = 12;
+const TAG_BYTES = 16;
 const LAST_COUNTER = 2 ** (8 * COUNTER_BYTES) - 1;
 /** Subkeys of earlier openings that are kept; there is one for each opening that wrote something still stored. */
 const MAX_SUBKEYS = 1024;
@@ -39,10 +40,12 @@ export async function valueCipher(dataKey: Uint8Array, provider: CryptoProvider)
 
   function seal(key: string, value: Uint8Array): Awaitable<Uint8Array> {
     if (counter > LAST_COUNTER) throw new SealMQError('STATE_UNAVAILABLE', 'nonces used up: open the store again');
-    const header = encodeHeader(salt, counter++);
-    const ciphertext = provider.aesGcmEncrypt(subkey, nonceOf(header), utf8(key), value);
-    // Written out, since every write of the messenger comes through here.
-    return ciphertext instanceof Promise ? ciphertext.then((late) => concat(header, late)) : concat(header, ciphertext);
+    const sealed = new Uint8Array(HEADER_BYTES + value.length + TAG_BYTES);
+    const header = sealed.subarray(0, HEADER_BYTES);
+    writeHeader(header, salt, counter++);
+    // In place, since every write of the messenger comes through here.
+    const target = sealed.subarray(HEADER_BYTES);
+    return after(provider.aesGcmEncryptInto(target, subkey, nonceOf(header), utf8(key), [value]), () => sealed);
   }
 
   function* open(key: string, sealed: Uint8Array): Steps<Uint8Array> {
@@ -78,14 +81,12 @@ function subkeyCache(derive: (salt: Uint8Array) => Awaitable<Uint8Array>): (salt
   };
 }
 
-function encodeHeader(salt: Uint8Array, counter: number): Uint8Array {
-  const header = new Uint8Array(HEADER_BYTES);
+function writeHeader(header: Uint8Array, salt: Uint8Array, counter: number): void {
   header[0] = VERSION;
   header.set(salt, 1);
-  const view = new DataView(header.buffer, 1 + SALT_BYTES);
+  const view = new DataView(header.buffer, header.byteOffset + 1 + SALT_BYTES);
   view.setUint16(0, counter / 2 ** 32);
   view.setUint32(2, counter % 2 ** 32);
-  return header;
 }
 
 function nonceOf(header: Uint8Array): Uint8Array {
