@@ -65,9 +65,7 @@ export function* openHandIn(
   const { maxSealedBytes = MAX_SEALED_BYTES } = keys;
   const read = (plaintext: Uint8Array, start: SignedStart) => readPlaintext(provider, plaintext, start, maxSealedBytes);
   const opened = yield* openAtRelay(provider, 'hand-in', bytes, keys, maxSealedBytes + ENVELOPE_BYTES, read);
-  if (opened.kind !== 'read') return opened;
-  const handIn = opened.value;
-  return equal(handIn.content.relay, keys.identity) ? { kind: 'opened', handIn } : { kind: 'not-for-me' };
+  return opened.kind === 'read' ? { kind: 'opened', handIn: opened.value } : opened;
 }
 
 /** The CBOR sequence of statement, sealed message and padding. @throws `DECODE_` codes */

@@ -1,4 +1,4 @@
-import { concat } from '../../bytes/bytes.js';
+import { concat, equal } from '../../bytes/bytes.js';
 import type { PublicKey } from '../../cose/key.js';
 import type { Sign1 } from '../../cose/sign1.js';
 import type { CryptoProvider, PrivateKey } from '../../crypto/provider.js';
@@ -78,16 +78,16 @@ export function* sealToRelay(
 }
 
 /**
- * Decrypts what is said to the relay, and hands it to `read`. What the bytes are is an outcome, never an exception.
+ * Decrypts what is said to the relay, hands it to `read`, and passes over what is for another relay. What the bytes are is an outcome, never an exception.
  *
  * @param maxBytes - largest that is looked at
  * @param read - throws `DECODE_` codes for what is malformed
  */
-export function* openAtRelay<T>(
+export function* openAtRelay<T extends OpenedStatement<{ readonly relay: Uint8Array }>>(
   provider: CryptoProvider,
   word: RelayWord,
   bytes: Uint8Array,
-  { sealKeys }: Pick<RelayKeys, 'sealKeys'>,
+  { sealKeys, identity }: RelayKeys,
   maxBytes: number,
   read: (plaintext: Uint8Array, start: SignedStart) => Steps<T>,
 ): Steps<{ readonly kind: 'read'; readonly value: T } | Unopened> {
@@ -98,7 +98,8 @@ export function* openAtRelay<T>(
     });
     if (decrypted === 'not-for-me') return { kind: 'not-for-me' };
     if (decrypted === null) return { kind: 'unverifiable' };
-    return { kind: 'read', value: yield* read(decrypted.bytes, readSignedStart(decrypted.bytes)) };
+    const value = yield* read(decrypted.bytes, readSignedStart(decrypted.bytes));
+    return equal(value.content.relay, identity) ? { kind: 'read', value } : { kind: 'not-for-me' };
   } catch (error) {
     if (error instanceof SealMQError && error.code.startsWith('DECODE_')) return { kind: 'malformed', error };
     throw error;

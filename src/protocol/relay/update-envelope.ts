@@ -1,4 +1,3 @@
-import { equal } from '../../bytes/bytes.js';
 import type { PublicKey } from '../../cose/key.js';
 import type { CryptoProvider } from '../../crypto/provider.js';
 import type { Steps } from '../../crypto/steps.js';
@@ -37,9 +36,7 @@ export type UpdateOutcome = { readonly kind: 'opened'; readonly update: OpenedUp
 /** Decrypts an update. What the bytes are is an outcome, never an exception. */
 export function* openUpdate(provider: CryptoProvider, bytes: Uint8Array, keys: RelayKeys): Steps<UpdateOutcome> {
   const opened = yield* openAtRelay(provider, 'update', bytes, keys, MAX_UPDATE_BYTES, readPlaintext);
-  if (opened.kind !== 'read') return opened;
-  const update = opened.value;
-  return equal(update.content.relay, keys.identity) ? { kind: 'opened', update } : { kind: 'not-for-me' };
+  return opened.kind === 'read' ? { kind: 'opened', update: opened.value } : opened;
 }
 
 // biome-ignore lint/correctness/useYield: reading takes no steps
