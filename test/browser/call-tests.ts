@@ -5,7 +5,7 @@ import type { Stage } from './chromium.js';
 /** Calls with browsers: their own WebRTC, their own crypto, and a broker's WebSocket between them. */
 export function callTests(stage: () => Stage): void {
   it('one browser calls another', { timeout: 60_000 }, async () => {
-    const scene = await setCallScene(stage());
+    const scene = await setCallScene(stage(), { fallbackAfter: 2_000 });
     // Both tell names of the local network: where multicast does not pass, the broker is left.
     await talk(await scene.inChromium('alice'), await scene.inChromium('bob'), ['direct', 'mqtt']);
   });
