@@ -1,9 +1,10 @@
-import { asSealMQError, SealMQError } from '../errors.js';
+import { asSealMQError, isSealMQError, SealMQError } from '../errors.js';
 import type { Receipt, Refuse, Resend } from '../protocol/envelope/control.js';
 import type { Range } from '../protocol/envelope/sequence.js';
 import { type TokenBucket, type TokenRate, takeToken } from '../protocol/token-bucket.js';
 import { type Context, seconds } from './context.js';
 import { sendControl } from './control.js';
+import { createFairQueue } from './fair-queue.js';
 import { handOver } from './relay/make-hand-in.js';
 import { createReminders } from './reminders.js';
 import type { SendCounters } from './send-counters.js';
@@ -41,6 +42,9 @@ const RESEND_RATE: TokenRate = { burst: 1024, perSecond: 20 };
 /** Least time between two times that one message goes out again, in milliseconds. */
 const RESEND_PAUSE = 2000;
 
+/** What goes out on demand that may wait for its acknowledgement, and what may wait for one peer to be sent. */
+const RESENDS = { window: 16, perPeer: 2048 };
+
 /** New numberings that one peer can make us start. */
 const RENUMBER_RATE: TokenRate = { burst: 3, perSecond: 1 / 600 };
 
@@ -61,6 +65,18 @@ export function createRedelivery(context: Context, parts: RedeliveryParts): Rede
   /** Numberings of ours that turned out to be used twice: what a receipt says of them may be of another message. */
   const outdated = new Set<number>();
   let up = false;
+  let closed = false;
+
+  const stumble = (error: unknown) => {
+    if (!closed) context.events.emit('warning', asSealMQError(error, 'STATE_UNAVAILABLE', 'redelivery stumbled'));
+  };
+  const onItsWay = createFairQueue({
+    ...RESENDS,
+    // Without a connection there is nothing to warn of: what was asked for is asked for again.
+    failed: (error) => {
+      if (!isSealMQError(error, 'TRANSPORT_CLOSED')) stumble(error);
+    },
+  });
 
   const keyOf = ({ to, stream, seq }: SentEntry) => sentKey(to, stream, seq);
   const fail = (entries: readonly SentEntry[], code: 'STATE_EXPIRED' | 'STATE_OUTDATED', why: string) => {
@@ -69,22 +85,28 @@ export function createRedelivery(context: Context, parts: RedeliveryParts): Rede
 
   /** The stored bytes go out again: never a new sealing, which a directory that slips a device in could make use of. */
   const publishAgain = async (entry: SentEntry) => {
-    const now = performance.now();
-    // A peer who asks again before the answer can be there must not use up the limit of what else it lacks.
-    if (now < (publishedAt.get(entry) ?? Number.NEGATIVE_INFINITY) + RESEND_PAUSE || !mayResend(entry.to)) return;
-    publishedAt.set(entry, now);
     const stored = await sentBox.load(entry);
-    if (!stored) return;
+    if (!stored) return undefined;
     const expiresIn = stored.expiresAt === undefined ? undefined : stored.expiresAt - seconds(context);
-    if (expiresIn !== undefined && expiresIn <= 0) return;
-    if (stored.via === 'relay') return handOver(context, { receivers: [stored.to], sealed: stored.sealed });
+    if (expiresIn !== undefined && expiresIn <= 0) return undefined;
+    publishedAt.set(entry, performance.now());
+    if (stored.via === 'relay') return { done: handOver(context, { receivers: [stored.to], sealed: stored.sealed }) };
     const options = { qos: 1 as const, ...(expiresIn !== undefined && { expiresIn }) };
-    await context.transport.publish(stored.topic, stored.sealed, options);
+    return { done: context.transport.publish(stored.topic, stored.sealed, options) };
   };
 
-  const announce = async (skips: Skips) => {
+  /** Who hears receipts and requests opens everybody's mail, and must not wait for what they ask for. */
+  const resend = (entry: SentEntry) => {
+    if (!up || onItsWay.waits(entry.to, entry)) return;
+    // A peer who asks again before the answer can be there must not use up the limit of what else it lacks.
+    const last = publishedAt.get(entry) ?? Number.NEGATIVE_INFINITY;
+    if (performance.now() < last + RESEND_PAUSE || !mayResend(entry.to)) return;
+    onItsWay.add(entry.to, entry, () => publishAgain(entry));
+  };
+
+  const announce = (skips: Skips) => {
     for (const { to, device, skip } of skips.messages()) {
-      if (mayResend(to)) await sendControl(context, to, device, skip);
+      if (up && mayResend(to)) onItsWay.add(to, skip, async () => ({ done: sendControl(context, to, device, skip) }));
     }
   };
 
@@ -97,7 +119,7 @@ export function createRedelivery(context: Context, parts: RedeliveryParts): Rede
       const reason = isPast(expiresAt) ? 'expired' : 'gone';
       for (const device of outstanding) skips.add(to, device, stream, reason, seq);
     }
-    await announce(skips);
+    announce(skips);
   };
   const isPast = (expiresAt: number | undefined) => expiresAt !== undefined && expiresAt <= seconds(context);
 
@@ -106,16 +128,10 @@ export function createRedelivery(context: Context, parts: RedeliveryParts): Rede
     await giveUp();
     for (const address of reminders.due(sentBox.debtors(), performance.now())) {
       const newest = sentBox.newest(address);
-      if (newest) await publishAgain(newest);
+      if (newest) resend(newest);
     }
   };
-  const timer = setInterval(
-    () =>
-      round().catch((error) =>
-        context.events.emit('warning', asSealMQError(error, 'STATE_UNAVAILABLE', 'redelivery stumbled')),
-      ),
-    Math.min(ROUND, republishAfter),
-  );
+  const timer = setInterval(() => round().catch(stumble), Math.min(ROUND, republishAfter));
 
   /** This store is an old copy: numbers must not be used twice. */
   const renumber = async (peer: string, above: number) => {
@@ -136,7 +152,7 @@ export function createRedelivery(context: Context, parts: RedeliveryParts): Rede
       reminders.heard(from);
       if (outdated.has(receipt.stream)) fail(arrived, 'STATE_OUTDATED', 'the number was used before, by a later state');
       else for (const entry of arrived) tracking.arrived(keyOf(entry), device, entry.outstanding.size === 0);
-      for (const entry of absent) await publishAgain(entry);
+      for (const entry of absent) resend(entry);
     },
 
     async resend(from, device, request) {
@@ -151,9 +167,9 @@ export function createRedelivery(context: Context, parts: RedeliveryParts): Rede
         else if (!entry.outstanding.has(device) && !entry.receipted.has(device))
           skips.add(from, device, stream, 'not-recipient', seq);
         else if (isPast(entry.expiresAt)) skips.add(from, device, stream, 'expired', seq);
-        else await publishAgain(entry);
+        else resend(entry);
       }
-      await announce(skips);
+      announce(skips);
     },
 
     async refuse(from, device, { device: mine, stream, newest }) {
@@ -168,8 +184,13 @@ export function createRedelivery(context: Context, parts: RedeliveryParts): Rede
 
     connected(state) {
       up = state;
+      if (!up) onItsWay.clear();
     },
-    close: () => clearInterval(timer),
+    close() {
+      closed = true;
+      onItsWay.clear();
+      clearInterval(timer);
+    },
   };
 }
 

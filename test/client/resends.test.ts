@@ -1,0 +1,89 @@
+import { expect, test } from 'vitest';
+import { createFairQueue } from '../../src/client/fair-queue.js';
+import type { Transport } from '../../src/ports/transport.js';
+import { lossy } from './lossy.js';
+import { createWorld, take, until } from './world.js';
+
+const timing = { receiptDelay: 20, gapDelay: 30 };
+
+test('while what one peer lacks goes out again, mail of others is opened', async () => {
+  const world = await createWorld();
+  const inner = lossy(world, (topic, count) => topic === 'nes/bob/message' && count > 1 && count < 10);
+  let again = 0;
+  let acknowledge = () => {};
+  const acknowledged = new Promise<void>((resolve) => {
+    acknowledge = resolve;
+  });
+  let first = 0;
+  const slow: Transport = {
+    ...inner,
+    async publish(topic, payload, options) {
+      if (topic === 'nes/bob/message' && ++first > 10) {
+        again++;
+        await acknowledged;
+      }
+      await inner.publish(topic, payload, options);
+    },
+  };
+  const alice = await world.join('alice', { broker: slow });
+  const [bob, carol] = [await world.join('bob', { timing }), await world.join('carol')];
+  const taken = take(bob, 10);
+  for (let i = 1; i <= 10; i++) await (await alice.send('bob', String(i))).published;
+  await until(() => again > 0 || undefined);
+  const heard = take(alice, 1);
+  await carol.send('alice', 'hello');
+  expect((await heard)[0]?.text).toBe('hello');
+  acknowledge();
+  expect((await taken).map(({ seq }) => seq).sort((a = 0, b = 0) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+});
+
+/** A queue whose work is done when the test says so. */
+function steps(bounds: { window: number; perPeer: number }) {
+  const begun: string[] = [];
+  const ends: (() => void)[] = [];
+  const failures: unknown[] = [];
+  const queue = createFairQueue({ ...bounds, failed: (error) => failures.push(error) });
+  const add = (peer: string, name: string) =>
+    queue.add(peer, name, async () => {
+      begun.push(name);
+      return { done: new Promise<void>((resolve) => ends.push(resolve)) };
+    });
+  return { queue, begun, ends, failures, add };
+}
+
+test('peers take turns, and each keeps its order', async () => {
+  const { begun, ends, add } = steps({ window: 1, perPeer: 10 });
+  for (const name of ['a1', 'a2', 'a3']) add('a', name);
+  for (const name of ['b1', 'b2']) add('b', name);
+  while (begun.length < 5 || ends.length > 0) {
+    await Promise.resolve();
+    ends.shift()?.();
+  }
+  // The first two of a line were there before the other line was.
+  expect(begun).toEqual(['a1', 'a2', 'b1', 'a3', 'b2']);
+});
+
+test('what one peer can make wait is bounded', async () => {
+  const { queue, begun, ends, add } = steps({ window: 1, perPeer: 2 });
+  for (const name of ['a1', 'a2', 'a3', 'a4']) add('a', name);
+  add('b', 'b1');
+  // The first has begun, and does not wait any more.
+  const names = ['a1', 'a2', 'a3', 'a4'];
+  expect(names.map((name) => queue.waits('a', name))).toEqual([false, true, true, false]);
+  expect(queue.waits('b', 'b1')).toBe(true);
+  queue.clear();
+  ends.shift()?.();
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  expect(begun).toEqual(['a1']);
+});
+
+test('what fails is told, and does not stop the rest', async () => {
+  const { queue, begun, ends, failures, add } = steps({ window: 1, perPeer: 10 });
+  queue.add('a', 'bad', () => Promise.reject(new Error('no')));
+  queue.add('a', 'worse', async () => ({ done: Promise.reject(new Error('not acknowledged')) }));
+  add('b', 'b1');
+  await until(() => begun.length > 0 || undefined);
+  ends.shift()?.();
+  await until(() => failures.length === 2 || undefined);
+  expect(failures).toEqual([new Error('no'), new Error('not acknowledged')]);
+});
