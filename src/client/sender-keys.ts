@@ -19,15 +19,24 @@ export async function controlSenderKey(
   return guest ?? senderKey(context, from, kid, leave);
 }
 
+/** {@link vouchedKey}, unless `from` is blocked. */
+export async function senderKey(context: Context, from: string, kid: Uint8Array, leave = () => {}): Promise<SenderKey> {
+  return context.contacts.isBlocked(from) ? { refused: 'blocked' } : vouchedKey(context, from, kid, leave);
+}
+
 /**
- * The signing key with thumbprint `kid` that belongs to `from`: out of the cache, else from the directory, which is asked
- * once more when the record at hand does not know the key.
+ * The signing key with thumbprint `kid` that belongs to `from`, blocked or not: out of the cache, else from the directory, which
+ * is asked once more when the record at hand does not know the key.
  *
  * @param leave - called before the directory is asked
  * @throws `DIRECTORY_` codes for passing faults
  */
-export async function senderKey(context: Context, from: string, kid: Uint8Array, leave = () => {}): Promise<SenderKey> {
-  if (context.contacts.isBlocked(from)) return { refused: 'blocked' };
+export async function vouchedKey(
+  context: Context,
+  from: string,
+  kid: Uint8Array,
+  leave = () => {},
+): Promise<SenderKey> {
   const cached = context.keys.cached(from);
   const known = cached && (await keyIn(context, cached, kid));
   if (known) return known;

@@ -7,8 +7,9 @@ import { RoomSession, type SessionOptions } from '../../src/client/room/session.
 import { nativeProvider } from '../../src/crypto/native.js';
 import type { PrivateKey } from '../../src/crypto/provider.js';
 import { atOnce, run } from '../../src/crypto/steps.js';
+import { SealMQError } from '../../src/errors.js';
 import { signFrame, verifyFrame } from '../../src/protocol/room/frame-signature.js';
-import { signRoomStatement, verifyRoomStatement } from '../../src/protocol/room/room-statement.js';
+import { type RoomStatement, signRoomStatement, verifyRoomStatement } from '../../src/protocol/room/room-statement.js';
 import type { RoomPlace } from '../../src/protocol/room/room-topics.js';
 import { seededRandom } from '../../src/testing/seeded.js';
 import { type VirtualTime, virtualTime } from '../../src/testing/virtual-time.js';
@@ -39,6 +40,8 @@ export interface Simulated {
   readonly session: RoomSession;
   readonly frames: string[];
   readonly undecryptable: Undecryptable[];
+  /** What its room could not help. */
+  readonly warnings: unknown[];
   /** Whether it is still in the room: neither left nor crashed. */
   alive: boolean;
   /** Whether the broker still brings it what is published: an evesdropper goes on listening. */
@@ -74,6 +77,16 @@ export class Simulation {
   stalled = false;
   /** Nothing that is published comes to anybody: what a sender costs by itself. */
   discarding = false;
+  /** A look-up of an address at the directory, or `undefined` for one whose record is at hand; without it all are. */
+  lookup: ((address: string) => (() => Promise<void>) | undefined) | undefined;
+  /** What sealing to a device waits for. */
+  sealing: ((device: string) => Promise<void> | undefined) | undefined;
+  /** Nothing can be published. */
+  offline = false;
+  /** What the network loses. */
+  loses: ((place: RoomPlace) => boolean) | undefined;
+  /** Devices that their records list no more. */
+  readonly revoked = new Set<string>();
   /** Keeps what is published; off for long runs. */
   recording = false;
   readonly counts = { statement: 0, message: 0, heartbeat: 0, frame: 0 };
@@ -95,7 +108,8 @@ export class Simulation {
   /** A device joins under `name`; the same name again is a restarted device. */
   async join(name: string, options: Partial<SessionOptions> & { readonly admit: Admit }): Promise<Simulated> {
     const device = deviceOf(name);
-    const port = this.#port(name, device);
+    const warnings: unknown[] = [];
+    const port = this.#port(name, device, warnings);
     const frames: string[] = [];
     const undecryptable: Undecryptable[] = [];
     const since = port.now();
@@ -106,7 +120,7 @@ export class Simulation {
     });
     session.events.on('undecryptable', (event) => undecryptable.push(event));
     const simulated: Simulated = {
-      ...{ name, device, since, session, frames, undecryptable, alive: true, listening: true },
+      ...{ name, device, since, session, frames, undecryptable, warnings, alive: true, listening: true },
       async leave() {
         this.alive = false;
         await session.end();
@@ -142,6 +156,18 @@ export class Simulation {
   /** Puts bytes on a topic, for all: what an adversary at the broker can do. */
   inject({ place, bytes }: Published): void {
     for (const to of this.all) this.#schedule(to, place, bytes, 0);
+  }
+
+  /** A statement by the device of `name`, now. */
+  sign(name: string, words: object): Uint8Array {
+    const spoken = { room: 'storm', address: name, device: deviceOf(name), issuedAt: Math.floor(Date.now() / 1000) };
+    const statement = { ...spoken, nonce: provider.randomBytes(16), ...words } as RoomStatement;
+    return atOnce(run(signRoomStatement(provider, this.#keyOf(deviceOf(name)), statement)));
+  }
+
+  /** The word of `creator` that `subject` may join. */
+  invite(creator: string, subject: string): Uint8Array {
+    return this.sign(creator, { kind: 'invite', subject, expiresAt: Math.floor(Date.now() / 1000) + 3600 });
   }
 
   /** Lets time pass until the room has converged, at most `milliseconds`; looked at four times a second. */
@@ -182,18 +208,26 @@ export class Simulation {
     });
   }
 
-  #port(name: string, device: string): RoomPort {
+  #port(name: string, device: string, warnings: unknown[]): RoomPort {
     const signKey = this.#keyOf(device);
     const now = () => Date.now();
     return {
       ...{ provider, self: { address: name, device }, record: new Uint8Array(0), now },
-      publish: async (place, bytes, qos) => this.#publish(place, bytes, qos),
+      publish: async (place, bytes, qos) => {
+        if (this.offline) throw new SealMQError('TRANSPORT_CLOSED', 'not connected');
+        this.#publish(place, bytes, qos);
+      },
       sign: async (statement) => run(signRoomStatement(provider, signKey, statement)),
-      verify: async (received) => {
+      verify: async (received, leave) => {
         const { statement, sign1 } = received;
+        const ask = this.lookup?.(statement.address);
+        if (ask) {
+          leave();
+          await ask();
+        }
         const id = Buffer.concat([sign1.payload ?? new Uint8Array(0), sign1.signature]).toString('base64');
         const key = this.#keyOf(statement.device).publicKey;
-        const honest = deviceOf(statement.address) === statement.device;
+        const honest = deviceOf(statement.address) === statement.device && !this.revoked.has(statement.device);
         const known = this.#verified.get(id) ?? (honest && atOnce(run(verifyRoomStatement(provider, key, received))));
         this.#verified.set(id, known);
         return known;
@@ -203,7 +237,10 @@ export class Simulation {
         const honest = deviceOf(place.address) === place.device;
         return honest && run(verifyFrame(provider, this.#keyOf(place.device).publicKey, place, signature, content));
       },
-      seal: async (to, payload) => encodeCbor([to.device, name, device, Math.floor(now() / 1000), payload]),
+      seal: async (to, payload) => {
+        await this.sealing?.(to.device);
+        return encodeCbor([to.device, name, device, Math.floor(now() / 1000), payload]);
+      },
       open: async (bytes) => {
         const [to, address, from, issuedAt, payload] = decodeCbor(bytes) as unknown as [
           string,
@@ -212,8 +249,11 @@ export class Simulation {
           number,
           Uint8Array,
         ];
+        if (this.revoked.has(from)) return undefined;
         return to === device ? ({ address, device: from, issuedAt, payload } satisfies OpenedRoomMessage) : undefined;
       },
+      isCurrent: ({ device: other }) => !this.revoked.has(other),
+      warn: (error) => void warnings.push(error),
     };
   }
 
@@ -226,7 +266,7 @@ export class Simulation {
   #publish(place: RoomPlace, bytes: Uint8Array, _qos: 0 | 1): void {
     if (this.recording) this.published.push({ place, bytes });
     this.counts[place.kind]++;
-    if (this.discarding) return;
+    if (this.discarding || this.loses?.(place)) return;
     const isControl = place.kind === 'statement' || place.kind === 'message';
     for (const to of this.all) {
       if (!to.listening || (place.kind === 'message' && place.device !== to.device)) continue;

@@ -11,6 +11,7 @@ import {
 import { type TokenBucket, takeToken } from '../../protocol/token-bucket.js';
 import type { RoomMember } from './events.js';
 import type { RoomPort } from './port.js';
+import type { Wait } from './waiting.js';
 
 /**
  * Who may join: these addresses; whoever brings an invitation signed by the room's creator (see `Room.invite`), and the
@@ -32,20 +33,48 @@ export function assertAdmit(admit: Admit): void {
 /** How far a statement's time may be from ours, in seconds. */
 const TOLERANCE = 300;
 
-/** Statements in the name of one address that are looked at; beyond that they are dropped unread, and heal by the next. */
+/** Statements by one address that are answered; beyond that they are dropped, and heal by the next. */
 const STATEMENTS = { burst: 16, perSecond: 2 };
+
+/** How long the application may take to say whom it admits, in milliseconds. */
+const ADMIT_PATIENCE = 30_000;
 
 const MAX_ADDRESSES = 4096;
 const MAX_NONCES = 8192;
 
-/** Who may be in a room, and whose word is worth the work of a signature. */
+/** That somebody may be a member, and on what invitation (seconds), where there are such. */
+export interface Admitted {
+  readonly kind: 'admitted';
+  readonly invitedAt?: number;
+}
+
+/** What was found about somebody who wants to be a member. */
+export type Verdict =
+  | Admitted
+  | { readonly kind: 'not-admitted' }
+  /** The application's function threw, or did not answer. */
+  | { readonly kind: 'admit-failed'; readonly cause: unknown };
+
+/** Who may be in a room, and whose word counts. */
 export interface Admission {
-  /** Whether a statement is new, of our time, and within what its address may say. */
-  mayBeHeard(statement: RoomStatement): boolean;
-  /** A statement was verified: it is not heard again. */
-  remember(statement: RoomStatement): void;
-  /** Whether the address may be a member. Says nothing of whether it is who it says. */
-  admits(who: RoomMember, invitation: Uint8Array | undefined): Promise<boolean>;
+  /** Whether a statement is new and of our time. */
+  isTimely(statement: RoomStatement): boolean;
+  /**
+   * A statement was verified: it is not heard again. Answers whether it is within what its address may say. What is not verified
+   * costs its alleged speaker nothing, or anybody could silence it. The creator may put out as many as there are.
+   */
+  hear(statement: RoomStatement): boolean;
+  /** Whether it is worth looking further: false for whom {@link admits} would refuse in any case. Asks nobody. */
+  couldAdmit(who: RoomMember, invitation: Uint8Array | undefined): boolean;
+  /**
+   * Whether a verified device may be a member: asks the application, or looks at the invitation's signature. Holds until
+   * {@link enter} says otherwise.
+   *
+   * @throws `DIRECTORY_RATE_LIMITED` when too much waits
+   */
+  admits(who: RoomMember, invitation: Uint8Array | undefined, wait: Wait): Promise<Verdict>;
+  /** It becomes a member; false when it was put out since. */
+  enter(address: string, admitted: Admitted): boolean;
   /** Whether this address may expel others. */
   mayExpel(address: string): boolean;
   /**
@@ -71,37 +100,48 @@ export function createAdmission(room: string, admit: Admit, port: RoomPort): Adm
   const own = typeof admit === 'object' && 'creator' in admit && admit.invitation && readInvitation(admit.invitation);
   if (own) invited.set(port.self.address, own.statement.issuedAt);
 
-  /** When the invitation was signed, or `undefined` when it does not hold. */
-  async function invitedAt(address: string, encoded: Uint8Array): Promise<number | undefined> {
-    const received = readInvitation(encoded);
+  const isOut = (address: string, invitedAt = Number.NEGATIVE_INFINITY): boolean =>
+    invitedAt <= (expelled.get(address)?.at ?? Number.NEGATIVE_INFINITY);
+
+  /** The invitation, if it would hold with a valid signature. */
+  function invitationOf(address: string, encoded: Uint8Array | undefined): ReceivedStatement | undefined {
+    const received = encoded && readInvitation(encoded);
     if (received?.statement.kind !== 'invite') return undefined;
     const { statement } = received;
     const fits = statement.room === room && statement.subject === address && statement.address === creator;
-    if (!fits || statement.expiresAt <= seconds() || !(await port.verify(received))) return undefined;
-    return statement.issuedAt;
+    return fits && statement.expiresAt > seconds() && !isOut(address, statement.issuedAt) ? received : undefined;
   }
 
   return {
-    mayBeHeard({ issuedAt, nonce, address }) {
-      const now = seconds();
-      if (Math.abs(issuedAt - now) > TOLERANCE) return false;
+    isTimely: ({ issuedAt, nonce }) => Math.abs(issuedAt - seconds()) <= TOLERANCE && !seen.has(toHex(nonce)),
+    hear({ kind, nonce, issuedAt, address }) {
       if (seen.has(toHex(nonce))) return false;
+      remember(seen, toHex(nonce), issuedAt, MAX_NONCES);
+      if (kind === 'expel') return true;
       const { bucket, wait } = takeToken(buckets.get(address), STATEMENTS, port.now());
       remember(buckets, address, bucket, MAX_ADDRESSES);
       return wait === 0;
     },
-    remember: ({ nonce, issuedAt }) => remember(seen, toHex(nonce), issuedAt, MAX_NONCES),
-    async admits(who, invitation) {
-      const out = expelled.get(who.address)?.at;
-      if (creator === undefined) {
-        if (out !== undefined) return false;
-        return typeof admit === 'function' ? admit(who) : (admit as readonly string[]).includes(who.address);
+    couldAdmit({ address }, invitation) {
+      if (creator !== undefined) return address === creator || invitationOf(address, invitation) !== undefined;
+      if (expelled.has(address)) return false;
+      return typeof admit === 'function' || (admit as readonly string[]).includes(address);
+    },
+    async admits(who, encoded, wait) {
+      if (!this.couldAdmit(who, encoded)) return { kind: 'not-admitted' };
+      if (typeof admit === 'function') return askApplication(admit, who, wait);
+      const invitation = who.address === creator ? undefined : invitationOf(who.address, encoded);
+      if (!invitation) return { kind: 'admitted' };
+      if (!(await port.verify(invitation, () => wait('lookup', who.address)))) return { kind: 'not-admitted' };
+      return { kind: 'admitted', invitedAt: invitation.statement.issuedAt };
+    },
+    enter(address, { invitedAt }) {
+      if (address === creator) return true;
+      if (creator === undefined ? expelled.has(address) : isOut(address, invitedAt)) return false;
+      if (invitedAt !== undefined) {
+        remember(invited, address, Math.max(invitedAt, invited.get(address) ?? 0), MAX_ADDRESSES);
       }
-      if (who.address === creator) return true;
-      const at = invitation && (await invitedAt(who.address, invitation));
-      const isIn = at !== undefined && (out === undefined || at > out);
-      if (isIn) remember(invited, who.address, Math.max(at, invited.get(who.address) ?? 0), MAX_ADDRESSES);
-      return isIn;
+      return true;
     },
     mayExpel: (address) => address === creator,
     expel(address, issuedAt, signed) {
@@ -116,6 +156,28 @@ export function createAdmission(room: string, admit: Admit, port: RoomPort): Adm
       return [...expelled.values()].slice(-MAX_EXPULSIONS).map(({ signed }) => signed);
     },
   };
+}
+
+/** What the application's function says, if it says so in time. */
+async function askApplication(
+  admit: (who: RoomMember) => boolean | Promise<boolean>,
+  who: RoomMember,
+  wait: Wait,
+): Promise<Verdict> {
+  wait('admit', who.device);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = new SealMQError('TRANSPORT_TIMEOUT', `admit has not answered for ${ADMIT_PATIENCE / 1000} s`);
+    timer = setTimeout(() => reject(error), ADMIT_PATIENCE);
+  });
+  try {
+    const isIn = await Promise.race([admit(who), late]);
+    return { kind: isIn ? 'admitted' : 'not-admitted' };
+  } catch (cause) {
+    return { kind: 'admit-failed', cause };
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function readInvitation(encoded: Uint8Array): ReceivedStatement | undefined {

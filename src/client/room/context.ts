@@ -6,6 +6,7 @@ import type { RoomEvents } from './events.js';
 import type { LiveClock } from './live-clock.js';
 import type { Member, Members } from './members.js';
 import type { RoomPort } from './port.js';
+import type { Quietly } from './quietly.js';
 
 /** What the parts of one room's session share. */
 export interface RoomContext {
@@ -24,5 +25,7 @@ export interface RoomContext {
   /** Whether frames and heartbeats are signed, and taken with a signature only. */
   readonly signatures: boolean;
   readonly timing: PresenceTiming;
+  /** For what nobody waits for. */
+  readonly quietly: Quietly;
   readonly bounds: KeyBounds;
 }

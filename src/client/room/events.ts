@@ -42,7 +42,10 @@ export interface Undecryptable {
 export interface RefusedMember {
   readonly address?: string;
   readonly device?: string;
-  readonly reason: 'not-admitted' | 'not-verified' | 'malformed' | 'device-taken' | 'room-full';
+  /** `admit-failed`: the application's function threw, or has not answered for 30 seconds. */
+  readonly reason: 'not-admitted' | 'admit-failed' | 'not-verified' | 'malformed' | 'device-taken' | 'room-full';
+  /** What `admit` threw. */
+  readonly cause?: unknown;
 }
 
 /** What a room tells. */

@@ -1,4 +1,5 @@
 import { run } from '../../crypto/steps.js';
+import { asSealMQError } from '../../errors.js';
 import { MESSAGE_ID_BYTES } from '../../protocol/envelope/claims.js';
 import { open } from '../../protocol/envelope/open.js';
 import { seal } from '../../protocol/envelope/seal.js';
@@ -8,7 +9,7 @@ import { ROOM_MESSAGE_TYPE } from '../../protocol/room/room-message.js';
 import { type ReceivedStatement, signRoomStatement, verifyRoomStatement } from '../../protocol/room/room-statement.js';
 import { type RoomPlace, roomTopic } from '../../protocol/room/room-topics.js';
 import { type Context, seconds } from '../context.js';
-import { senderKey } from '../sender-keys.js';
+import { vouchedKey } from '../sender-keys.js';
 import type { RoomMember } from './events.js';
 import type { RoomPort } from './port.js';
 
@@ -28,30 +29,35 @@ export function roomPort(context: Context, room: string): RoomPort {
     now: () => context.now(),
     publish: (place, bytes, qos) => transport.publish(topicOf(place), bytes, QOS[qos]),
     sign: async (statement) => run(signRoomStatement(provider, account.device.signKey, statement)),
-    verify: (received) => verifySpeaker(context, received),
+    verify: (received, leave) => verifySpeaker(context, received, leave),
     signFrame: (place, content) => run(signFrame(provider, account.device.signKey, place, content)),
     async verifyFrame(place, signature, content) {
-      const sender = await senderKey(context, place.address, signature.kid);
+      const sender = await vouchedKey(context, place.address, signature.kid);
       if ('refused' in sender || sender.device !== place.device) return false;
       return run(verifyFrame(provider, sender.key, place, signature, content));
     },
     seal: (to, payload) => sealTo(context, to, payload),
-    async open(bytes) {
+    async open(bytes, leave) {
       const outcome = await open(provider, bytes, {
         ...{ address: account.address, family: 'room', keys: account.sealKeys, now: seconds(context) },
-        senderKey: (from, kid) => senderKey(context, from, kid),
+        senderKey: (from, kid) => vouchedKey(context, from, kid, () => leave(from)),
       });
       if (outcome.kind !== 'opened' || outcome.message.device === undefined) return undefined;
       const { from: address, device, issuedAt, payload } = outcome.message;
       return { address, device, issuedAt, payload };
     },
+    isCurrent({ address, device }) {
+      const record = context.keys.cached(address);
+      return record && activeDevices(record, seconds(context)).some(({ id }) => id === device);
+    },
+    warn: (cause) => context.events.emit('warning', asSealMQError(cause, 'STATE_UNAVAILABLE', 'a room stumbled')),
   };
 }
 
 /** Never on the word of the announcement: the key must be in the record that the directory, or a contact, vouches for. */
-async function verifySpeaker(context: Context, received: ReceivedStatement): Promise<boolean> {
+async function verifySpeaker(context: Context, received: ReceivedStatement, leave: () => void): Promise<boolean> {
   const { address, device } = received.statement;
-  const sender = await senderKey(context, address, received.kid);
+  const sender = await vouchedKey(context, address, received.kid, leave);
   if ('refused' in sender || sender.device !== device) return false;
   return run(verifyRoomStatement(context.provider, sender.key, received));
 }

@@ -10,6 +10,8 @@ const MAX_MEMBERS = 1024;
 export interface Member {
   peer: Peer;
   ring: KeyRing;
+  /** The key that it may have is being made: it gets none before. */
+  isEntering?: true;
   /** The index in front of the latest key's KID on media streams, where it has any. */
   media?: number;
   /** KID of the first key that it gave us: earlier frames are not ours to read. */

@@ -24,14 +24,26 @@ export interface RoomPort {
   publish(place: RoomPlace, bytes: Uint8Array, qos: 0 | 1): Promise<void>;
   /** Signs with our device's key. */
   sign(statement: RoomStatement): Promise<Uint8Array>;
-  /** Whether the speaker's verified record has the key, under the device that speaks, and the signature is valid. */
-  verify(received: ReceivedStatement): Promise<boolean>;
+  /**
+   * Whether the speaker's verified record has the key, under the device that speaks, and the signature is valid.
+   *
+   * @param leave - called before the directory is asked; may throw
+   */
+  verify(received: ReceivedStatement, leave: () => void): Promise<boolean>;
   /** Signs the content of a frame of ours with our device's key. */
   signFrame(place: FramePlace, content: readonly Uint8Array[]): Awaitable<Uint8Array>;
   /** Whether the sender's verified record has the key, under the device that sends, and the signature is valid. */
   verifyFrame(place: FramePlace, signature: FrameSignature, content: Uint8Array): Promise<boolean>;
   /** Seals to one device, or answers `undefined` when it cannot be written to. */
   seal(to: RoomMember, payload: Uint8Array): Promise<Uint8Array | undefined>;
-  /** Opens what was sealed to us, or answers `undefined`. */
-  open(bytes: Uint8Array): Promise<OpenedRoomMessage | undefined>;
+  /**
+   * Opens what was sealed to us, or answers `undefined`.
+   *
+   * @param leave - called with the alleged sender before the directory is asked; may throw
+   */
+  open(bytes: Uint8Array, leave: (from: string) => void): Promise<OpenedRoomMessage | undefined>;
+  /** Whether the record at hand has the device, active; `undefined` without a record. Never waits: an old record is refreshed behind. */
+  isCurrent(who: RoomMember): boolean | undefined;
+  /** Something failed that nobody waits for. */
+  warn(error: unknown): void;
 }

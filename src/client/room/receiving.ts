@@ -44,7 +44,7 @@ export interface Receiving {
 export function createReceiving(context: RoomContext, handlers: FrameHandlers): Receiving {
   const { port, members, events, clock } = context;
   const held = createHeldFrames();
-  const turns = createTurns();
+  const turns = createTurns((error) => port.warn(error));
 
   function drop(device: string, reason: UndecryptableReason): void {
     const address = members.get(device)?.peer.address;
@@ -144,7 +144,7 @@ export function createReceiving(context: RoomContext, handlers: FrameHandlers): 
     giveUp(device) {
       for (const _frame of held.release(device)) drop(device, 'no-key');
     },
-    change: (work) => new Promise((resolve, reject) => turns.takeAnyway(() => work().then(resolve, reject))),
+    change: (work) => turns.run(work),
     tick() {
       for (const { device } of held.expire(port.now())) {
         drop(device, members.get(device) ? 'no-key' : 'unknown-member');

@@ -146,6 +146,11 @@ export function createSending(context: RoomContext, first: SenderKey, handOut: (
     await Promise.race([handOut(), pause(HANDOUT_PATIENCE)]);
   }
 
+  /** Whoever departs while a new key is handed out holds that one, too. */
+  async function replaceDue(): Promise<void> {
+    while (own.rekeyDue) await rekey();
+  }
+
   /** Whatever waits for a key, or for a backend, goes one after the other. */
   function inTurn(work: () => Promise<void>): Promise<void> {
     const result = turn ? turn.then(work) : work();
@@ -169,7 +174,7 @@ export function createSending(context: RoomContext, first: SenderKey, handOut: (
 
   async function goLater(outgoing: Outgoing): Promise<void> {
     try {
-      if (own.rekeyDue) await rekey();
+      await replaceDue();
     } catch (error) {
       return fail(outgoing, error);
     }
@@ -262,10 +267,7 @@ export function createSending(context: RoomContext, first: SenderKey, handOut: (
       own = follow(own, key, port.now());
       await handOut();
     },
-    rekeyIfDue: () =>
-      inTurn(async () => {
-        if (own.rekeyDue) await rekey();
-      }),
+    rekeyIfDue: () => inTurn(replaceDue),
     get rekeyDue() {
       return own.rekeyDue;
     },

@@ -1,8 +1,10 @@
 import { run } from '../../crypto/steps.js';
-import { isSealMQError, SealMQError } from '../../errors.js';
+import { SealMQError } from '../../errors.js';
 import { latestKid } from '../../protocol/room/key-ring.js';
 import { KEY_BOUNDS, type KeyBounds } from '../../protocol/room/own-key.js';
 import { ask, mayAsk, owesOffer, PRESENCE, type PresenceTiming, presenceOf } from '../../protocol/room/peer.js';
+import { MAX_SEALED_BYTES } from '../../protocol/room/room-message.js';
+import { MAX_STATEMENT_BYTES } from '../../protocol/room/room-statement.js';
 import type { RoomPlace } from '../../protocol/room/room-topics.js';
 import { leadsTo, newSenderKey, type SenderKey } from '../../protocol/room/sender-key.js';
 import { createEvents, type Events } from '../events.js';
@@ -13,12 +15,14 @@ import { createLiveClock } from './live-clock.js';
 import { MediaKeys, type MediaSink } from './media/media-keys.js';
 import { type Member, Members } from './members.js';
 import type { RoomPort } from './port.js';
+import { createQuietly } from './quietly.js';
 import { createReceiving, type Receiving } from './receiving.js';
 import { createRoster, type Roster } from './roster.js';
 import { createSending, type FrameOptions, type Sending } from './sending.js';
 import { createStrangers, type Strangers } from './strangers.js';
 import { createTalk, type Talk } from './talk.js';
-import { createTurns } from './turns.js';
+import { createTurns, type Turns } from './turns.js';
+import { createWaiting, type Wait, type Waiting } from './waiting.js';
 
 /** How often a session looks at the time, in milliseconds. */
 const TICK = 250;
@@ -50,7 +54,8 @@ export class RoomSession {
   readonly #talk: Talk;
   readonly #strangers: Strangers;
   readonly #roster: Roster;
-  readonly #control = createTurns();
+  readonly #control: Turns;
+  readonly #waiting: Waiting;
   #media: MediaKeys | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #beatAt = 0;
@@ -59,6 +64,8 @@ export class RoomSession {
     this.#context = context;
     this.events = context.events;
     this.members = context.members;
+    this.#control = createTurns((error) => context.port.warn(error));
+    this.#waiting = createWaiting(context.quietly);
     this.#strangers = createStrangers(context);
     this.#roster = createRoster(context, options.roster ?? []);
     this.#sending = createSending(context, first, () => this.#handOut());
@@ -73,6 +80,7 @@ export class RoomSession {
     this.#talk = createTalk(context, {
       sending: this.#sending,
       receiving: this.#receiving,
+      inTurn: (work) => this.#control.run(work),
       met: (device) => this.#strangers.met(device),
       departed: (devices, reason) => this.#depart(devices, reason),
       expelled: () => this.#expelled(),
@@ -90,6 +98,7 @@ export class RoomSession {
       admission: createAdmission(room, admit, port),
       clock: createLiveClock(() => port.now(), 3 * timing.heartbeat),
       since: port.now(),
+      quietly: createQuietly((error) => port.warn(error)),
       signatures: options.signatures ?? false,
       invitation: typeof admit === 'object' && 'creator' in admit ? admit.invitation : undefined,
       bounds: { ...KEY_BOUNDS, ...options.bounds },
@@ -141,34 +150,34 @@ export class RoomSession {
   take(place: RoomPlace, bytes: Uint8Array): void {
     switch (place.kind) {
       case 'statement':
-        this.#control.take(() => this.#quietly(() => this.#talk.onStatement(bytes)));
+        if (bytes.length > MAX_STATEMENT_BYTES) this.#tooLarge();
+        else this.#waiting.take(bytes.length, (wait) => this.#talk.onStatement(bytes, wait));
         return;
       case 'message':
         if (place.device !== this.#context.port.self.device) return;
-        this.#control.take(() => this.#quietly(() => this.#talk.onMessage(bytes)).finally(() => this.#roster.look()));
+        if (bytes.length > MAX_SEALED_BYTES) this.#tooLarge();
+        else this.#waiting.take(bytes.length, (wait) => this.#hearMessage(bytes, wait));
         return;
       default:
         this.#receiving.take(place.kind, place.device, bytes);
     }
   }
 
-  /** Tells everybody that `subject` is out; they obey the creator only. */
+  /** Puts `subject` out, and tells everybody; they obey the creator only. */
   async expel(subject: string): Promise<void> {
-    const { admission, port } = this.#context;
-    const now = Math.floor(port.now() / 1000);
-    admission.expel(subject, now, await this.#talk.say({ kind: 'expel', subject }));
-    const theirs = [...this.members.all()].filter(({ peer }) => peer.address === subject);
-    this.#depart(
-      theirs.map(({ peer }) => peer.device),
-      'expelled',
-    );
+    try {
+      await this.#talk.expel(subject);
+    } finally {
+      // With the new key goes the creator's word, again and again until it is acknowledged: statements can be lost.
+      void this.#context.quietly(() => this.#sending.rekeyIfDue());
+    }
   }
 
   /** Says farewell and stops. */
   async end(): Promise<void> {
     await this.#sending.settled();
     this.stop();
-    await this.#quietly(() => this.#talk.say({ kind: 'leave', since: this.#context.since }));
+    await this.#context.quietly(() => this.#talk.say({ kind: 'leave', since: this.#context.since }));
   }
 
   /** Stops without a word, as a crash does. */
@@ -179,7 +188,7 @@ export class RoomSession {
 
   #beat(): void {
     this.#beatAt = this.#context.port.now();
-    void this.#quietly(() => this.#sending.beat());
+    void this.#context.quietly(() => this.#sending.beat());
   }
 
   #tick(): void {
@@ -190,9 +199,9 @@ export class RoomSession {
     this.#roster.look();
     this.#receiving.tick();
     this.#sending.progress();
-    void this.#quietly(() => this.#sending.renew());
+    void this.#context.quietly(() => this.#sending.renew());
     const sought = this.#strangers.due();
-    if (sought.length > 0) void this.#quietly(() => this.#talk.announce(sought));
+    if (sought.length > 0) void this.#context.quietly(() => this.#talk.announce(sought));
   }
 
   /** Who is silent, who is gone, and who has not acknowledged our key. */
@@ -216,7 +225,7 @@ export class RoomSession {
     const { peer, wanted } = member;
     const want = wanted !== undefined && now - wanted.since >= KEY_PATIENCE && mayAsk(peer, wanted.kid, now);
     if (want) member.peer = ask(peer, wanted.kid, now);
-    if (want || owesOffer(peer, offered, now)) void this.#quietly(() => this.#talk.tell(member, { want }));
+    if (want || owesOffer(peer, offered, now)) void this.#context.quietly(() => this.#talk.tell(member, { want }));
   }
 
   #depart(devices: readonly string[], reason: Departure): void {
@@ -228,6 +237,18 @@ export class RoomSession {
     }
   }
 
+  async #hearMessage(bytes: Uint8Array, wait: Wait): Promise<void> {
+    try {
+      await this.#talk.onMessage(bytes, wait);
+    } finally {
+      this.#roster.look();
+    }
+  }
+
+  #tooLarge(): void {
+    this.events.emit('refused', { reason: 'malformed' });
+  }
+
   #expelled(): void {
     this.stop();
     this.events.emit('left', { ...this.#context.port.self, reason: 'expelled' });
@@ -235,19 +256,6 @@ export class RoomSession {
 
   /** Resolves when the key has been handed to the transport for everybody that can be reached. */
   async #handOut(): Promise<void> {
-    await Promise.all([...this.members.all()].map((member) => this.#quietly(() => this.#talk.tell(member))));
+    await Promise.all([...this.members.all()].map((member) => this.#context.quietly(() => this.#talk.tell(member))));
   }
-
-  /** What fails here heals by itself: the key is offered again, the announcement repeated. */
-  async #quietly(work: () => Promise<unknown>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      if (!isPassing(error)) throw error;
-    }
-  }
-}
-
-function isPassing(error: unknown): boolean {
-  return isSealMQError(error) && (error.code.startsWith('TRANSPORT_') || error.code.startsWith('DIRECTORY_'));
 }

@@ -13,11 +13,13 @@ import {
   readRoomStatement,
 } from '../../protocol/room/room-statement.js';
 import { leadsTo } from '../../protocol/room/sender-key.js';
+import type { Admitted } from './admission.js';
 import type { RoomContext } from './context.js';
-import type { RoomMember } from './events.js';
+import type { RefusedMember, RoomMember } from './events.js';
 import type { Member } from './members.js';
 import type { Receiving } from './receiving.js';
 import type { Sending } from './sending.js';
+import type { Wait } from './waiting.js';
 
 /** How old a sealed message may be, in seconds: what is older speaks of a room that is no more. */
 const MAX_MESSAGE_AGE = 300;
@@ -26,19 +28,23 @@ type Distribute<T> = T extends unknown ? Omit<T, 'room' | 'address' | 'device' |
 
 /** The announcements and sealed messages by which members come to have each other's keys. */
 export interface Talk {
-  announce(seeks?: readonly string[]): Promise<unknown>;
-  /** Signs and publishes a statement to all; answers it as it was signed. */
-  say(statement: Distribute<RoomStatement>): Promise<Uint8Array>;
+  announce(seeks?: readonly string[]): Promise<void>;
+  /** Signs and publishes a statement to all. */
+  say(statement: Distribute<RoomStatement>): Promise<void>;
+  /** Puts an address out, and says so to all: those obey who take us for the creator. */
+  expel(subject: string): Promise<void>;
   /** Tells a member our key if it lacks it, and what we hold of its own. `force`: the key in any case. */
   tell(member: Member, options?: { readonly force?: boolean; readonly want?: boolean }): Promise<void>;
-  onStatement(bytes: Uint8Array): Promise<void>;
-  onMessage(bytes: Uint8Array): Promise<void>;
+  onStatement(bytes: Uint8Array, wait: Wait): Promise<void>;
+  onMessage(bytes: Uint8Array, wait: Wait): Promise<void>;
 }
 
 /** The parts that a {@link Talk} moves. */
 export interface TalkParts {
   readonly sending: Sending;
   readonly receiving: Receiving;
+  /** Does what changes the room, one after the other: it waits for nobody else. */
+  inTurn(work: () => Promise<void>): Promise<void>;
   /** Somebody was met. */
   met(device: string): void;
   /** These devices are gone for good. */
@@ -51,17 +57,30 @@ export function createTalk(context: RoomContext, parts: TalkParts): Talk {
   const { room, port, members, admission, events, clock, since } = context;
   const { sending, receiving } = parts;
 
-  async function say(statement: Distribute<RoomStatement>): Promise<Uint8Array> {
+  function sign(statement: Distribute<RoomStatement>): Promise<Uint8Array> {
     const issuedAt = Math.floor(port.now() / 1000);
     const nonce = port.provider.randomBytes(16);
-    const signed = await port.sign({ ...statement, room, ...port.self, issuedAt, nonce } as RoomStatement);
-    await port.publish({ kind: 'statement' }, signed, 1);
-    return signed;
+    return port.sign({ ...statement, room, ...port.self, issuedAt, nonce } as RoomStatement);
   }
+
+  async function say(statement: Distribute<RoomStatement>): Promise<void> {
+    await port.publish({ kind: 'statement' }, await sign(statement), 1);
+  }
+
+  async function expel(subject: string): Promise<void> {
+    const signed = await sign({ kind: 'expel', subject });
+    // Here first: it holds whether or not anybody can be told now.
+    admission.expel(subject, readRoomStatement(signed).statement.issuedAt, signed);
+    parts.departed(devicesOf(subject), 'expelled');
+    await port.publish({ kind: 'statement' }, signed, 1);
+  }
+
+  const devicesOf = (subject: string): string[] =>
+    [...members.all()].filter(({ peer }) => peer.address === subject).map(({ peer }) => peer.device);
 
   async function tell(member: Member, { force = false, want = false } = {}): Promise<void> {
     const key = sending.offered();
-    const given = force || owesOffer(member.peer, key.kid, port.now());
+    const given = !member.isEntering && (force || owesOffer(member.peer, key.kid, port.now()));
     if (given) member.peer = offer(member.peer, key.kid, port.now());
     const have = latestKid(member.ring);
     const { expulsions } = admission;
@@ -78,84 +97,117 @@ export function createTalk(context: RoomContext, parts: TalkParts): Talk {
   }
 
   /** Meets a verified member; a new one is given a key that shows nothing of the past. */
-  async function meet(who: RoomMember, joined: number): Promise<Member | undefined> {
+  async function meet(who: RoomMember, joined: number, admitted: Admitted): Promise<Member | undefined> {
+    // What was found before it was this one's turn may hold no more.
+    if (!admission.enter(who.address, admitted)) return refuse(who, 'not-admitted');
+    if (port.isCurrent(who) === false) return refuse(who, 'not-verified');
     const met = members.meet(who, joined, clock.now());
     if (!met) return undefined;
-    if (met.isNew) {
+    const { member, isNew } = met;
+    if (isNew) {
+      member.isEntering = true;
       await sending.prepare();
+      delete member.isEntering;
       parts.met(who.device);
       receiving.release(who.device);
     }
-    return met.member;
+    return member;
   }
 
-  async function onJoin(received: ReceivedStatement, statement: JoinStatement): Promise<void> {
+  const knownAs = ({ address, device }: RoomMember, joined: number): Member | undefined => {
+    const known = members.get(device);
+    return known?.peer.address === address && known.peer.since === joined ? known : undefined;
+  };
+
+  /** Whether a verified device may be a member, as far as can be told outside the turn; who is one goes on being one. */
+  async function admittance(
+    who: RoomMember,
+    { since: joined, invitation }: Pick<JoinStatement, 'since' | 'invitation'>,
+    wait: Wait,
+  ): Promise<Admitted | 'member' | undefined> {
+    if (knownAs(who, joined)) return 'member';
+    const verdict = await admission.admits(who, invitation, wait);
+    if (verdict.kind === 'admitted') return verdict;
+    return verdict.kind === 'admit-failed' ? refuse(who, verdict.kind, verdict.cause) : refuse(who, verdict.kind);
+  }
+
+  /** In the turn: the member that was found admitted. */
+  const enter = (who: RoomMember, joined: number, admitted: Admitted | 'member') =>
+    admitted === 'member' ? Promise.resolve(knownAs(who, joined)) : meet(who, joined, admitted);
+
+  /** Verified, and not said before. What comes over and over is dropped without a word. */
+  async function isGenuine(received: ReceivedStatement, wait: Wait): Promise<boolean> {
+    const { statement } = received;
+    const { address, device } = statement;
+    if (await port.verify(received, () => wait('lookup', address))) return admission.hear(statement);
+    refuse({ address, device }, 'not-verified');
+    return false;
+  }
+
+  async function onJoin(received: ReceivedStatement, statement: JoinStatement, wait: Wait): Promise<void> {
     const { address, device, seeks, invitation } = statement;
+    const who = { address, device };
     const sought = seeks?.includes(port.self.device) ?? false;
     const known = members.get(device);
     // No answer is owed to one that has our key, or announcements would grow with the square of the members.
     const settled = known?.peer.since === statement.since && leadsTo(known.peer.has, sending.offered().kid);
     if (settled && !sought) return;
-    if (!(await admission.admits({ address, device }, invitation))) return refuse({ address, device }, 'not-admitted');
-    if (!(await port.verify(received))) return refuse({ address, device }, 'not-verified');
-    admission.remember(statement);
-    const member = await meet({ address, device }, statement.since);
-    if (!member) return;
-    const { peer, granted } = grantAnswer(hearPeer(member.peer, clock.now()), port.now());
-    member.peer = peer;
-    if (granted) await tell(member, { force: sought });
+    if (!admission.couldAdmit(who, invitation)) return refuse(who, 'not-admitted');
+    if (!(await isGenuine(received, wait))) return;
+    const admitted = await admittance(who, statement, wait);
+    if (!admitted) return;
+    await parts.inTurn(async () => {
+      const member = await enter(who, statement.since, admitted);
+      if (member) answer(member, { force: sought });
+    });
   }
 
-  async function onFarewell(received: ReceivedStatement, bytes: Uint8Array): Promise<void> {
-    const { statement } = received;
-    const { address, device } = statement;
-    if (statement.kind === 'expel' ? !admission.mayExpel(address) : members.get(device)?.peer.address !== address)
-      return;
-    if (!(await port.verify(received))) return refuse({ address, device }, 'not-verified');
-    admission.remember(statement);
-    if (statement.kind === 'leave') {
-      if (members.get(device)?.peer.since === statement.since) parts.departed([device], 'left');
-    } else if (statement.kind === 'expel') {
-      putOut(statement, bytes);
+  async function onFarewell(received: ReceivedStatement, bytes: Uint8Array, wait: Wait): Promise<void> {
+    const { address, device, kind } = received.statement;
+    if (kind === 'expel' ? !admission.mayExpel(address) : members.get(device)?.peer.address !== address) return;
+    if (!(await isGenuine(received, wait))) return;
+    await parts.inTurn(async () => bidFarewell(received.statement, bytes));
+  }
+
+  /** A verified word. */
+  function bidFarewell(statement: RoomStatement, bytes: Uint8Array): void {
+    const { device } = statement;
+    if (statement.kind === 'expel') putOut(statement, bytes);
+    else if (statement.kind === 'leave' && members.get(device)?.peer.since === statement.since) {
+      parts.departed([device], 'left');
     }
   }
 
   /** The creator's word was verified. */
   function putOut({ subject, issuedAt }: ExpelStatement, signed: Uint8Array): void {
     if (!admission.expel(subject, issuedAt, signed)) return;
-    const theirs = [...members.all()].filter(({ peer }) => peer.address === subject);
-    parts.departed(
-      theirs.map(({ peer }) => peer.device),
-      'expelled',
-    );
+    parts.departed(devicesOf(subject), 'expelled');
     if (subject === port.self.address) parts.expelled();
   }
 
-  /** What a member passes on of the creator's word. It holds at any age: an invitation that was signed later outweighs it. */
-  async function hearExpulsions(expulsions: readonly Uint8Array[]): Promise<void> {
-    for (const bytes of expulsions) {
+  /** What a member passes on of the creator's word, verified. It holds at any age: an invitation that was signed later outweighs it. */
+  async function expulsionsOf({ expelled = [] }: RoomMessage, wait: Wait): Promise<[ExpelStatement, Uint8Array][]> {
+    const found: [ExpelStatement, Uint8Array][] = [];
+    for (const bytes of expelled) {
       const received = decoded(() => readRoomStatement(bytes));
       if (received?.statement.kind !== 'expel') continue;
       const { statement } = received;
       const counts = statement.room === room && admission.mayExpel(statement.address);
       if (!counts || admission.knowsOf(statement)) continue;
-      if (await port.verify(received)) putOut(statement, bytes);
+      if (await port.verify(received, () => wait('lookup', statement.address))) found.push([statement, bytes]);
     }
+    return found;
   }
 
-  function refuse(who: Partial<RoomMember>, reason: 'not-admitted' | 'not-verified' | 'malformed'): void {
-    events.emit('refused', { ...who, reason });
+  function refuse(who: Partial<RoomMember>, reason: RefusedMember['reason'], cause?: unknown): undefined {
+    events.emit('refused', present({ ...who, reason, cause }));
   }
 
-  /** The member that speaks, met now if it was not known. */
-  async function speaker(from: RoomMember, message: RoomMessage): Promise<Member | undefined> {
-    const { address, device } = from;
-    const known = members.get(device);
-    if (known?.peer.address === address && known.peer.since === message.since) return known;
-    if (await admission.admits({ address, device }, message.invitation))
-      return meet({ address, device }, message.since);
-    refuse({ address, device }, 'not-admitted');
-    return undefined;
+  /** Takes one of the answers that the member may cause, and gives it. Waits for nothing: to seal it may take a look-up. */
+  function answer(member: Member, options: { readonly force: boolean }): void {
+    const { peer, granted } = grantAnswer(hearPeer(member.peer, clock.now()), port.now());
+    member.peer = peer;
+    if (granted) void context.quietly(() => tell(member, options));
   }
 
   async function learn(member: Member, { key, have, to }: RoomMessage): Promise<void> {
@@ -179,6 +231,7 @@ export function createTalk(context: RoomContext, parts: TalkParts): Talk {
 
   return {
     say,
+    expel,
     tell,
     announce: (seeks) =>
       say(
@@ -187,31 +240,34 @@ export function createTalk(context: RoomContext, parts: TalkParts): Talk {
           seeks: seeks?.slice(0, MAX_SOUGHT),
         }),
       ),
-    async onStatement(bytes) {
+    async onStatement(bytes, wait) {
       const received = decoded(() => readRoomStatement(bytes));
       if (!received) return refuse({}, 'malformed');
       const { statement } = received;
       if (statement.room !== room || statement.device === port.self.device || statement.kind === 'invite') return;
-      if (!admission.mayBeHeard(statement)) return;
-      if (statement.kind === 'join') return onJoin(received, statement);
-      return onFarewell(received, bytes);
+      if (!admission.isTimely(statement)) return;
+      if (statement.kind === 'join') return onJoin(received, statement, wait);
+      return onFarewell(received, bytes, wait);
     },
-    async onMessage(bytes) {
-      const opened = await port.open(bytes);
+    async onMessage(bytes, wait) {
+      const opened = await port.open(bytes, (from) => wait('lookup', from));
       const message = opened && decoded(() => decodeRoomMessage(opened.payload));
       if (!opened || !message) return refuse({}, 'malformed');
       const isOld = Math.abs(port.now() / 1000 - opened.issuedAt) > MAX_MESSAGE_AGE;
       if (message.room !== room || isOld || opened.device === port.self.device) return;
-      const member = await speaker(opened, message);
-      if (!member) return;
-      await hearExpulsions(message.expelled ?? []);
-      if (members.get(opened.device) !== member) return;
-      await learn(member, message);
-      const owes = owesOffer(member.peer, sending.offered().kid, port.now());
-      if (!message.key && !message.want && !owes) return;
-      const { peer, granted } = grantAnswer(member.peer, port.now());
-      member.peer = peer;
-      if (granted) await tell(member, { force: message.want ?? false });
+      const who = { address: opened.address, device: opened.device };
+      const admitted = await admittance(who, message, wait);
+      if (!admitted) return;
+      const expulsions = await expulsionsOf(message, wait);
+      await parts.inTurn(async () => {
+        const member = await enter(who, message.since, admitted);
+        if (!member) return;
+        for (const [statement, signed] of expulsions) putOut(statement, signed);
+        if (members.get(who.device) !== member) return;
+        await learn(member, message);
+        const owes = owesOffer(member.peer, sending.offered().kid, port.now());
+        if (message.key || message.want || owes) answer(member, { force: message.want ?? false });
+      });
     },
   };
 }

@@ -7,11 +7,12 @@ type Work = () => Promise<unknown> | undefined;
 export interface Turns {
   /** False when too many wait already. */
   take(work: Work): boolean;
-  /** Waits however many wait. */
-  takeAnyway(work: Work): void;
+  /** Waits however many wait; settles as the work does. */
+  run<T>(work: () => Promise<T>): Promise<T>;
 }
 
-export function createTurns(): Turns {
+/** @param warn - told of what a work of {@link Turns.take} throws */
+export function createTurns(warn: (error: unknown) => void): Turns {
   const waiting: Work[] = [];
   let busy = false;
 
@@ -22,12 +23,10 @@ export function createTurns(): Turns {
       const result = work();
       if (!result) continue;
       busy = true;
-      result
-        .catch((error) => void Promise.reject(error))
-        .finally(() => {
-          busy = false;
-          proceed();
-        });
+      result.catch(warn).finally(() => {
+        busy = false;
+        proceed();
+      });
     }
   }
 
@@ -38,9 +37,10 @@ export function createTurns(): Turns {
       proceed();
       return true;
     },
-    takeAnyway(work) {
-      waiting.push(work);
-      proceed();
-    },
+    run: (work) =>
+      new Promise((resolve, reject) => {
+        waiting.push(() => work().then(resolve, reject));
+        proceed();
+      }),
   };
 }

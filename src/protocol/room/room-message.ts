@@ -27,6 +27,9 @@ export interface RoomMessage {
   readonly expelled?: readonly Uint8Array[];
 }
 
+/** Largest room message in bytes, sealed: a key, an invitation and the expulsions fit twice. */
+export const MAX_SEALED_BYTES = 64 * 1024;
+
 /** Most expulsions that are told with a key. */
 export const MAX_EXPULSIONS = 16;
 
