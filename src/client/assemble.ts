@@ -9,6 +9,7 @@ import type { Transport } from '../ports/transport.js';
 import { RELAY_ADDRESS } from '../protocol/address.js';
 import { type AdmissionParts, type BrokerAdmission, createAdmission } from './admission.js';
 import { type AnonymousOptions, anonymousAddress } from './anonymous-account.js';
+import { anObject, assertArgument } from './arguments.js';
 import { connectParts, type Parts, type Releases } from './connect.js';
 import { openContactList } from './contact-list.js';
 import type { Context } from './context.js';
@@ -35,6 +36,7 @@ export async function assemble(
   options: (MessengerOptions & Pick<LinkDeviceOptions, 'card'>) | AnonymousOptions,
   linking = false,
 ): Promise<Parts> {
+  assertArgument(options, anObject, 'what is opened');
   const settings = withDefaults(
     'anonymous' in options ? { ...options, address: await anonymousAddress(options) } : options,
   );

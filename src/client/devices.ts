@@ -1,5 +1,6 @@
 import { type DeviceEntry, retireDevice, revokeDevice } from '../protocol/identity/index.js';
 import type { Announcements } from './announcements.js';
+import { assertArgument, text } from './arguments.js';
 import { type Context, seconds } from './context.js';
 import { type LinkOptions, type LinkRequest, requestLink } from './offer-link.js';
 
@@ -36,7 +37,10 @@ export function createDevices(context: Context, announcements: Announcements): D
   return {
     list: () => account.record.devices,
     announced: () => announcements.settled(),
-    link: (link, options) => requestLink(context, announcements, link, options),
+    async link(link, options) {
+      assertArgument(link, text, 'a link');
+      return requestLink(context, announcements, link, options);
+    },
     async retire(id) {
       await account.change(retireDevice(id, seconds(context)), keys, seconds(context));
       announcements.changed();

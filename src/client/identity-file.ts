@@ -6,6 +6,7 @@ import { run } from '../crypto/steps.js';
 import { DEFAULT_SUITE, signatureAlgorithms } from '../crypto/suites.js';
 import { SealMQError } from '../errors.js';
 import { type Account, generateDeviceKeys, verifyRecord } from '../protocol/identity/index.js';
+import { assertArgument, text } from './arguments.js';
 import type { LocalAccount } from './local-account.js';
 import type { NewAccount } from './saved-account.js';
 
@@ -23,6 +24,7 @@ export async function exportIdentity(
   account: LocalAccount,
   passphrase: string,
 ): Promise<Uint8Array> {
+  assertArgument(passphrase, text, 'a passphrase');
   const { identityKey, record } = account;
   const key = await provider.exportPrivateKey(identityKey);
   const content = toMap({ version: 1, algorithm: identityKey.algorithm, key, record: record.bytes });

@@ -14,10 +14,10 @@ export type JsonValue =
 /** What can be sent: a string goes as text, a `Uint8Array` as bytes, every other value as JSON. */
 export type Payload = Uint8Array | JsonValue;
 
-/** Bytes and media type of a payload. @throws `USAGE_INVALID_ARGUMENT` for what is none of the three */
+/** Bytes and media type of a payload; they are a copy, since the application's may change while it waits to be sealed. @throws `USAGE_INVALID_ARGUMENT` for what is none of the three */
 export function encodePayload(payload: Payload): { bytes: Uint8Array; contentType: string } {
   if (typeof payload === 'string') return { bytes: utf8(payload), contentType: 'text/plain;charset=utf-8' };
-  if (payload instanceof Uint8Array) return { bytes: payload, contentType: 'application/octet-stream' };
+  if (payload instanceof Uint8Array) return { bytes: new Uint8Array(payload), contentType: 'application/octet-stream' };
   return { bytes: utf8(toJson(payload)), contentType: 'application/json' };
 }
 

@@ -3,6 +3,7 @@ import { SealMQError } from '../errors.js';
 import type { KeyRecord } from '../protocol/identity/index.js';
 import { decodeWakeNote } from '../protocol/relay/index.js';
 import type { AnonymousOptions } from './anonymous-account.js';
+import { aFunction, anObject, assertArgument, given } from './arguments.js';
 import { assemble } from './assemble.js';
 import { awaitLink, type DeviceLinking } from './await-link.js';
 import type { Call } from './call/call.js';
@@ -119,7 +120,7 @@ export class Messenger {
   /**
    * Seals a message to every device of `to` and puts it into the outbox; it is on its way when `published` resolves.
    *
-   * @param payload - a string goes as text, a `Uint8Array` as bytes, any other value as JSON; at most 1 MiB
+   * @param payload - a string goes as text, a `Uint8Array` as bytes, any other value as JSON; at most 1 MiB; yours again when this returns
    * Several receivers get one and the same message, which is handed in once at the relay. `via: 'relay'` does so for one.
    *
    * @throws `STATE_NOT_REGISTERED` before {@link register}; otherwise as the functions `send` and `sendSeveral`
@@ -132,8 +133,8 @@ export class Messenger {
     options: SendOptions = {},
   ): Promise<Sent | SentToSeveral> {
     this.#assertOpen();
-    await this.#account.assertRegistered(this.#context.keys);
-    if (typeof to !== 'string') return sendSeveral(this.#context, this.#parts, to, payload, options);
+    assertArgument(options, anObject, 'options');
+    if (isList(to)) return sendSeveral(this.#context, this.#parts, to, payload, options);
     const via = options.via ?? this.#context.via;
     if (via === 'direct' || to === this.address) return send(this.#context, this.#parts, to, payload, options);
     const { each } = await sendSeveral(this.#context, this.#parts, [to], payload, options);
@@ -174,15 +175,15 @@ export class Messenger {
    */
   async setState(channel: string, payload: Payload, options: SetStateOptions): Promise<StateSet> {
     this.#assertOpen();
-    await this.#account.assertRegistered(this.#context.keys);
+    // Without a payload it would be cleared.
+    assertArgument(payload, given, 'a payload');
     return this.#parts.ownStates.set(channel, payload, options);
   }
 
   /** Takes the state of a channel back. */
-  async clearState(channel: string, { to }: Pick<SetStateOptions, 'to'>): Promise<StateSet> {
+  async clearState(channel: string, options: Pick<SetStateOptions, 'to'>): Promise<StateSet> {
     this.#assertOpen();
-    await this.#account.assertRegistered(this.#context.keys);
-    return this.#parts.ownStates.set(channel, undefined, { to });
+    return this.#parts.ownStates.set(channel, undefined, options);
   }
 
   /** The states that others have set for us and that hold now; `state` and `stateCleared` tell of changes. */
@@ -213,6 +214,7 @@ export class Messenger {
   on<Name extends keyof MessengerEvents>(name: Name, listener: (event: MessengerEvents[Name]) => void): () => void;
   on(name: 'message' | keyof MessengerEvents, listener: MessageHandler | ((event: never) => void)): () => void {
     this.#assertOpen();
+    assertArgument(listener, aFunction, 'a listener');
     if (name === 'message') return this.#parts.delivery.consume(listener as MessageHandler);
     return this.#context.events.on(name, listener as (event: unknown) => void);
   }
@@ -327,3 +329,5 @@ export class Messenger {
     if (this.#closing) throw new SealMQError('USAGE_CLOSED', 'the messenger is closed');
   }
 }
+
+const isList = (to: string | readonly string[]): to is readonly string[] => Array.isArray(to);

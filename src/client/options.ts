@@ -1,7 +1,6 @@
 import type { MqttTransportOptions } from '../adapters/mqtt/mqtt-transport.js';
 import type { CryptoProvider } from '../crypto/provider.js';
-import type { SuiteName } from '../crypto/suites.js';
-import { SealMQError } from '../errors.js';
+import { type SuiteName, suites } from '../crypto/suites.js';
 import type { Clock } from '../ports/clock.js';
 import type { KeyDirectory } from '../ports/key-directory.js';
 import type { Transport } from '../ports/transport.js';
@@ -9,6 +8,20 @@ import { assertAddress } from '../protocol/address.js';
 import { MAX_PAYLOAD_BYTES, MAX_SEALED_BYTES } from '../protocol/envelope/profile.js';
 import { DEFAULT_PADDING } from '../protocol/envelope/seal.js';
 import { assertTopicPrefix, DEFAULT_TOPIC_PREFIX } from '../protocol/envelope/topics.js';
+import {
+  anObject,
+  assertArgument,
+  assertOptions,
+  duration,
+  either,
+  flag,
+  given,
+  limit,
+  listOf,
+  oneOf,
+  type Rules,
+  text,
+} from './arguments.js';
 import type { CallOptions } from './call/settings.js';
 import type { ContactPolicy } from './contact-list.js';
 import type { QueueLimits } from './durable-queue.js';
@@ -76,7 +89,7 @@ export interface MessengerOptions
   readonly copies?: boolean;
   /** How calls are made and taken: the WebRTC stack, STUN and TURN servers, how many at once. */
   readonly calls?: CallOptions;
-  readonly limits?: Partial<MessengerLimits>;
+  readonly limits?: { readonly [Queue in keyof MessengerLimits]?: Partial<QueueLimits> };
   readonly timing?: Partial<Timing>;
   readonly quarantine?: Partial<QuarantinePatience>;
   readonly keyCache?: Pick<KeyCacheOptions, 'max' | 'maxStale' | 'negativeLife' | 'cooldown' | 'staleWhileRevalidate'>;
@@ -134,11 +147,60 @@ const PATIENCE: QuarantinePatience = {
   decision: 30 * DAY,
 };
 
+const queue = { entries: limit, bytes: limit };
+
+/** What the options of a messenger have to be, as far as nobody else looks at them. */
+const RULES: Rules<MessengerOptions> = {
+  broker: either(text, listOf(text), anObject),
+  directory: either(text, anObject),
+  directoryKey: text,
+  identity: anObject,
+  store: either(text, anObject),
+  passphrase: text,
+  suite: oneOf(...suites.map(({ name }) => name)),
+  deviceName: text,
+  connect: oneOf('wait', 'background'),
+  durable: oneOf('process', 'fsync'),
+  padding: either(limit, oneOf(0, false)),
+  maxPayloadBytes: limit,
+  maxSealedBytes: limit,
+  awaitReceipts: flag,
+  copies: flag,
+  via: oneOf('direct', 'relay'),
+  receipts: oneOf('all', 'contacts', 'none'),
+  onKeyChange: oneOf('accept', 'hold'),
+  will: anObject,
+  calls: anObject,
+  limits: { inbox: queue, outbox: queue, quarantine: queue, states: queue },
+  timing: { receiptDelay: duration, gapDelay: duration, republishAfter: duration, handInAgainAfter: duration },
+  quarantine: {
+    retryAfter: duration,
+    unknownKeys: duration,
+    directory: duration,
+    future: duration,
+    decision: duration,
+  },
+  keyCache: {
+    max: limit,
+    maxStale: duration,
+    negativeLife: duration,
+    cooldown: duration,
+    staleWhileRevalidate: duration,
+  },
+  provider: anObject,
+  clock: anObject,
+};
+
 /** The options, complete. */
 export type Settings = ReturnType<typeof withDefaults>;
 
 /** The options with their defaults. @throws `USAGE_INVALID_ADDRESS`, `USAGE_INVALID_ARGUMENT` */
 export function withDefaults(options: MessengerOptions & Pick<LinkDeviceOptions, 'card'>) {
+  assertOptions(options, RULES, 'options');
+  assertArgument(options.broker, given, 'options.broker');
+  assertArgument(options.directory, given, 'options.directory');
+  assertAddress(options.address);
+  const { limits = {} } = options;
   const settings = {
     connect: 'wait' as const,
     durable: 'process' as const,
@@ -151,14 +213,14 @@ export function withDefaults(options: MessengerOptions & Pick<LinkDeviceOptions,
     maxSealedBytes: MAX_SEALED_BYTES,
     ...options,
     timing: { ...TIMING, ...options.timing },
-    limits: { ...LIMITS, ...options.limits },
+    limits: {
+      inbox: { ...LIMITS.inbox, ...limits.inbox },
+      outbox: { ...LIMITS.outbox, ...limits.outbox },
+      quarantine: { ...LIMITS.quarantine, ...limits.quarantine },
+      states: { ...LIMITS.states, ...limits.states },
+    },
     quarantine: { ...PATIENCE, ...options.quarantine },
   };
-  assertAddress(settings.address);
   assertTopicPrefix(settings.topicPrefix);
-  const { padding } = settings;
-  if (padding !== false && !(Number.isSafeInteger(padding) && padding >= 0)) {
-    throw new SealMQError('USAGE_INVALID_ARGUMENT', 'padding is a number of bytes or false');
-  }
   return settings;
 }

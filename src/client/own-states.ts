@@ -10,6 +10,7 @@ import { topicOf } from '../protocol/envelope/topics.js';
 import { nextVersion } from '../protocol/envelope/version.js';
 import { activeDevices } from '../protocol/identity/account.js';
 import type { KeyRecord } from '../protocol/identity/record.js';
+import { assertOptions, lifetime, type Rules, text } from './arguments.js';
 import { type Context, seconds } from './context.js';
 import { type OwnStateEntry, ownStateCodec } from './entries.js';
 import { encodePayload, type Payload } from './message.js';
@@ -25,6 +26,8 @@ export interface SetStateOptions {
   /** Seconds after which it holds no longer. */
   readonly expiresIn?: number;
 }
+
+const SET_RULES: Rules<SetStateOptions> = { contentType: text, expiresIn: lifetime };
 
 /** A state that is in the store: the broker will have it, whatever happens to the network or this process. */
 export interface StateSet {
@@ -90,9 +93,12 @@ export async function openOwnStates(context: Context): Promise<OwnStates> {
 
   return {
     ...publisher,
-    async set(channel, payload, { to, contentType, expiresIn }) {
+    async set(channel, payload, options) {
+      assertOptions(options, SET_RULES, 'options');
+      const { to, contentType, expiresIn } = options;
       const value = payload === undefined ? undefined : encodePayload(payload);
       assertState(context, channel, value?.bytes);
+      await account.assertRegistered(context.keys);
       const { identity } = await receiverRecord(context, to);
       // A time to live that is counted from a wrong moment could be over before it begins.
       if (expiresIn !== undefined) await context.settled();

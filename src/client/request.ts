@@ -1,3 +1,4 @@
+import { aFunction, assertArgument, assertOptions, lifetime } from './arguments.js';
 import type { MessageHandler } from './delivery.js';
 import type { Message, Payload } from './message.js';
 import type { Requests } from './requests.js';
@@ -23,14 +24,17 @@ export async function request(
   send: Send,
   to: string,
   payload: Payload,
-  { timeout = REQUEST_TIMEOUT, ...sending }: RequestOptions,
+  options: RequestOptions,
 ): Promise<Message> {
+  assertOptions(options, { timeout: lifetime }, 'options');
+  const { timeout = REQUEST_TIMEOUT, ...sending } = options;
   const { id } = await send(to, payload, { expiresIn: Math.max(1, timeout / 1000), ...sending });
   return requests.answer(id, to, timeout);
 }
 
 /** Sends back what `handler` answers. */
 export function responder(send: Send, handler: (message: Message) => Answer | Promise<Answer>): MessageHandler {
+  assertArgument(handler, aFunction, 'a handler');
   return async (message) => {
     // What another device of ours has sent is no request to us.
     if (message.copy) return;

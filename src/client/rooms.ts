@@ -1,5 +1,6 @@
 import { SealMQError } from '../errors.js';
 import { assertRoomName, roomFilters, roomPlaceOf } from '../protocol/room/room-topics.js';
+import { assertOptions, flag, lifetime, type Rules } from './arguments.js';
 import type { Context } from './context.js';
 import { createFrameQueue } from './room/frame-queue.js';
 import { roomPort } from './room/identity.js';
@@ -29,6 +30,13 @@ interface Joined {
 /** Names in the store of rooms that were joined, so that a restarted process can give their topics back. */
 const STORED = 'room/';
 
+const JOIN_RULES: Rules<JoinOptions> = {
+  roster: { is: Array.isArray, what: 'a list of addresses' },
+  frames: flag,
+  signatures: flag,
+  timing: { heartbeat: lifetime, silentAfter: lifetime, goneAfter: lifetime },
+};
+
 /** Topics of which it is remembered what they say, at most: two for each member of a large room. */
 const MAX_PLACES = 2_048;
 
@@ -45,6 +53,7 @@ export function createRooms(context: Context): Rooms {
   }
 
   async function enter(name: string, options: JoinOptions): Promise<Room> {
+    assertOptions(options, JOIN_RULES, 'options');
     const guests = guestList(options.admit, options.roster);
     const filters = roomFilters(topicPrefix, name, account.device.id, { frames: options.frames ?? true });
     const port = roomPort(context, name);

@@ -1,6 +1,7 @@
 import { toBase64url } from '../bytes/base64url.js';
 import { present } from '../bytes/fields.js';
 import { SealMQError } from '../errors.js';
+import { assertAddress } from '../protocol/address.js';
 import { seal } from '../protocol/envelope/seal.js';
 import { activeDevices } from '../protocol/identity/account.js';
 import type { DeviceEntry } from '../protocol/identity/device.js';
@@ -59,6 +60,7 @@ export async function sendSeveral(
   const { size, compose } = composer(context, payload, options);
   const receivers = sortedReceivers(to, context.account.address);
   for (const one of receivers) assertReceiver(context, one);
+  await context.account.assertRegistered(context.keys);
   const release = await reserveBoth(state, size, options.whenFull ?? 'wait');
   const posted = await post(context, state, receivers, compose, options).finally(release);
   await posted.durable;
@@ -142,7 +144,7 @@ function publishedOf(outcomes: Promise<readonly CopyOutcome[]>, i: number): Prom
 }
 
 function sortedReceivers(to: readonly string[], own: string): readonly string[] {
-  const receivers = [...new Set(to)].sort();
+  const receivers = [...new Set(to.map(assertAddress))].sort();
   if (receivers.length !== to.length || receivers.length === 0) {
     throw new SealMQError('USAGE_INVALID_ARGUMENT', 'a list of receivers, each named once');
   }

@@ -8,6 +8,7 @@ import { topicOf } from '../protocol/envelope/topics.js';
 import { activeDevices } from '../protocol/identity/account.js';
 import type { DeviceEntry } from '../protocol/identity/device.js';
 import type { KeyRecord } from '../protocol/identity/record.js';
+import { assertOptions, flag, lifetime, oneOf, type Rules, text } from './arguments.js';
 import { type Context, seconds } from './context.js';
 import type { OutboxEntry } from './entries.js';
 import { encodePayload, type Payload } from './message.js';
@@ -38,6 +39,17 @@ export interface SendOptions {
   readonly via?: 'direct' | 'relay';
 }
 
+const SEND_RULES: Rules<SendOptions> = {
+  contentType: text,
+  channel: text,
+  expiresIn: lifetime,
+  inReplyTo: text,
+  whenFull: oneOf('wait', 'refuse'),
+  receipt: flag,
+  copy: flag,
+  via: oneOf('direct', 'relay'),
+};
+
 /** A message that is in the outbox: it will go out, whatever happens to the network or this process. */
 export interface Sent extends Tracked {
   readonly id: string;
@@ -58,7 +70,7 @@ export interface SendState {
 /**
  * Room → directory → seal → counter and outbox entry in one atomic batch, with a copy for our own other devices; the outbox publishes. The mirror image of `receive.ts`.
  *
- * @throws `USAGE_INVALID_ADDRESS`, `USAGE_INVALID_ARGUMENT`, `USAGE_PAYLOAD_TOO_LARGE`, `USAGE_CONTACT_BLOCKED`,
+ * @throws `STATE_NOT_REGISTERED`, `USAGE_INVALID_ADDRESS`, `USAGE_INVALID_ARGUMENT`, `USAGE_PAYLOAD_TOO_LARGE`, `USAGE_CONTACT_BLOCKED`,
  *   `DIRECTORY_NOT_FOUND`, `DIRECTORY_IDENTITY_HELD`, `DIRECTORY_RECORD_EXPIRED`, `DIRECTORY_NO_ACTIVE_DEVICE`,
  *   other `DIRECTORY_` codes, `STATE_FULL`, `STATE_UNAVAILABLE`
  */
@@ -71,6 +83,7 @@ export async function send(
 ): Promise<Sent> {
   const { size, compose } = composer(context, payload, options);
   assertReceiver(context, to);
+  await context.account.assertRegistered(context.keys);
   // Before a turn to be numbered is taken: whoever holds one must not wait for what others do.
   const release = await outbox.capacity.reserve(size, options.whenFull ?? 'wait');
   const posted = await post(context, { outbox, counters, tracking }, to, compose, options).finally(release);
@@ -126,6 +139,7 @@ export interface Composer {
  * @throws `USAGE_INVALID_ARGUMENT`, `DECODE_BASE64URL`, at once: what is wrong with `payload` and `options` is the caller's
  */
 export function composer(context: Context, payload: Payload, options: SendOptions): Composer {
+  assertOptions(options, SEND_RULES, 'options');
   const { bytes, contentType } = encodePayload(payload);
   const inReplyTo = options.inReplyTo === undefined ? undefined : fromBase64url(options.inReplyTo);
   const { channel, expiresIn } = options;

@@ -8,6 +8,7 @@ import { seal } from '../protocol/envelope/seal.js';
 import { topicOf } from '../protocol/envelope/topics.js';
 import { nextVersion } from '../protocol/envelope/version.js';
 import { activeDevices } from '../protocol/identity/account.js';
+import { assertOptions, lifetime, text } from './arguments.js';
 import { type Context, seconds } from './context.js';
 import { tellEveryDevice } from './control.js';
 import { encodePayload, type Payload } from './message.js';
@@ -50,6 +51,7 @@ export interface OwnWill {
  * @throws `USAGE_INVALID_ADDRESS`, `USAGE_INVALID_ARGUMENT`, `USAGE_PAYLOAD_TOO_LARGE`
  */
 export function createWill(context: Context, options: WillOptions): OwnWill {
+  assertOptions(options, { contentType: text, channel: text, expiresIn: lifetime }, 'will');
   const { to, payload, channel, expiresIn } = options;
   assertAddress(to);
   const { bytes, contentType } = encodePayload(payload);

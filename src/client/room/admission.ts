@@ -9,6 +9,7 @@ import {
   readRoomStatement,
 } from '../../protocol/room/room-statement.js';
 import { type TokenBucket, takeToken } from '../../protocol/token-bucket.js';
+import { aByteArray, assertOptions } from '../arguments.js';
 import type { RoomMember } from './events.js';
 import type { RoomPort } from './port.js';
 import type { Wait } from './waiting.js';
@@ -26,7 +27,10 @@ export type Admit =
 export function assertAdmit(admit: Admit): void {
   if (typeof admit === 'function') return;
   if (Array.isArray(admit)) return void admit.map(assertAddress);
-  if (typeof admit === 'object' && admit !== null && 'creator' in admit) return void assertAddress(admit.creator);
+  if (typeof admit === 'object' && admit !== null && 'creator' in admit) {
+    assertAddress(admit.creator);
+    return void assertOptions(admit, { invitation: aByteArray }, 'admit');
+  }
   throw new SealMQError('USAGE_INVALID_ARGUMENT', 'admit is a list of addresses, a function, or names the creator');
 }
 

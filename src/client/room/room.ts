@@ -1,6 +1,7 @@
 import { SealMQError } from '../../errors.js';
 import { assertAddress } from '../../protocol/address.js';
 import type { PresenceTiming } from '../../protocol/room/peer.js';
+import { aByteArray, assertArgument, assertOptions, lifetime, oneOf, type Rules, text } from '../arguments.js';
 import type { Admit } from './admission.js';
 import type { MemberView, RoomEvents, RoomFrame } from './events.js';
 import type { FrameQueue } from './frame-queue.js';
@@ -11,6 +12,8 @@ import type { RoomSession } from './session.js';
 
 /** How long an invitation holds where nothing else is said, in seconds. */
 const INVITATION_LIFE = 24 * 3600;
+
+const FRAME_RULES: Rules<FrameOptions> = { channel: text, qos: oneOf(0, 1) };
 
 /** How a room is joined. */
 export interface JoinOptions {
@@ -101,6 +104,8 @@ export class Room {
   send(bytes: Uint8Array, options: FrameOptions = {}): Promise<void> {
     try {
       this.#assertOpen();
+      assertArgument(bytes, aByteArray, 'a frame');
+      assertOptions(options, FRAME_RULES, 'options');
       return this.#parts.session.send(bytes, options);
     } catch (error) {
       return Promise.reject(error);
@@ -124,6 +129,7 @@ export class Room {
    * @throws `USAGE_INVALID_ADDRESS`
    */
   async invite(address: string, { expiresIn = INVITATION_LIFE }: { expiresIn?: number } = {}): Promise<Uint8Array> {
+    assertArgument(expiresIn, lifetime, 'expiresIn');
     const { port } = this.#parts;
     const issuedAt = Math.floor(port.now() / 1000);
     return port.sign({
