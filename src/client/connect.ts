@@ -7,6 +7,7 @@ import type { Context } from './context.js';
 import { createDelivery, type Delivery } from './delivery.js';
 import { createDevices, type Devices } from './devices.js';
 import type { DirectoryClock } from './directory-clock.js';
+import { createFailedMessages, type FailedMessages } from './failed-messages.js';
 import { Inbox } from './inbox.js';
 import { type Latest, openLatest } from './latest.js';
 import { createNotices } from './notices.js';
@@ -47,6 +48,7 @@ export interface Parts {
   readonly sentBox: SentBox;
   readonly inbox: Inbox;
   readonly delivery: Delivery;
+  readonly failed: FailedMessages;
   readonly requests: Requests;
   readonly announcements: Announcements;
   readonly devices: Devices;
@@ -98,7 +100,7 @@ export async function connectParts(
   const reception = { inbox, receptions, notices };
   const opener = await startOpener(context, reception, settings.quarantine);
   const valve = createValve(transport, inbox);
-  const delivery = createDelivery(context, inbox);
+  const delivery = createDelivery(context, inbox, settings.timing.handleAgainAfter);
   const contacts = createContacts(context, { ...sending, retry: opener.retry });
   const rooms = createRooms(context);
   const pushDesk = createPushDesk(context, questions);
@@ -170,6 +172,7 @@ export async function connectParts(
       clock,
       inbox,
       delivery,
+      failed: createFailedMessages(context, inbox),
       requests,
       contacts,
       announcements,

@@ -23,23 +23,46 @@ interface Waiting {
   readonly opened: OpenedEntry;
 }
 
-/** How often a handler may throw on a message before it is set aside. */
-const MAX_FAILURES = 5;
-const RETRY_AFTER = 100;
+/** How often a handler may throw on a message before it is set aside: with pauses from 200 ms to 51 s, after some seven minutes. */
+const MAX_FAILURES = 15;
 
-/** Starts delivering what is in `inbox.opened`. */
-export function createDelivery(context: Context, inbox: Inbox): Delivery {
+/** How many times the first pause the longest is. */
+const LONGEST_PAUSE = 256;
+
+/** Entries that are looked at together. */
+const PAGE = 16;
+
+/**
+ * Starts delivering what is in `inbox.opened`.
+ *
+ * @param handleAgainAfter - first pause before a handler that threw gets the message again, in milliseconds; doubles
+ */
+export function createDelivery(context: Context, inbox: Inbox, handleAgainAfter: number): Delivery {
   const queue = inbox.opened;
   const ending = new AbortController();
   let consumer: symbol | undefined;
   let closed = false;
   let handling: Promise<void> = Promise.resolve();
+  /** Devices whose first message is to be tried again: what else they sent waits behind it. */
+  const resting = new Map<string, ReturnType<typeof setTimeout>>();
+  /** How often one of them had waited long enough. */
+  let wakes = 0;
+  /** Up to this number there are only messages of those who wait. */
+  let passed = 0;
 
   const claim = (): symbol => {
     if (closed) throw new SealMQError('USAGE_CLOSED', 'the messenger is closed');
     if (consumer) throw new SealMQError('USAGE_CONSUMER_EXISTS', 'a messenger has one consumer of its messages');
     consumer = Symbol('consumer');
+    wakeAll();
     return consumer;
+  };
+  /** A new consumer may succeed where the last one failed. */
+  const wakeAll = () => {
+    for (const timer of resting.values()) clearTimeout(timer);
+    resting.clear();
+    passed = 0;
+    wakes++;
   };
   const release = (mine: symbol) => {
     if (consumer === mine) consumer = undefined;
@@ -52,17 +75,34 @@ export function createDelivery(context: Context, inbox: Inbox): Delivery {
   const first = async (mine: symbol): Promise<Waiting | undefined> => {
     while (!closed && consumer === mine) {
       const changed = queue.changed();
-      const [entry] = await queue.read(0, 1);
-      if (!entry) {
-        await changed;
-        continue;
+      const before = wakes;
+      let cursor = passed;
+      // Who waits is seldom, and what is read is copied.
+      const entries = await queue.read(cursor, resting.size > 0 ? PAGE : 1);
+      for (const { n, value } of entries) {
+        const opened = openedCodec.decode(value);
+        if (isExpired(opened)) {
+          await settle({ n }, () => context.events.emit('rejected', { reason: 'expired', from: opened.from }));
+        } else if (!resting.has(lineOf(opened))) return { n, opened };
+        cursor = n;
       }
-      const { n } = entry;
-      const opened = openedCodec.decode(entry.value);
-      if (!isExpired(opened)) return { n, opened };
-      await settle({ n }, () => context.events.emit('rejected', { reason: 'expired', from: opened.from }));
+      if (wakes === before) passed = cursor;
+      if (entries.length === 0) await changed;
     }
     return undefined;
+  };
+
+  /** Lets what a device sent wait for `pause` milliseconds, in its order; others go on. */
+  const rest = (opened: OpenedEntry, pause: number) => {
+    if (closed) return;
+    const line = lineOf(opened);
+    const timer = setTimeout(() => {
+      resting.delete(line);
+      passed = 0;
+      wakes++;
+      queue.notify();
+    }, pause);
+    resting.set(line, timer);
   };
 
   const isExpired = ({ expiresAt }: OpenedEntry) => expiresAt !== undefined && expiresAt * 1000 <= context.now();
@@ -84,7 +124,7 @@ export function createDelivery(context: Context, inbox: Inbox): Delivery {
     }
   }
 
-  /** One call of the handler; a failure is counted durably, and the fifth sets the message aside. */
+  /** One call of the handler; a failure is counted durably, and the last one sets the message aside. */
   const attempt = async (entry: Waiting, handler: MessageHandler) => {
     const { opened } = entry;
     try {
@@ -99,7 +139,7 @@ export function createDelivery(context: Context, inbox: Inbox): Delivery {
       context.events.emit('warning', error);
       if (failures < MAX_FAILURES) {
         await context.commit([queue.replace(entry.n, openedCodec.encode({ ...opened, failures }))]);
-        await new Promise((resolve) => setTimeout(resolve, RETRY_AFTER * 2 ** failures));
+        rest(opened, handleAgainAfter * Math.min(2 ** (failures - 1), LONGEST_PAUSE));
         return;
       }
       inbox.setAside(queue.remove(entry.n), opened);
@@ -129,8 +169,14 @@ export function createDelivery(context: Context, inbox: Inbox): Delivery {
     async close() {
       closed = true;
       ending.abort();
+      wakeAll();
       queue.notify();
       await handling;
     },
   };
+}
+
+/** What keeps its order. */
+function lineOf({ from, device }: OpenedEntry): string {
+  return `${from}/${device}`;
 }

@@ -79,6 +79,10 @@ export class DurableQueue {
     return this.#known.size;
   }
 
+  has(n: number): boolean {
+    return this.#known.has(n);
+  }
+
   /** When the first entry came, in milliseconds. */
   get oldest(): number | undefined {
     for (const { at } of this.#known.values()) return at;

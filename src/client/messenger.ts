@@ -12,6 +12,7 @@ import type { Contacts } from './contacts.js';
 import { seconds } from './context.js';
 import type { MessageHandler } from './delivery.js';
 import type { Devices } from './devices.js';
+import type { FailedMessages } from './failed-messages.js';
 import { exportIdentity } from './identity-file.js';
 import type { Message, Payload } from './message.js';
 import type { MessengerEvents } from './messenger-events.js';
@@ -203,9 +204,16 @@ export class Messenger {
     return this.#parts.delivery.messages();
   }
 
+  /** Messages that the handler of `message` failed on until they were set aside: to be looked at, retried or dropped. */
+  get failed(): FailedMessages {
+    this.#assertOpen();
+    return this.#parts.failed;
+  }
+
   /**
    * Listens. The handler of `message` is the one consumer of messages: each is settled when its promise resolves, comes
-   * again when it throws, and is set aside after five times.
+   * again when it throws, after pauses that grow to a minute, and is set aside after fifteen times ({@link failed}). Meanwhile
+   * what the same device sent waits behind it; others go on.
    *
    * @returns a function that stops listening
    * @throws `USAGE_CONSUMER_EXISTS`

@@ -108,6 +108,8 @@ export interface LinkDeviceOptions extends Omit<MessengerOptions, 'identity'> {
 export interface Timing extends ReceiptTiming {
   /** First pause before a peer's newest message without receipt is published again; doubles up to an hour. */
   readonly republishAfter: number;
+  /** First pause before a message handler that threw gets the message again; doubles up to 256 times as much. */
+  readonly handleAgainAfter: number;
   /** First pause before a hand-in that the relay has not answered goes out again; doubles up to a minute. */
   readonly handInAgainAfter: number;
 }
@@ -136,6 +138,7 @@ const TIMING: Timing = {
   receiptDelay: 500,
   gapDelay: SECOND,
   republishAfter: 60 * SECOND,
+  handleAgainAfter: 200,
   handInAgainAfter: 2 * SECOND,
 };
 

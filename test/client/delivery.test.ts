@@ -83,9 +83,14 @@ test('one consumer at a time', async () => {
   expect(() => bob.messages()).not.toThrow();
 });
 
-test('a handler that throws gets the message again, and after five times it is set aside', async () => {
+test('a handler that throws gets the message again, and after fifteen times it is set aside; others go on meanwhile', async () => {
   const world = await createWorld();
-  const [alice, bob] = [await world.join('alice'), await world.join('bob')];
+  const timing = { handleAgainAfter: 1 };
+  const [alice, bob, carol] = [
+    await world.join('alice'),
+    await world.join('bob', { timing }),
+    await world.join('carol'),
+  ];
   const handled: string[] = [];
   bob.on('message', (message: Message) => {
     handled.push(message.text);
@@ -93,15 +98,39 @@ test('a handler that throws gets the message again, and after five times it is s
   });
   const rejected = next(bob, 'rejected');
   await alice.send('bob', 'poison');
+  await until(() => handled.length > 2 || undefined);
   await alice.send('bob', 'bread');
+  await carol.send('bob', 'wine');
   expect(await rejected).toMatchObject({
     reason: 'handler-failed',
     from: 'alice',
     error: { code: 'USAGE_HANDLER_FAILED' },
   });
   await until(() => handled.includes('bread') || undefined);
-  expect(handled).toEqual(['poison', 'poison', 'poison', 'poison', 'poison', 'bread']);
+  const wine = handled.indexOf('wine');
+  expect(wine).toBeGreaterThan(0);
+  expect(handled.filter((text) => text !== 'wine')).toEqual([...Array(15).fill('poison'), 'bread']);
   expect(bob.status().failed).toBe(1);
+});
+
+test('what was set aside can be read, retried and dropped, also after a restart', async () => {
+  const world = await createWorld();
+  const store = { ...memoryStore(), close: async () => {} };
+  const timing = { handleAgainAfter: 1 };
+  const alice = await world.join('alice');
+  const bob = await world.join('bob', { store, timing });
+  bob.on('message', () => Promise.reject(new Error('the database is away')));
+  for (const text of ['one', 'two']) await alice.send('bob', text);
+  await until(() => bob.status().failed === 2 || undefined);
+  await bob.close();
+  const again = await world.open('bob', { store, timing });
+  const [one, two] = await again.failed.list();
+  expect([one?.text, two?.text]).toEqual(['one', 'two']);
+  await again.failed.retry(two?.id as string);
+  expect((await take(again, 1)).map(({ text, id }) => [text, id])).toEqual([['two', two?.id]]);
+  await again.failed.drop(one?.id as string);
+  expect(await again.failed.list()).toEqual([]);
+  await expect(again.failed.retry(one?.id as string)).rejects.toMatchObject({ code: 'USAGE_INVALID_ARGUMENT' });
 });
 
 test('an application goes on using its own MQTT client', async () => {

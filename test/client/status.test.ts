@@ -4,7 +4,7 @@ import { manualClock } from '../directory/fixtures.js';
 import { carelessDirectory } from './careless-directory.js';
 import { createWorld, next, take, until } from './world.js';
 
-const timing = { receiptDelay: 20, gapDelay: 30, republishAfter: 100 };
+const timing = { handleAgainAfter: 1, receiptDelay: 20, gapDelay: 30, republishAfter: 100 };
 const lasting = () => ({ ...memoryStore(), close: async () => {} });
 
 test('how much waits, and for how long, over a restart too', async () => {
