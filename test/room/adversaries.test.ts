@@ -6,7 +6,7 @@ import { atOnce, run } from '../../src/crypto/steps.js';
 import { frameMetadata } from '../../src/protocol/room/room-frame.js';
 import { decodeRoomMessage, encodeRoomMessage } from '../../src/protocol/room/room-message.js';
 import { signRoomStatement } from '../../src/protocol/room/room-statement.js';
-import { kidOf, MAX_GENERATION, senderKeyOf } from '../../src/protocol/room/sender-key.js';
+import { generationOf, kidOf, MAX_GENERATION, senderKeyOf } from '../../src/protocol/room/sender-key.js';
 import { sealFrame } from '../../src/protocol/room/sframe.js';
 import { encodeSFrameHeader } from '../../src/protocol/room/sframe-header.js';
 import { deviceOf, type Published, type Simulated, Simulation } from './simulation.js';
@@ -224,3 +224,83 @@ test('even two minutes of silence of the broker are not taken for everybody’s 
   expect(left).toEqual([[], []]);
   expect(simulation.converged()).toBe(true);
 });
+
+test('frames that name ever other keys of a member make nobody ask it again and again', async () => {
+  const { alice, bob } = await roomOf('alice', 'bob', 'casey');
+  const place = { kind: 'frame', device: alice?.device as string } as const;
+  const before = simulation.counts.message;
+  for (let i = 0; i < 240; i++) {
+    const header = encodeSFrameHeader({ kid: BigInt(kidOf(1_000 + i, 0)), ctr: 1n });
+    simulation.inject({ place, bytes: Uint8Array.of(...header, ...provider.randomBytes(40)) });
+    await simulation.time.pass(250);
+  }
+  // Two members in a minute: after 1, 2, 4, 8 and 16 seconds, and then each 16; each time with Alice's answer and an acknowledgement.
+  expect(simulation.counts.message - before).toBeLessThanOrEqual(2 * 8 * 3);
+  await simulation.send(alice as Simulated, 'still here');
+  await simulation.time.pass(1_000);
+  expect(bob?.frames).toEqual(['alice still here']);
+});
+
+test('a device that was revoked is out: nobody takes its frames, and it reads none that are sent later', async () => {
+  const { alice, bob, casey } = await roomOf('alice', 'bob', 'casey');
+  const left = eventsOf(alice, 'left');
+  simulation.revoked.add(bob?.device as string);
+  for (const tell of simulation.onRecord) tell('bob');
+  expect(left).toEqual([{ address: 'bob', device: bob?.device, reason: 'revoked' }]);
+  await Promise.all([simulation.send(alice as Simulated, 'without him'), simulation.time.pass(3_000)]);
+  await Promise.all([simulation.send(bob as Simulated, 'let me in'), simulation.time.pass(12_000)]);
+  expect(casey?.frames).toEqual(['alice without him']);
+  expect(bob?.frames).toEqual([]);
+  expect(casey?.undecryptable).toEqual([{ device: bob?.device, reason: 'unknown-member' }]);
+  expect(alice?.session.view().map(({ address }) => address)).toEqual(['casey']);
+});
+
+test('a revocation that nobody told of is noticed when the member’s turn comes', async () => {
+  const { alice, bob } = await roomOf('alice', 'bob', 'casey');
+  simulation.revoked.add(bob?.device as string);
+  await simulation.time.pass(8_000);
+  expect(alice?.session.view().map(({ address }) => address)).toEqual(['casey']);
+});
+
+test('a member that falls silent is told, once, and is here again when it is heard', async () => {
+  const { alice, bob } = await roomOf('alice', 'bob', 'casey');
+  const [silent, left, rekeyed] = [eventsOf(alice, 'silent'), eventsOf(alice, 'left'), eventsOf(alice, 'rekeyed')];
+  const isSilent = () => alice?.session.view().map((member) => `${member.address} ${member.silent}`);
+  simulation.loses = (place) => place.kind === 'heartbeat' && place.device === bob?.device;
+  await simulation.time.pass(18_000);
+  expect(silent).toEqual([]);
+  await simulation.time.pass(20_000);
+  expect(silent).toEqual([{ address: 'bob', device: bob?.device }]);
+  expect(isSilent()).toEqual(['bob true', 'casey false']);
+  simulation.loses = undefined;
+  await simulation.time.pass(6_000);
+  expect(isSilent()).toEqual(['bob false', 'casey false']);
+  expect([left, rekeyed]).toEqual([[], []]);
+});
+
+test.each([
+  ['20 messages', { maxFrames: 20 }, 5_000],
+  ['a minute', { maxAge: 60_000 }, 62_000],
+])(
+  'a key that may be used for %s, and was, is followed by a random one, which everybody has',
+  async (_, bounds, time) => {
+    simulation = new Simulation(1);
+    isOpen = true;
+    simulation.recording = true;
+    const alice = await simulation.join('alice', { admit, bounds });
+    const bob = await simulation.join('bob', { admit });
+    expect(await simulation.settle(10_000)).toBe(true);
+    await simulation.time.pass(3_000);
+    const rekeyed = eventsOf(alice, 'rekeyed');
+    const before = bob.session.members.get(alice.device)?.ring.held.at(-1)?.key;
+    for (let i = 0; i < 19; i++) await simulation.send(alice, `${i}`);
+    await simulation.time.pass(time);
+    await simulation.send(alice, 'after');
+    await simulation.time.pass(1_000);
+    expect(rekeyed).toEqual([{ kid: kidOf(generationOf(before?.kid as number) + 1, 0), reason: 'worn' }]);
+    expect(bob.frames).toEqual([...Array.from({ length: 19 }, (_, i) => `alice ${i}`), 'alice after']);
+    const after = bob.session.members.get(alice.device)?.ring.held.at(-1)?.key;
+    expect(after?.kid).toBe(rekeyed[0]?.kid);
+    expect(after?.secret).not.toEqual(before?.secret);
+  },
+);

@@ -87,6 +87,8 @@ export class Simulation {
   loses: ((place: RoomPlace) => boolean) | undefined;
   /** Devices that their records list no more. */
   readonly revoked = new Set<string>();
+  /** Who is told when the record of an address changes. */
+  readonly onRecord = new Set<(address: string) => void>();
   /** Keeps what is published; off for long runs. */
   recording = false;
   readonly counts = { statement: 0, message: 0, heartbeat: 0, frame: 0 };
@@ -253,6 +255,10 @@ export class Simulation {
         return to === device ? ({ address, device: from, issuedAt, payload } satisfies OpenedRoomMessage) : undefined;
       },
       isCurrent: ({ device: other }) => !this.revoked.has(other),
+      onRecord: (listener) => {
+        this.onRecord.add(listener);
+        return () => this.onRecord.delete(listener);
+      },
       warn: (error) => void warnings.push(error),
     };
   }

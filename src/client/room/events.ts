@@ -14,8 +14,8 @@ export interface MemberView extends RoomMember {
   readonly ready: boolean;
 }
 
-/** Why a member is none any more. */
-export type Departure = 'left' | 'expelled' | 'gone' | 'restarted';
+/** Why a member is none any more; `revoked`: its account lists the device no more, or not as active. */
+export type Departure = 'left' | 'expelled' | 'gone' | 'restarted' | 'revoked';
 
 /** Why a frame was not handed to the application. Frames from before our time, and frames seen before, are not told. */
 export type UndecryptableReason =

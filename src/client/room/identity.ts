@@ -48,7 +48,15 @@ export function roomPort(context: Context, room: string): RoomPort {
     },
     isCurrent({ address, device }) {
       const record = context.keys.cached(address);
+      if (!record) context.keys.record(address).catch(() => {});
       return record && activeDevices(record, seconds(context)).some(({ id }) => id === device);
+    },
+    onRecord(listener) {
+      const told = ({ address }: { readonly address: string }) => listener(address);
+      const stops = (['devicesChanged', 'keyChanged'] as const).map((name) => context.events.on(name, told));
+      return () => {
+        for (const stop of stops) stop();
+      };
     },
     warn: (cause) => context.events.emit('warning', asSealMQError(cause, 'STATE_UNAVAILABLE', 'a room stumbled')),
   };

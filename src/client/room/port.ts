@@ -42,8 +42,10 @@ export interface RoomPort {
    * @param leave - called with the alleged sender before the directory is asked; may throw
    */
   open(bytes: Uint8Array, leave: (from: string) => void): Promise<OpenedRoomMessage | undefined>;
-  /** Whether the record at hand has the device, active; `undefined` without a record. Never waits: an old record is refreshed behind. */
+  /** Whether the record at hand has the device, active; `undefined` without a record. Never waits: one that is old, or not at hand, is asked for behind. */
   isCurrent(who: RoomMember): boolean | undefined;
+  /** Calls `listener` with each address whose record has changed; answers a function that ends it. */
+  onRecord(listener: (address: string) => void): () => void;
   /** Something failed that nobody waits for. */
   warn(error: unknown): void;
 }

@@ -10,7 +10,7 @@ import { leadsTo, newSenderKey, type SenderKey } from '../../protocol/room/sende
 import { createEvents, type Events } from '../events.js';
 import { type Admit, createAdmission } from './admission.js';
 import type { RoomContext } from './context.js';
-import type { Departure, MemberView, RoomEvents, RoomFrame } from './events.js';
+import type { Departure, MemberView, RoomEvents, RoomFrame, RoomMember } from './events.js';
 import { createLiveClock } from './live-clock.js';
 import { MediaKeys, type MediaSink } from './media/media-keys.js';
 import { type Member, Members } from './members.js';
@@ -26,6 +26,9 @@ import { createWaiting, type Wait, type Waiting } from './waiting.js';
 
 /** How often a session looks at the time, in milliseconds. */
 const TICK = 250;
+
+/** How often one member's record is looked at, in milliseconds. */
+const REVIEW = 2_000;
 
 /** How long a key that a frame names may be under way before it is asked for, in milliseconds. */
 const KEY_PATIENCE = 500;
@@ -49,6 +52,10 @@ export class RoomSession {
   readonly events: Events<RoomEvents>;
   readonly members: Members;
   readonly #context: RoomContext;
+  #unlisten: () => void = () => {};
+  /** Whose record is looked at next. */
+  #review: Iterator<Member> | undefined;
+  #reviewedAt = 0;
   readonly #sending: Sending;
   readonly #receiving: Receiving;
   readonly #talk: Talk;
@@ -110,6 +117,7 @@ export class RoomSession {
   /** Says that we are here, and goes on saying so. */
   async start(): Promise<void> {
     this.#timer = setInterval(() => this.#tick(), TICK);
+    this.#unlisten = this.#context.port.onRecord((address) => this.#reviewAll(address));
     await this.#talk.announce();
     this.#beat();
   }
@@ -183,6 +191,7 @@ export class RoomSession {
   /** Stops without a word, as a crash does. */
   stop(): void {
     clearInterval(this.#timer);
+    this.#unlisten();
     this.#media?.close();
   }
 
@@ -196,6 +205,7 @@ export class RoomSession {
     clock.tick();
     if (port.now() - this.#beatAt >= timing.heartbeat) this.#beat();
     this.#watch();
+    if (port.now() - this.#reviewedAt >= REVIEW) this.#reviewNext();
     this.#roster.look();
     this.#receiving.tick();
     this.#sending.progress();
@@ -219,11 +229,28 @@ export class RoomSession {
     }
   }
 
+  /** Members of `address` whose devices its record lists no more. */
+  #reviewAll(address: string): void {
+    for (const { peer } of this.members.all()) if (peer.address === address) this.#reviewOne(peer);
+  }
+
+  /** One member after the other, so that a revocation that nobody told us of is noticed, and no directory is stormed. */
+  #reviewNext(): void {
+    this.#reviewedAt = this.#context.port.now();
+    const next = this.#review?.next();
+    if (!next || next.done) this.#review = this.members.all()[Symbol.iterator]();
+    else this.#reviewOne(next.value.peer);
+  }
+
+  #reviewOne(peer: RoomMember): void {
+    if (this.#context.port.isCurrent(peer) === false) this.#depart([peer.device], 'revoked');
+  }
+
   /** Asks for a key that did not come, and offers ours again where it was not acknowledged. */
   #mend(member: Member, offered: number): void {
     const now = this.#context.port.now();
     const { peer, wanted } = member;
-    const want = wanted !== undefined && now - wanted.since >= KEY_PATIENCE && mayAsk(peer, wanted.kid, now);
+    const want = wanted !== undefined && now - wanted.since >= KEY_PATIENCE && mayAsk(peer, now);
     if (want) member.peer = ask(peer, wanted.kid, now);
     if (want || owesOffer(peer, offered, now)) void this.#context.quietly(() => this.#talk.tell(member, { want }));
   }

@@ -2,7 +2,7 @@ import { present } from '../../bytes/fields.js';
 import { run } from '../../crypto/steps.js';
 import { isSealMQError } from '../../errors.js';
 import { addKey, latestKid } from '../../protocol/room/key-ring.js';
-import { acknowledge, grantAnswer, hearPeer, offer, owesOffer } from '../../protocol/room/peer.js';
+import { acknowledge, gotKey, grantAnswer, hearPeer, offer, owesOffer } from '../../protocol/room/peer.js';
 import { decodeRoomMessage, encodeRoomMessage, type RoomMessage } from '../../protocol/room/room-message.js';
 import {
   type ExpelStatement,
@@ -221,7 +221,10 @@ export function createTalk(context: RoomContext, parts: TalkParts): Talk {
       const before = member.ring;
       member.ring = await run(addKey(port.provider, before, key, port.now()));
       // A member that takes no more part in media gives its next key without an index.
-      if (member.ring !== before) noteMedia(member, key.media);
+      if (member.ring !== before) {
+        noteMedia(member, key.media);
+        member.peer = gotKey(member.peer);
+      }
       // Its own word: a key that a frame named and it does not give is nobody's, or named again by the next frame.
       delete member.wanted;
     });

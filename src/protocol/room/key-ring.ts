@@ -19,6 +19,9 @@ export const OLD_KEY_LIFE = 60_000;
 /** Most keys kept of one sender. */
 const MAX_KEYS = 8;
 
+/** How far a frame may be ahead, in ratchet steps: whoever has missed more asks for the key. */
+export const MAX_AHEAD = 16;
+
 const MAX_COUNTER = BigInt(Number.MAX_SAFE_INTEGER);
 const MAX_KID = BigInt(kidOf(MAX_GENERATION, MAX_STEP));
 
@@ -33,6 +36,8 @@ export interface HeldKey {
 /** The keys of one sender that a receiver holds, as a value; the latest last. */
 export interface KeyRing {
   readonly held: readonly HeldKey[];
+  /** Keys that frames have named ahead of the latest, whoever made those: derived once, however many frames follow. */
+  readonly ahead?: readonly SenderKey[];
 }
 
 /** Why a frame did not open; `unknown-key` may pass when the sender is asked. */
@@ -116,9 +121,12 @@ function* openAhead(
 ): Steps<OpenedFrame> {
   const [kid, ctr] = [Number(header.kid), Number(header.ctr)];
   const window = seeCounter(emptyWindow, ctr) as ReplayWindow;
-  const key = yield* ratchetSenderKey(provider, held, kid - held.kid);
+  const known = ring.ahead?.find((one) => one.kid === kid);
+  const key = known ?? (yield* ratchetSenderKey(provider, held, kid - held.kid));
   const plaintext = yield* step(decryptFrame(provider, key.frameKey, header, metadata, frame));
-  return opened(ring, append(ring, key, now, expiresAt), { plaintext, kid, ctr, window });
+  // Nobody has vouched for the key yet, so it does not follow the held one; but it need not be derived again.
+  const tried = known ? ring : { ...ring, ahead: [...(ring.ahead ?? []), key] };
+  return opened(tried, append(ring, key, now, expiresAt), { plaintext, kid, ctr, window });
 }
 
 /** The outcome of a decryption; only one that succeeded changes the ring. */
@@ -146,7 +154,7 @@ function findHeld({ held }: KeyRing, kid: number): HeldKey | 'unknown-key' | 'ol
   if (exact) return exact;
   const latest = held.at(-1);
   if (!latest) return 'unknown-key';
-  if (leadsTo(latest.key.kid, kid)) return latest;
+  if (leadsTo(latest.key.kid, kid) && kid - latest.key.kid <= MAX_AHEAD) return latest;
   return kid < latest.key.kid ? 'old-key' : 'unknown-key';
 }
 
@@ -155,8 +163,9 @@ function append({ held }: KeyRing, key: SenderKey, now: number, expiresAt?: numb
   return { held: [...older, { key, window: emptyWindow, expiresAt }].slice(-MAX_KEYS) };
 }
 
-function replaceWindow({ held }: KeyRing, kid: number, window: ReplayWindow): KeyRing {
+function replaceWindow({ held, ahead }: KeyRing, kid: number, window: ReplayWindow): KeyRing {
   // Spelled out: a spread costs more, for each frame.
   const replaced = ({ key, expiresAt }: HeldKey): HeldKey => ({ key, window, expiresAt });
-  return { held: held.map((one) => (one.key.kid === kid ? replaced(one) : one)) };
+  const replacedAll = held.map((one) => (one.key.kid === kid ? replaced(one) : one));
+  return ahead ? { held: replacedAll, ahead } : { held: replacedAll };
 }

@@ -75,14 +75,19 @@ export function offer(peer: Peer, kid: number, now: number): Peer {
   return { ...peer, offered: again(peer.offered, kid, now) };
 }
 
-/** Whether it may be asked for its key `kid` now. */
-export function mayAsk(peer: Peer, kid: number, now: number): boolean {
-  return isDue(peer.asked, kid, now);
+/** Whether it may be asked for a key now; whatever keys anybody names on its topic, it is asked at one pace. */
+export function mayAsk({ asked }: Peer, now: number): boolean {
+  return asked === undefined || isDue(asked, asked.kid, now);
 }
 
 /** It is asked for its key `kid`. */
 export function ask(peer: Peer, kid: number, now: number): Peer {
-  return { ...peer, asked: again(peer.asked, kid, now) };
+  return { ...peer, asked: { kid, at: now, tries: (peer.asked?.tries ?? 0) + 1 } };
+}
+
+/** It gave a key that we did not have: the next one may be asked for at once. */
+export function gotKey({ asked: _, ...peer }: Peer): Peer {
+  return peer;
 }
 
 /** Takes one of the answers that it may cause; `granted` is false when it has had too many. */

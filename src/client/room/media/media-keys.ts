@@ -116,7 +116,7 @@ export class MediaKeys {
   #inTurn(work: () => Promise<void>): Promise<void> {
     this.#turn = this.#turn
       .then(() => (this.#closed ? undefined : work()))
-      .catch((error) => void Promise.reject(error));
+      .catch((error) => this.#context.port.warn(error));
     return this.#turn;
   }
 
