@@ -1,3 +1,4 @@
+import { asSealMQError } from '../errors.js';
 import type { ConnectionState, TransportHandlers } from '../ports/transport.js';
 import { type Family, filterOf } from '../protocol/envelope/topics.js';
 import { type Announcements, createAnnouncements } from './announcements.js';
@@ -99,7 +100,9 @@ export async function connectParts(
   };
   const reception = { inbox, receptions, notices };
   const opener = await startOpener(context, reception, settings.quarantine);
-  const valve = createValve(transport, inbox);
+  const valve = createValve(transport, inbox, (error) =>
+    events.emit('warning', asSealMQError(error, 'TRANSPORT_CLOSED', 'the flow of mail could not be stopped')),
+  );
   const delivery = createDelivery(context, inbox, settings.timing.handleAgainAfter);
   const contacts = createContacts(context, { ...sending, retry: opener.retry });
   const rooms = createRooms(context);
@@ -138,7 +141,8 @@ export async function connectParts(
       if (change.cause === 'refused') admission?.refused();
       // While we are away a revocation may be announced, and its notice waits at the broker or is not handled yet.
       context.keys.suspect();
-      for (const part of [outbox, handIns, receipts, redelivery, announcements, rooms, calls]) part.connected(up);
+      for (const part of [outbox, handIns, receipts, announcements, rooms, calls]) part.connected(up);
+      redelivery.connected(up, up && change.sessionPresent === false);
       ownStates.connected(up, change.sessionPresent === true);
       will?.connected(up);
       if (up) {

@@ -17,8 +17,12 @@ export interface Redelivery {
   receipt(from: string, device: string, receipt: Receipt): Promise<void>;
   resend(from: string, device: string, request: Resend): Promise<void>;
   refuse(from: string, device: string, refusal: Refuse): Promise<void>;
-  /** Publishes again, now and then, the newest message of each peer that owes a receipt, and announces what is given up. */
-  connected(up: boolean): void;
+  /**
+   * Publishes again, now and then, the newest message of each peer that owes a receipt, and announces what is given up.
+   *
+   * @param isForgotten - the broker has lost our session, and perhaps what was in the queues of others: it does so at once
+   */
+  connected(up: boolean, isForgotten: boolean): void;
   close(): void;
 }
 
@@ -123,12 +127,16 @@ export function createRedelivery(context: Context, parts: RedeliveryParts): Rede
   };
   const isPast = (expiresAt: number | undefined) => expiresAt !== undefined && expiresAt <= seconds(context);
 
+  const remind = (address: string) => {
+    const newest = sentBox.newest(address);
+    if (newest) resend(newest);
+  };
+
   const round = async () => {
     if (!up) return;
     await giveUp();
     for (const address of reminders.due(sentBox.debtors(), performance.now())) {
-      const newest = sentBox.newest(address);
-      if (newest) resend(newest);
+      remind(address);
     }
   };
   const timer = setInterval(() => round().catch(stumble), Math.min(ROUND, republishAfter));
@@ -182,8 +190,9 @@ export function createRedelivery(context: Context, parts: RedeliveryParts): Rede
       fail(await sentBox.refused(from, device, stream), 'STATE_OUTDATED', 'the receiver knows a newer numbering');
     },
 
-    connected(state) {
+    connected(state, isForgotten) {
       up = state;
+      if (isForgotten) for (const address of sentBox.debtors()) remind(address);
       if (!up) onItsWay.clear();
     },
     close() {

@@ -8,20 +8,31 @@ export interface Valve {
   admit(): void;
 }
 
-/** An open valve before `inbox`. */
-export function createValve(transport: Transport, inbox: Inbox): Valve {
+/**
+ * An open valve before `inbox`.
+ *
+ * @param failed - is told what kept it from closing; it tries again at the next message
+ */
+export function createValve(
+  transport: Pick<Transport, 'pause' | 'resume'>,
+  inbox: Pick<Inbox, 'full' | 'roomy' | 'changed'>,
+  failed: (error: unknown) => void,
+): Valve {
   let closed = false;
   const drain = async () => {
     closed = true;
-    await transport.pause();
-    while (!inbox.roomy) await inbox.changed();
-    closed = false;
-    transport.resume();
+    try {
+      await transport.pause();
+      while (!inbox.roomy) await inbox.changed();
+    } finally {
+      closed = false;
+      transport.resume();
+    }
   };
   return {
     admit() {
       if (!inbox.full) return;
-      if (!closed) void drain();
+      if (!closed) drain().catch(failed);
       throw new SealMQError('STATE_FULL', 'the inbox is full');
     },
   };

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createFairQueue } from '../../src/client/fair-queue.js';
-import type { Transport } from '../../src/ports/transport.js';
+import type { Transport, TransportHandlers } from '../../src/ports/transport.js';
 import { lossy } from './lossy.js';
 import { createWorld, take, until } from './world.js';
 
@@ -35,6 +35,26 @@ test('while what one peer lacks goes out again, mail of others is opened', async
   expect((await heard)[0]?.text).toBe('hello');
   acknowledge();
   expect((await taken).map(({ seq }) => seq).sort((a = 0, b = 0) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+});
+
+test('when the broker has forgotten us, what others may have lost with it goes out at once', async () => {
+  const world = await createWorld();
+  const inner = lossy(world, (topic, count) => topic === 'nes/bob/message' && count === 1);
+  let connection: TransportHandlers['connection'] = () => {};
+  const broker: Transport = {
+    ...inner,
+    open(filters, handlers) {
+      connection = handlers.connection;
+      return inner.open(filters, handlers);
+    },
+  };
+  const [alice, bob] = [await world.join('alice', { broker }), await world.join('bob')];
+  await (await alice.send('bob', 'lost')).published;
+  await until(() => alice.status().unreceipted === 1 || undefined);
+  const taken = take(bob, 1);
+  connection({ state: 'disconnected' });
+  connection({ state: 'connected', sessionPresent: false });
+  expect((await taken)[0]?.text).toBe('lost');
 });
 
 /** A queue whose work is done when the test says so. */
