@@ -14,6 +14,9 @@ import { sentKey, type Tracking } from './tracking.js';
 /** Publishes that may wait for their acknowledgement at a time. */
 const WINDOW = 256;
 
+/** Pauses before what the broker does not take now goes out again, in milliseconds: the first, which doubles, and the longest. */
+const NOT_YET = { first: 1000, longest: 60_000 };
+
 /** What is to be sent: every entry stays until the broker has acknowledged it, over crashes and disconnects. */
 export interface Outbox {
   readonly queue: DurableQueue;
@@ -86,6 +89,10 @@ export async function openOutbox(
   let up = false;
   let closed = false;
   let cursor = 0;
+  /** Whether everything that is not on its way is to go out again. */
+  let isRewound = false;
+  let pause = NOT_YET.first;
+  let timer: ReturnType<typeof setTimeout> | undefined;
 
   const stumble = (cause: unknown) =>
     context.events.emit('warning', asSealMQError(cause, 'STATE_UNAVAILABLE', 'the outbox stumbled'));
@@ -122,6 +129,21 @@ export async function openOutbox(
     else await finishExpired(n, outboxCodec.decode(found.value));
   };
 
+  /** The broker took a message not now, and perhaps later: it goes out again, after pauses that grow while it takes nothing. */
+  const tryLater = (error: SealMQError) => {
+    if (timer || closed) return;
+    context.events.emit('warning', error);
+    timer = setTimeout(() => {
+      timer = undefined;
+      rewind();
+    }, pause);
+    pause = Math.min(pause * 2, NOT_YET.longest);
+  };
+  const rewind = () => {
+    isRewound = true;
+    queue.notify();
+  };
+
   const publish = async ({ n, value }: QueueEntry) => {
     const entry = outboxCodec.decode(value);
     const expiresIn = entry.expiresAt === undefined ? undefined : entry.expiresAt - seconds(context);
@@ -132,10 +154,12 @@ export async function openOutbox(
         ...(expiresIn !== undefined && { expiresIn }),
       });
     } catch (error) {
-      // Only a broker that says no is final; whatever else happened, the entry goes out again after the reconnect.
+      // Only a broker that says no is final; whatever else happened, the entry goes out again, after a pause or the reconnect.
       if (isSealMQError(error, 'TRANSPORT_REFUSED')) return finish(n, entry, error);
+      if (isSealMQError(error, 'TRANSPORT_UNREACHABLE')) tryLater(error);
       return;
     }
+    pause = NOT_YET.first;
     await finish(n, entry);
   };
 
@@ -152,6 +176,8 @@ export async function openOutbox(
   const work = async () => {
     while (!closed) {
       const changed = queue.changed();
+      if (isRewound) cursor = 0;
+      isRewound = false;
       const room = WINDOW - inFlight.size;
       const entries = up && room > 0 ? await queue.read(cursor, room) : [];
       for (const entry of entries) {
@@ -213,14 +239,14 @@ export async function openOutbox(
     },
     connected(state) {
       up = state;
-      cursor = 0;
-      queue.notify();
+      rewind();
     },
     async close(patience) {
       // What left the queue counts until that is written, and whoever waits for it is told.
       await queue.settled(() => up && (queue.depth > 0 || inFlight.size > 0), patience);
       closed = true;
       expiries.close();
+      clearTimeout(timer);
       capacity.close();
       queue.notify();
       await working;

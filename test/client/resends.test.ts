@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
+import { publishRefusal } from '../../src/adapters/mqtt/reasons.js';
 import { createFairQueue } from '../../src/client/fair-queue.js';
 import type { Transport, TransportHandlers } from '../../src/ports/transport.js';
 import { lossy } from './lossy.js';
-import { createWorld, take, until } from './world.js';
+import { createWorld, next, take, until } from './world.js';
 
 const timing = { receiptDelay: 20, gapDelay: 30 };
 
@@ -55,6 +56,32 @@ test('when the broker has forgotten us, what others may have lost with it goes o
   connection({ state: 'disconnected' });
   connection({ state: 'connected', sessionPresent: false });
   expect((await taken)[0]?.text).toBe('lost');
+});
+
+test('what the broker does not take for now goes out again, with a warning', async () => {
+  const world = await createWorld();
+  const inner = lossy(world, () => false);
+  let refusals = 0;
+  const broker: Transport = {
+    ...inner,
+    async publish(topic, payload, options) {
+      if (topic === 'nes/bob/message' && refusals++ < 3) throw publishRefusal(0x97);
+      await inner.publish(topic, payload, options);
+    },
+  };
+  const [alice, bob] = [await world.join('alice', { broker }), await world.join('bob')];
+  const warned = next(alice, 'warning');
+  const taken = take(bob, 3);
+  const sent = await Promise.all(['1', '2', '3'].map((text) => alice.send('bob', text)));
+  expect((await warned).code).toBe('TRANSPORT_UNREACHABLE');
+  expect(alice.status().outbox).toBe(3);
+  await Promise.all(sent.map(({ published }) => published));
+  expect((await taken).map(({ text }) => text)).toEqual(['1', '2', '3']);
+});
+
+test('which refusals of a message may pass, and which are for good', () => {
+  for (const code of [0x80, 0x83, 0x97]) expect(publishRefusal(code).code).toBe('TRANSPORT_UNREACHABLE');
+  for (const code of [0x87, 0x90, 0x95, 0x99]) expect(publishRefusal(code).code).toBe('TRANSPORT_REFUSED');
 });
 
 /** A queue whose work is done when the test says so. */

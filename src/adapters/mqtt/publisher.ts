@@ -4,11 +4,11 @@ import { SealMQError } from '../../errors.js';
 import type { PublishOptions } from '../../ports/transport.js';
 import { createOutflow, type Outflow } from './outflow.js';
 import { publishHead } from './publish-packet.js';
-import { reasonCode, reasonText } from './reasons.js';
+import { publishRefusal, reasonCode } from './reasons.js';
 
 /** Publishes on one connection and knows what of it is still unacknowledged. */
 export interface Publisher {
-  /** Resolves when the broker has acknowledged. @throws `TRANSPORT_CLOSED`, `TRANSPORT_REFUSED` */
+  /** Resolves when the broker has acknowledged. @throws `TRANSPORT_CLOSED`, `TRANSPORT_REFUSED`, `TRANSPORT_UNREACHABLE` when it may take it later */
   publish(topic: string, payload: Uint8Array, options: PublishOptions): Promise<void>;
   /** The connection is gone: everything unacknowledged is rejected with `TRANSPORT_CLOSED`, and not sent again. */
   abandon(reason: string): void;
@@ -83,7 +83,7 @@ class ConnectionPublisher implements Publisher {
     if (this.#over !== undefined) return Promise.reject(closed(this.#over));
     // Else the client would keep it for a connection that this publisher does not know.
     if (!client.connected || client.disconnecting) return Promise.reject(closed('the connection is ending'));
-    if (this.#isTooLarge({ topic, payload })) return Promise.reject(refused(PACKET_TOO_LARGE));
+    if (this.#isTooLarge({ topic, payload })) return Promise.reject(publishRefusal(PACKET_TOO_LARGE));
     const version = client.options.protocolVersion ?? 4;
     const hasProperties = version === 5 && options.expiresIn !== undefined;
     if (this.#isShared || hasProperties) client.publish(topic, payload as Buffer, publishOptions(client, options));
@@ -102,7 +102,7 @@ class ConnectionPublisher implements Publisher {
 
   #accept(job: Job): void {
     if (this.#over !== undefined) job.settle(closed(this.#over));
-    else if (this.#isTooLarge(job)) job.settle(refused(PACKET_TOO_LARGE));
+    else if (this.#isTooLarge(job)) job.settle(publishRefusal(PACKET_TOO_LARGE));
     else {
       this.#waiting.push(job);
       this.#advance();
@@ -156,11 +156,7 @@ function exactly(bytes: Uint8Array): Uint8Array {
 
 function publishError(error: Error): SealMQError {
   const code = reasonCode(error);
-  return code === undefined ? closed(error.message, error) : refused(code, error);
-}
-
-function refused(code: number, cause?: Error): SealMQError {
-  return new SealMQError('TRANSPORT_REFUSED', `the broker refuses the message: ${reasonText(code)}`, cause);
+  return code === undefined ? closed(error.message, error) : publishRefusal(code, error);
 }
 
 function closed(reason: string, cause?: Error): SealMQError {

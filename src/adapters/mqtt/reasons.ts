@@ -11,6 +11,9 @@ const VERSION_REFUSED = [0x01, 0x84];
 /** CONNACK codes of a broker that would have us, only not now or not here: 3.1.1 §3.2.2.3 and 5 §3.2.2.2. */
 const NOT_NOW = [0x03, 0x88, 0x89, 0x97, 0x9c, 0x9d, 0x9f];
 
+/** PUBACK codes of a broker that may take the message later (5 §3.4.2.1): unspecified, implementation specific, quota exceeded. */
+const NOT_YET = [0x80, 0x83, 0x97];
+
 /** What a reason code means, for people. */
 export function reasonText(code: number | undefined): string {
   return (code !== undefined && mqtt.ReasonCodes[code as keyof typeof mqtt.ReasonCodes]) || `reason code ${code}`;
@@ -33,6 +36,18 @@ export function connectError(cause: Error | undefined): SealMQError {
   const denied = code !== undefined && !NOT_NOW.includes(code);
   const text = cause === undefined ? 'the broker closed the connection without a word' : describe(cause);
   return new SealMQError(denied ? 'TRANSPORT_REFUSED' : 'TRANSPORT_UNREACHABLE', text, cause);
+}
+
+/** The error for a message that the broker did not take: `TRANSPORT_REFUSED` for good, `TRANSPORT_UNREACHABLE` for now. */
+export function publishRefusal(code: number, cause?: Error): SealMQError {
+  if (NOT_YET.includes(code)) {
+    return new SealMQError(
+      'TRANSPORT_UNREACHABLE',
+      `the broker does not take the message now: ${reasonText(code)}`,
+      cause,
+    );
+  }
+  return new SealMQError('TRANSPORT_REFUSED', `the broker refuses the message: ${reasonText(code)}`, cause);
 }
 
 /** What kept an attempt that ended with `error` of {@link connectError} from becoming a connection. */

@@ -111,7 +111,8 @@ async function putCopies(
     try {
       await outgoing.publish(topicOf(topicPrefix, to, content.family ?? 'message'), sealed, { qos: 1 });
     } catch (error) {
-      if (!isSealMQError(error, 'TRANSPORT_REFUSED')) throw error;
+      // Its sender decides whether to hand it in again, also where the broker takes nothing for now.
+      if (!isSealMQError(error, 'TRANSPORT_REFUSED') && !isSealMQError(error, 'TRANSPORT_UNREACHABLE')) throw error;
       refused.set(to, 'not-taken');
     }
   });
