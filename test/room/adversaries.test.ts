@@ -304,3 +304,13 @@ test.each([
     expect(after?.secret).not.toEqual(before?.secret);
   },
 );
+
+test('what is larger than any frame is dropped at once, whoever it is said to be from', async () => {
+  const { alice, bob } = await roomOf('alice', 'bob');
+  const devices = [alice?.device as string, deviceOf('nobody')];
+  for (const device of devices) simulation.inject({ place: { kind: 'frame', device }, bytes: new Uint8Array(1 << 20) });
+  await simulation.time.pass(100);
+  expect(bob?.undecryptable.map(({ device, reason }) => ({ device, reason }))).toEqual(
+    devices.map((device) => ({ device, reason: 'malformed' })),
+  );
+});

@@ -4,7 +4,7 @@ import { decodeFrames } from '../../protocol/room/frame-batch.js';
 import { splitSignature } from '../../protocol/room/frame-signature.js';
 import { type FrameOutcome, type OpenedFrame, openWithRing } from '../../protocol/room/key-ring.js';
 import { hearPeer } from '../../protocol/room/peer.js';
-import type { FrameKind } from '../../protocol/room/room-frame.js';
+import { type FrameKind, MAX_SEALED_FRAME_BYTES } from '../../protocol/room/room-frame.js';
 import type { RoomContext } from './context.js';
 import type { RoomFrame, UndecryptableReason } from './events.js';
 import { createHeldFrames, type HeldFrame } from './held-frames.js';
@@ -130,7 +130,7 @@ export function createReceiving(context: RoomContext, handlers: FrameHandlers): 
 
   const again = (frames: readonly HeldFrame[]): void => {
     for (const { device, bytes, heldAt: at } of frames) {
-      if (!turns.take(() => takeNow({ kind: 'frame', device, bytes, at }))) drop(device, 'overflow');
+      if (!turns.take(() => takeNow({ kind: 'frame', device, bytes, at }), bytes.length)) drop(device, 'overflow');
     }
   };
 
@@ -138,7 +138,9 @@ export function createReceiving(context: RoomContext, handlers: FrameHandlers): 
     take(kind, device, bytes) {
       if (kind === 'heartbeat' && device === port.self.device) return clock.came(bytes);
       if (device === port.self.device) return;
-      if (!turns.take(() => takeNow({ kind, device, bytes })) && kind === 'frame') drop(device, 'overflow');
+      if (bytes.length > MAX_SEALED_FRAME_BYTES) return drop(device, 'malformed');
+      if (!turns.take(() => takeNow({ kind, device, bytes }), bytes.length) && kind === 'frame')
+        drop(device, 'overflow');
     },
     release: (device) => again(held.release(device)),
     giveUp(device) {

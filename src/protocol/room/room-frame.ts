@@ -5,6 +5,9 @@ import { SealMQError } from '../../errors.js';
 /** Largest payload of one frame in bytes: a frame of video. */
 export const MAX_FRAME_BYTES = 256 * 1024;
 
+/** Largest frame in bytes as it travels: with its channel, a signature of RSA-4096, SFrame's header and tag. */
+export const MAX_SEALED_FRAME_BYTES = MAX_FRAME_BYTES + 4096;
+
 /** Longest channel name, in UTF-16 code units. */
 export const MAX_CHANNEL_LENGTH = 256;
 
