@@ -1,11 +1,19 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { key } from '../../scripts/vectors/keys.js';
+import type { Messenger } from '../../src/client/messenger.js';
 import type { RoomFrame } from '../../src/client/room/events.js';
+import type { Member } from '../../src/client/room/members.js';
 import type { Room } from '../../src/client/room/room.js';
+import { RoomSession } from '../../src/client/room/session.js';
 import { nativeProvider } from '../../src/crypto/native.js';
 import type { CryptoProvider, KeyAlgorithm } from '../../src/crypto/provider.js';
+import { atOnce, run } from '../../src/crypto/steps.js';
+import { readRoomStatement } from '../../src/protocol/room/room-statement.js';
+import { ratchetSenderKey } from '../../src/protocol/room/sender-key.js';
+import { openFrame } from '../../src/protocol/room/sframe.js';
 import { closing, createWorld, until, type World } from '../client/world.js';
 
+const provider = nativeProvider();
 const admit = ['alice', 'bob', 'casey'];
 const timing = { heartbeat: 200, silentAfter: 2_000, goneAfter: 6_000 };
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -53,6 +61,40 @@ async function observe(world: World): Promise<{ topic: string; payload: Uint8Arr
   return seen;
 }
 
+/** The arrows of the diagram for a newcomer, in their order: it announces itself, the others seal to it, and it to each of them. */
+function expectArrows(
+  seen: readonly { readonly topic: string; readonly payload: Uint8Array }[],
+  newcomer: Messenger,
+  others: readonly Messenger[],
+): void {
+  const control = 'nes/room/room-1/control';
+  const announced = seen.findIndex(({ topic, payload }) => {
+    if (topic !== control) return false;
+    const { statement } = readRoomStatement(payload);
+    return statement.kind === 'join' && statement.address === newcomer.address;
+  });
+  expect(announced).toBeGreaterThanOrEqual(0);
+  const to = ({ deviceId }: Messenger, from = 0) =>
+    seen.flatMap(({ topic }, i) => (i >= from && topic === `${control}/${deviceId}` ? [i] : []));
+  expect(to(newcomer).filter((i) => i < announced)).toEqual([]);
+  expect(to(newcomer).length).toBeGreaterThanOrEqual(others.length);
+  for (const other of others) {
+    const [answered = -1] = to(other, announced);
+    expect(answered).toBeGreaterThan(to(newcomer)[0] as number);
+  }
+}
+
+/** Whether a frame opens under a key that `reader` holds of `sender`, or one that those are ratcheted to. */
+function opensFor(reader: RoomSession, sender: Messenger, frame: Uint8Array): boolean {
+  const { ring, metadata } = reader.members.get(sender.deviceId) as Member;
+  return ring.held.some(({ key }) =>
+    Array.from({ length: 32 }, (_, steps) => steps).some((steps) => {
+      const { frameKey } = atOnce(run(ratchetSenderKey(provider, key, steps)));
+      return atOnce(run(openFrame(provider, frameKey, metadata.frame, frame))) !== null;
+    }),
+  );
+}
+
 test('the diagram: Alice, Bob and Casey join one after the other, and each has everyone’s key', async () => {
   const world = await createWorld();
   const seen = await observe(world);
@@ -77,8 +119,7 @@ test('the diagram: Alice, Bob and Casey join one after the other, and each has e
     const others = admit.filter((other) => other !== name).map((other) => `${other}: secret of ${other}`);
     await until(() => others.every((line) => taken.includes(line)) || undefined);
   }
-  const announced = seen.filter(({ topic }) => topic === 'nes/room/room-1/control').length;
-  expect(announced).toBeGreaterThanOrEqual(3);
+  for (const [i, who] of [alice, bob, casey].entries()) expectArrows(seen, who, [alice, bob, casey].slice(0, i));
   for (const device of [alice, bob, casey].map((one) => one.deviceId)) {
     for (const level of ['control', 'heartbeat', 'frame']) {
       expect(seen.map(({ topic }) => topic)).toContain(`nes/room/room-1/${level}/${device}`);
@@ -88,6 +129,8 @@ test('the diagram: Alice, Bob and Casey join one after the other, and each has e
 });
 
 test('Casey cannot read what was sent before her join, nor Bob what is sent after his leave', async () => {
+  const begin = vi.spyOn(RoomSession, 'begin');
+  closing(async () => begin.mockRestore());
   const world = await createWorld();
   const [alice, bob, casey] = [await world.join('alice'), await world.join('bob'), await world.join('casey')];
   const ofAlice = await alice.joinRoom('room-1', { admit, timing });
@@ -111,7 +154,11 @@ test('Casey cannot read what was sent before her join, nor Bob what is sent afte
   await until(() => heardByCasey.includes('alice: to both') || undefined);
   expect(heardByCasey).toEqual(['alice: to both']);
 
-  // Bob leaves, but goes on listening with all the keys he has: a second session would be nobody else's.
+  // Bob leaves, and goes on listening with all the keys that he has.
+  const keysOfBob = (await begin.mock.results[1]?.value) as RoomSession;
+  const framesOfAlice = () => seen.filter(({ topic }) => topic === `nes/room/room-1/frame/${alice.deviceId}`);
+  expect(framesOfAlice().map(({ payload }) => opensFor(keysOfBob, alice, payload))).not.toContain(false);
+  const before = framesOfAlice().length;
   const left = new Promise((resolve) => ofAlice.on('left', resolve));
   const rekeyed = new Promise((resolve) => ofAlice.on('rekeyed', resolve));
   await ofBob.leave();
@@ -119,7 +166,10 @@ test('Casey cannot read what was sent before her join, nor Bob what is sent afte
   await ofAlice.send(bytes('without Bob'));
   expect(await rekeyed).toMatchObject({ reason: 'departure' });
   await until(() => heardByCasey.includes('alice: without Bob') || undefined);
-  expect(heardByBob.filter((line) => line.includes('without'))).toEqual([]);
+  const after = framesOfAlice().slice(before);
+  expect(after.map(({ payload }) => opensFor(keysOfBob, alice, payload))).toEqual([false]);
+  const keysOfCasey = (await begin.mock.results[2]?.value) as RoomSession;
+  expect(after.map(({ payload }) => opensFor(keysOfCasey, alice, payload))).toEqual([true]);
   await Promise.all([ofAlice.leave(), ofCasey.leave()]);
 });
 
