@@ -28,7 +28,9 @@ export function createCalls(context: Context, options: CallOptions | undefined, 
     callPort(context, { via: options?.via ?? context.via, ...ways }),
     callSettings(options),
     {
-      ring(incoming: IncomingCall) {
+      async ring(incoming: IncomingCall) {
+        // A woken device may hear the dial before the application has it in hand.
+        await events.released;
         if (!events.listens('call')) return false;
         events.emit('call', incoming);
         return true;

@@ -8,6 +8,8 @@ export interface Events<Table> {
 
 /** An event source that can keep what happens until somebody can listen. */
 export interface HeldEvents<Table> extends Events<Table> {
+  /** Resolves when somebody can listen: only then does it mean something that nobody does. */
+  readonly released: Promise<void>;
   /** Tells what was kept, in order, and keeps nothing from now on. */
   release(): void;
 }
@@ -23,11 +25,15 @@ const MAX_HELD = 1000;
 export function createEvents<Table>(passing?: readonly (keyof Table)[]): HeldEvents<Table> {
   const listeners = new Map<keyof Table, Set<(event: never) => void>>();
   let held: (() => void)[] | undefined = passing && [];
+  let tellReleased = (): void => {};
+  const released = passing ? new Promise<void>((resolve) => (tellReleased = resolve)) : Promise.resolve();
   return {
+    released,
     release() {
       const due = held ?? [];
       held = undefined;
       for (const tell of due) tell();
+      tellReleased();
     },
     on(name, listener) {
       const known = listeners.get(name) ?? new Set();

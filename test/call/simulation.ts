@@ -140,7 +140,7 @@ function deviceOf(name: string, party: Party, { random, devices, publish, proble
     },
   };
   const board = new Switchboard(port, callSettings({ rtc: false }), {
-    ring(incoming) {
+    async ring(incoming) {
       const dice = random.next(10);
       if (dice === 9) return false;
       setTimeout(() => {

@@ -30,7 +30,7 @@ const DIALS = { burst: 32, perSecond: 1 };
 /** Where calls are told. */
 export interface SwitchboardEvents {
   /** Somebody calls; false when nobody listens. */
-  ring(incoming: IncomingCall): boolean;
+  ring(incoming: IncomingCall): Promise<boolean>;
   rejected(rejection: Rejection): void;
   warn(error: SealMQError): void;
 }
@@ -195,7 +195,7 @@ export class Switchboard {
       this.#dialling.get(ours)?.(session);
       void ours.hangUp('glare');
       session.accept().catch(() => {});
-    } else if (this.#events.ring(new IncomingCall(session, this.#peerOf(session), opened.sealed))) {
+    } else if (await this.#events.ring(new IncomingCall(session, this.#peerOf(session), opened.sealed))) {
       this.#port.heard(opened.sealed);
     } else {
       // Nobody is at home on this device; another one may take it.
