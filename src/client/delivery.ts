@@ -23,7 +23,7 @@ interface Waiting {
   readonly opened: OpenedEntry;
 }
 
-/** How often a handler may throw on a message before it is set aside: with pauses from 200 ms to 51 s, after some seven minutes. */
+/** How often a handler may throw on a message before it is set aside: with pauses from 200 ms to 51 s, after some six minutes. */
 const MAX_FAILURES = 15;
 
 /** How many times the first pause the longest is. */
