@@ -30,6 +30,8 @@ function nativePeer({ iceServers, policy }: RtcOptions): PeerConnection<NamedCha
   const channels: DataChannel[] = [];
   const kept = (channel: DataChannel) => {
     channels.push(channel);
+    // The addon lets go of a channel when it has told somebody that it is closed: one that we refuse would hold the process.
+    channel.onClosed(() => {});
     return named(channel);
   };
   const described = (type: 'offer' | 'answer') =>
@@ -51,7 +53,7 @@ function nativePeer({ iceServers, policy }: RtcOptions): PeerConnection<NamedCha
       peer.onLocalCandidate((line, mid) => listener(candidateOf(line, mid)));
       peer.onGatheringStateChange((state) => state === 'complete' && listener({ candidate: '' }));
     },
-    onChannel: (listener) => peer.onDataChannel((channel) => listener(named(channel))),
+    onChannel: (listener) => peer.onDataChannel((channel) => listener(kept(channel))),
     // False says that it is buffered, not that it is lost.
     send: ({ native }, bytes) => void native.sendMessageBinary(bytes),
     listen({ native }, { open, closed, message, low }) {
