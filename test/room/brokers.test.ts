@@ -10,7 +10,7 @@ import { type Broker, onMosquitto, startAedes, startMosquitto } from '../mqtt/br
 
 const TROUBLE = 0.05;
 /** Of fewer steps a member most would be joins. */
-const STEPS_EACH = 4;
+const STEPS_EACH = 3;
 const TIMING = { heartbeat: 1_000, silentAfter: 5_000, goneAfter: 12_000 };
 
 /** One member's connection: control messages are lost, doubled and late, one in twenty each; and it can be cut for good. */
