@@ -48,9 +48,9 @@ const NEEDED: ReadonlySet<FrameType> = new Set(['dial', 'offer', 'answer']);
 /** Records that may come before their keys. */
 const MAX_EARLY = 64;
 
-/** How long the way stays open for the word that it is over, and for what that word has overtaken, in milliseconds. */
+/** How long the way stays open, at most, for the word that it is over, in milliseconds; and for the acknowledgement that that word has overtaken. */
 const FAREWELL = 2_000;
-const LAST_WORD = 1_000;
+const LAST_WORD = 5_000;
 
 /** Drives one call: the handshake's table, the line, and the wayfinder that looks for its ways. */
 export class CallSession {
