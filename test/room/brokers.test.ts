@@ -70,11 +70,15 @@ async function storm(start: () => Promise<Broker>, count: number, seed: number):
     members.set(name, await world.join(name, { broker: connection, suite: random.pick(suites) }));
     cuts.set(name, cut);
   }
-  const rooms = new Map<string, { room: Room; taken: string[] }>();
+  const rooms = new Map<string, { room: Room; taken: string[]; reported: Set<string> }>();
+  /** What was sent, and in which rooms it is to be opened or reported: those of members who had our key. */
+  const sent: { readonly from: string; readonly text: string; readonly to: readonly Room[] }[] = [];
   const enter = async (name: string) => {
     const room = await (members.get(name) as Messenger).joinRoom('storm', { admit: names, timing: TIMING });
     const taken: string[] = [];
-    rooms.set(name, { room, taken });
+    const reported = new Set<string>();
+    room.on('undecryptable', ({ address }) => address !== undefined && reported.add(address));
+    rooms.set(name, { room, taken, reported });
     void (async () => {
       for await (const { from, bytes } of room.frames()) taken.push(`${from} ${new TextDecoder().decode(bytes)}`);
     })();
@@ -90,7 +94,12 @@ async function storm(start: () => Promise<Broker>, count: number, seed: number):
       rooms.delete(name);
       cuts.get(name)?.();
       cuts.delete(name);
-    } else await joined.room.send(new TextEncoder().encode(`${i}`), { qos: 1 });
+    } else {
+      const ready = joined.room.members.filter((member) => member.ready).map(({ address }) => address);
+      const to = ready.flatMap((address) => rooms.get(address)?.room ?? []);
+      sent.push({ from: name, text: `${i}`, to });
+      await joined.room.send(new TextEncoder().encode(`${i}`), { qos: 1 });
+    }
   }
   for (const name of [...cuts.keys()].slice(0, count / 2)) if (!rooms.has(name)) await enter(name);
   expect(cuts.size).toBeLessThan(count);
@@ -105,6 +114,13 @@ async function storm(start: () => Promise<Broker>, count: number, seed: number):
     await until(() => lines.every((line) => taken.includes(line)) || undefined);
   }
   expect(left.length).toBeGreaterThanOrEqual(count / 2);
+  const missing = [...rooms].flatMap(([name, { room, taken, reported }]) =>
+    sent
+      .filter(({ from, text, to }) => to.includes(room) && !taken.includes(`${from} ${text}`) && !reported.has(from))
+      .map(({ from, text }) => `${name} lacks ${text} of ${from}`),
+  );
+  expect(missing).toEqual([]);
+  expect(sent.some(({ to }) => to.some((room) => [...rooms.values()].some((one) => one.room === room)))).toBe(true);
   for (const { room } of rooms.values()) await room.leave();
 }
 
