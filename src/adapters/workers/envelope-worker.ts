@@ -8,10 +8,10 @@ import type { PrivateKey } from '../../crypto/provider.js';
 import { open, type SenderKey, sealSync } from '../../protocol/envelope/index.js';
 import {
   type Answer,
-  BATCH,
   errorOf,
   type FromWorker,
   failureOf,
+  inBatches,
   type Job,
   type Result,
   type ToWorker,
@@ -25,28 +25,16 @@ const provider = nativeProvider();
 const privateKeys = new Map<number, PrivateKey>();
 const publicKeys = new Map<string, PublicKey>();
 const asked = new Map<number, (answer: Answer) => void>();
-let due: Due | undefined;
 
 interface Due {
   readonly results: Result[];
   readonly questions: FromWorker['questions'][number][];
 }
 
-/** Puts something into the next message to the pool, which goes when it is full, or at the end of this turn of the loop. */
-function send(put: (due: Due) => number): void {
-  if (!due) {
-    const begun: Due = { results: [], questions: [] };
-    due = begun;
-    setImmediate(() => flush(begun));
-  }
-  if (put(due) >= BATCH) flush(due);
-}
-
-function flush(message: Due): void {
-  if (due !== message) return;
-  due = undefined;
-  parentPort?.postMessage(message);
-}
+const send = inBatches<Due>(
+  () => ({ results: [], questions: [] }),
+  (message) => parentPort?.postMessage(message),
+);
 
 function publicKey(encoded: Uint8Array): PublicKey {
   const name = toHex(encoded);

@@ -5,6 +5,31 @@ import type { Draft, OpenContext, OpenOutcome, SenderRefusal } from '../../proto
 /** Most jobs or results of one message between the threads: few messages, and nobody waits long for the first of them. */
 export const BATCH = 32;
 
+/**
+ * Puts what goes to the other thread into messages: what is answered takes something that fills the present one, and says how
+ * much of a kind is in it. A message goes when that is {@link BATCH}, or at the end of this turn of the loop.
+ */
+export function inBatches<Message>(
+  begin: () => Message,
+  post: (message: Message) => void,
+): (put: (message: Message) => number) => void {
+  let due: Message | undefined;
+  const flush = (message: Message): void => {
+    if (due !== message) return;
+    due = undefined;
+    post(message);
+  };
+  const start = (): Message => {
+    const begun = begin();
+    setImmediate(() => flush(begun));
+    return begun;
+  };
+  return (put) => {
+    due ??= start();
+    if (put(due) >= BATCH) flush(due);
+  };
+}
+
 /** A private key on its way to a worker: once, then it is named by `id`. */
 export interface KeyHandOver {
   readonly id: number;

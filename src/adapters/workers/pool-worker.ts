@@ -2,7 +2,15 @@ import { Worker } from 'node:worker_threads';
 import type { CryptoProvider, PrivateKey } from '../../crypto/provider.js';
 import type { Awaitable } from '../../crypto/steps.js';
 import { SealMQError } from '../../errors.js';
-import { type Answer, BATCH, type FromWorker, type Job, type KeyHandOver, type Question, type Result } from './jobs.js';
+import {
+  type Answer,
+  type FromWorker,
+  inBatches,
+  type Job,
+  type KeyHandOver,
+  type Question,
+  type Result,
+} from './jobs.js';
 
 /** Who hears of a worker. */
 export interface PoolWorkerListener {
@@ -27,7 +35,13 @@ export class PoolWorker {
   readonly #worker: Worker;
   readonly #keyIds = new WeakMap<PrivateKey, Awaitable<number>>();
   #keys = 0;
-  #due: Due | undefined;
+  readonly #send = inBatches<Due>(
+    () => ({ keys: [], jobs: [], answers: [] }),
+    (message) => {
+      this.#worker.postMessage(message);
+      for (const { coseKey } of message.keys) coseKey.fill(0);
+    },
+  );
 
   constructor(provider: CryptoProvider, listener: PoolWorkerListener) {
     this.#provider = provider;
@@ -85,22 +99,5 @@ export class PoolWorker {
     this.#keyIds.set(key, id);
     this.#send((due) => due.keys.push({ id, algorithm: key.algorithm, coseKey }));
     return id;
-  }
-
-  /** Puts something into the next message, which goes when it is full, or at the end of this turn of the loop. */
-  #send(put: (due: Due) => number): void {
-    if (!this.#due) {
-      const due: Due = { keys: [], jobs: [], answers: [] };
-      this.#due = due;
-      setImmediate(() => this.#flush(due));
-    }
-    if (put(this.#due) >= BATCH) this.#flush(this.#due);
-  }
-
-  #flush(due: Due): void {
-    if (this.#due !== due) return;
-    this.#due = undefined;
-    this.#worker.postMessage(due);
-    for (const { coseKey } of due.keys) coseKey.fill(0);
   }
 }
