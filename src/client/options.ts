@@ -175,7 +175,13 @@ const RULES: Rules<MessengerOptions> = {
   will: anObject,
   calls: anObject,
   limits: { inbox: queue, outbox: queue, quarantine: queue, states: queue },
-  timing: { receiptDelay: duration, gapDelay: duration, republishAfter: duration, handInAgainAfter: duration },
+  timing: {
+    receiptDelay: duration,
+    gapDelay: duration,
+    republishAfter: duration,
+    handleAgainAfter: duration,
+    handInAgainAfter: duration,
+  },
   quarantine: {
     retryAfter: duration,
     unknownKeys: duration,

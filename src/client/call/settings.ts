@@ -1,6 +1,6 @@
 import { browserRtc } from '../../adapters/rtc/browser.js';
-import { SealMQError } from '../../errors.js';
 import type { IcePolicy, IceServer, Rtc } from '../../ports/rtc.js';
+import { assertArgument, limit } from '../arguments.js';
 
 /** How calls are made and taken. */
 export interface CallOptions {
@@ -48,9 +48,7 @@ export function callSettings({ rtc, iceServers = [], ...options }: CallOptions =
     iceServers: async () => (typeof iceServers === 'function' ? iceServers() : iceServers),
   };
   for (const name of ['limit', 'fallbackAfter', 'maxMessageBytes', 'heartbeat'] as const) {
-    if (!(Number.isSafeInteger(settings[name]) && settings[name] >= 1)) {
-      throw new SealMQError('USAGE_INVALID_ARGUMENT', `calls.${name} is a whole number above 0`);
-    }
+    assertArgument(settings[name], limit, `calls.${name}`);
   }
   return settings;
 }
