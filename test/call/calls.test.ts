@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { mqttTransport } from '../../src/adapters/mqtt/mqtt-transport.js';
 import { nodeDataChannelRtc } from '../../src/adapters/rtc/node-datachannel.js';
 import { memoryStore } from '../../src/adapters/store/memory-store.js';
 import { Messenger } from '../../src/client/messenger.js';
 import type { Rtc } from '../../src/ports/rtc.js';
+import type { Transport } from '../../src/ports/transport.js';
 import { closing, createWorld, next, until } from '../client/world.js';
 import { startProxy } from '../mqtt/proxy.js';
 import { breakable } from './breakable.js';
@@ -33,6 +35,22 @@ describe('who is called', () => {
     await expect(calling).rejects.toMatchObject({ code: 'CALL_ENDED' });
     expect(await incoming.ended).toEqual({ reason: 'hangup', by: 'them' });
     await expect(incoming.accept()).rejects.toMatchObject({ code: 'CALL_ENDED' });
+  });
+
+  test('is called back by somebody who gives up before that, or after the call stands', async () => {
+    const { alice, bob } = await pair();
+    const rings = ringing(bob);
+    const calling = alice.call('bob');
+    const incoming = await rings;
+    await expect(bob.call('alice', { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'CALL_ENDED' });
+    const abort = new AbortController();
+    const [a, b] = await Promise.all([calling, bob.call('alice', { signal: abort.signal })]);
+    abort.abort();
+    const heard = first(a);
+    await b.send('still here');
+    expect(await heard).toBe('still here');
+    await a.hangUp();
+    expect(await incoming.ended).toEqual({ reason: 'hangup', by: 'them' });
   });
 
   test('hears nothing of whoever is blocked, and cannot call them', async () => {
@@ -76,6 +94,50 @@ test('two who call each other have one call', async () => {
   const heard = first(b);
   await a.send('one line');
   expect(await heard).toBe('one line');
+});
+
+test.each([
+  ['dial', 'alice', 0],
+  ['offer', 'bob', 0],
+  ['answer', 'alice', 1],
+] as const)('%s: what the connection took along is said again over the next one', async (_frame, who, before) => {
+  const world = await createWorld();
+  const network = await startProxy(Number(new URL(world.brokerUrl).port));
+  closing(() => network.close());
+  const inner = mqttTransport({ broker: `mqtt://127.0.0.1:${network.port}`, clientId: who });
+  let left = before;
+  const broker: Transport = {
+    ...inner,
+    publish(topic, ...rest) {
+      if (topic.endsWith('/signal') && left-- === 0) network.cut();
+      return inner.publish(topic, ...rest);
+    },
+  };
+  const join = (address: string) => world.join(address, { calls: MQTT, ...(address === who && { broker }) });
+  const [alice, bob] = [await join('alice'), await join('bob')];
+  const lost = next(who === 'alice' ? alice : bob, 'warning', ({ code }) => code === 'TRANSPORT_CLOSED');
+  const [a, b] = await connect(alice, bob);
+  await lost;
+  const heard = first(b);
+  await a.send('all the same');
+  expect(await heard).toBe('all the same');
+});
+
+test('a message is text or bytes, and options are what they have to be', async () => {
+  const { world, alice, bob } = await pair();
+  const [a] = await connect(alice, bob);
+  for (const wrong of [undefined, null, 5, {}, new ArrayBuffer(4), Uint16Array.of(1, 500)]) {
+    await expect(a.send(wrong as never)).rejects.toMatchObject({ code: 'USAGE_INVALID_ARGUMENT' });
+  }
+  const wrong = [
+    ...[{ policy: 'Relay' }, { via: 'Relay' }, { rtc: {} }, { rtc: true }, { iceServers: 'turn:turn.example' }],
+    ...[{ limit: 0 }, { heartbeat: -1 }, { maxMessageBytes: 1.5 }],
+  ];
+  for (const calls of wrong) {
+    await expect(world.open('carol', { calls: calls as never })).rejects.toMatchObject({
+      code: 'USAGE_INVALID_ARGUMENT',
+    });
+  }
 });
 
 test('whoever calls back while it rings takes the call', async () => {

@@ -140,6 +140,21 @@ test('a push service that is busy is asked again when it says so, and one that f
   expect(performance.now() - start).toBeGreaterThan(900);
 });
 
+test.each(['0', new Date(0).toUTCString()])(
+  'one that is busy, and asks for no pause (%s), gets one',
+  async (retryAfter) => {
+    const { service, alice, bob } = await scene({ againAfter: 300 });
+    await bob.close();
+    const busy = { status: 429, headers: { 'Retry-After': retryAfter } };
+    service.answers = Array.from({ length: 1_000 }, () => busy);
+    await callAndGiveUp(alice, () =>
+      until(() => (service.requests.length > 0 ? passed(700).then(() => true) : undefined)),
+    );
+    // After 300 and 600 milliseconds, at the earliest.
+    expect(service.requests.length).toBeLessThan(4);
+  },
+);
+
 test('a push service that wants more time than a call has is left alone', async () => {
   const { service, events, alice, bob } = await scene();
   await bob.close();

@@ -1,12 +1,16 @@
 import { toHex } from '../../bytes/bytes.js';
 import { SealMQError } from '../../errors.js';
 import { encodeWakeNote, MAX_NOTE_LENGTH } from '../../protocol/relay/index.js';
+import { aByteArray, assertArgument, either, type Rule } from '../arguments.js';
 import { createPatience } from '../patience.js';
 import type { CallMessage } from './inflow.js';
 import type { Line, LineStats } from './line.js';
 import type { CallEnd } from './outcome.js';
 import type { CallEvents, CallSession } from './session.js';
 import type { CallPath } from './way.js';
+
+/** Other arrays would go with parts of their numbers cut off. */
+const TEXT_OR_BYTES: Rule = either({ is: (value) => typeof value === 'string', what: 'a text' }, aByteArray);
 
 /** How long `hangUp` waits until the other side has everything, in milliseconds. */
 const HANG_UP_PATIENCE = 10_000;
@@ -57,9 +61,11 @@ export class Call {
    * Sends one message. Resolves when it is on its way: await it, and a slow other side slows you down.
    *
    * @param data - a string goes as text; of any size up to what the other side takes (64 MiB unless it says otherwise)
-   * @throws `CALL_ENDED` and the other `CALL_` codes once it is over; `USAGE_CLOSED` behind {@link end}; `USAGE_PAYLOAD_TOO_LARGE`
+   * @throws `CALL_ENDED` and the other `CALL_` codes once it is over; `USAGE_CLOSED` behind {@link end}; `USAGE_PAYLOAD_TOO_LARGE`,
+   *   `USAGE_INVALID_ARGUMENT`
    */
   async send(data: Uint8Array | string, { ordered = true }: CallSendOptions = {}): Promise<void> {
+    assertArgument(data, TEXT_OR_BYTES, 'a message of a call');
     if (this.#hangingUp) throw new SealMQError('CALL_ENDED', 'the call was hung up');
     await this.#line.send(data, ordered ? 'ordered' : 'unordered');
   }

@@ -5,7 +5,14 @@ import type { CloseReason, FrameType } from '../../protocol/call/frame.js';
 import { advance } from '../../protocol/call/handshake.js';
 import type { Party } from '../../protocol/call/keys.js';
 import type { CallRecord } from '../../protocol/call/record.js';
-import type { CallInput, CallOutput, CallState, HandshakeContext, Transition } from '../../protocol/call/state.js';
+import {
+  type CallInput,
+  type CallOutput,
+  type CallState,
+  type HandshakeContext,
+  MAX_WAITING,
+  type Transition,
+} from '../../protocol/call/state.js';
 import { createEvents, type Events } from '../events.js';
 import { createPatience } from '../patience.js';
 import { Line } from './line.js';
@@ -150,6 +157,7 @@ export class CallSession {
 
   /** The broker is back: what it may have lost goes again. */
   reconnected(): void {
+    for (const output of this.#unsaid.splice(0)) this.#tell(output);
     if (this.path === 'mqtt') this.#line?.repeat();
   }
 
@@ -188,19 +196,23 @@ export class CallSession {
     }
   }
 
-  #tell({ type, address, bytes }: Extract<CallOutput, { kind: 'publish' }>): void {
+  #tell(output: Extract<CallOutput, { kind: 'publish' }>): void {
+    const { type, address, bytes } = output;
     const publishing = this.#parts.port.tell(address, bytes, type === 'dial').catch((cause) => {
       const error = asSealMQError(cause, 'TRANSPORT_CLOSED', 'a call frame did not go out');
       const refused = error.code === 'TRANSPORT_REFUSED' || error.code === 'DIRECTORY_NOT_FOUND';
       // What broker or relay refuse is heard by nobody, and without these there is no call.
-      if (refused && NEEDED.has(type)) this.#fail(error);
-      else this.#parts.warn(error);
+      if (refused && NEEDED.has(type)) return this.#fail(error);
+      if (error.code === 'TRANSPORT_CLOSED' && this.#unsaid.length < MAX_WAITING) this.#unsaid.push(output);
+      this.#parts.warn(error);
     });
     this.#publishing.add(publishing);
     void publishing.then(() => this.#publishing.delete(publishing));
   }
 
   readonly #publishing = new Set<Promise<void>>();
+  /** Frames for which there was no connection. */
+  #unsaid: Extract<CallOutput, { kind: 'publish' }>[] = [];
 
   /** Resolves when the broker has what we have said. */
   async told(): Promise<void> {

@@ -1,6 +1,7 @@
 import { browserRtc } from '../../adapters/rtc/browser.js';
+import { present } from '../../bytes/fields.js';
 import type { IcePolicy, IceServer, Rtc } from '../../ports/rtc.js';
-import { assertArgument, limit } from '../arguments.js';
+import { aFunction, assertOptions, either, limit, oneOf, type Rule, type Rules } from '../arguments.js';
 
 /** How calls are made and taken. */
 export interface CallOptions {
@@ -39,16 +40,31 @@ export interface CallSettings {
   readonly heartbeat: number;
 }
 
+const aStack: Rule = {
+  is: (value) => typeof (value as Partial<Rtc> | null)?.create === 'function',
+  what: 'a WebRTC stack',
+};
+
+/** A misspelt word must not pass for the default: `policy: 'Relay'` would tell our network address. */
+const RULES: Rules<CallOptions> = {
+  rtc: either(aStack, oneOf(false)),
+  iceServers: either({ is: Array.isArray, what: 'a list' }, aFunction),
+  policy: oneOf('all', 'relay'),
+  via: oneOf('direct', 'relay'),
+  limit,
+  fallbackAfter: limit,
+  maxMessageBytes: limit,
+  heartbeat: limit,
+};
+
 /** @throws `USAGE_INVALID_ARGUMENT` */
-export function callSettings({ rtc, iceServers = [], ...options }: CallOptions = {}): CallSettings {
-  const settings = {
+export function callSettings(given: CallOptions = {}): CallSettings {
+  assertOptions(given, RULES, 'calls');
+  const { rtc, iceServers = [], ...options } = present(given) as CallOptions;
+  return {
     ...{ policy: 'all' as const, limit: 1, fallbackAfter: 10_000, maxMessageBytes: 64 * 1024 * 1024, heartbeat: 5_000 },
     ...options,
     rtc: rtc === false ? undefined : (rtc ?? browserRtc()),
     iceServers: async () => (typeof iceServers === 'function' ? iceServers() : iceServers),
   };
-  for (const name of ['limit', 'fallbackAfter', 'maxMessageBytes', 'heartbeat'] as const) {
-    assertArgument(settings[name], limit, `calls.${name}`);
-  }
-  return settings;
 }

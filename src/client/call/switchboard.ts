@@ -62,6 +62,7 @@ export class Switchboard {
 
   /** @throws as `Messenger.call` */
   async call(to: string, signal?: AbortSignal): Promise<Call> {
+    if (signal?.aborted) throw new SealMQError('CALL_ENDED', 'given up before it began');
     if (to === this.#port.address) throw new SealMQError('USAGE_INVALID_ARGUMENT', 'nobody calls themselves');
     const callee = await this.#port.reach(to);
     const handshake = await run(this.#port.handshake());
@@ -76,20 +77,22 @@ export class Switchboard {
       throw new SealMQError('CALL_BUSY', 'as many calls as wanted are going on');
     const session = this.#add(handshake, first);
     const became = new Promise<CallSession>((resolve) => this.#dialling.set(session, resolve));
-    const stop = () => void session.hangUp();
-    signal?.addEventListener('abort', stop, { once: true });
-    if (signal?.aborted) stop();
+    const other = became.then((next) => next.connected.then((line) => ({ session: next, line })));
+    // It may fail before ours has come to its end, when nobody waits for it yet.
+    other.catch(() => {});
+    const own = session.connected.then(
+      (line) => ({ session, line }),
+      (error) => (this.#taken.has(session) ? other : Promise.reject(error)),
+    );
+    const giveUp = () => {
+      void session.hangUp();
+      void became.then((next) => next.hangUp());
+    };
     try {
-      const other = became.then((next) => next.connected.then((line) => ({ session: next, line })));
-      const own = session.connected.then(
-        (line) => ({ session, line }),
-        (error) => (this.#taken.has(session) ? other : Promise.reject(error)),
-      );
-      const { session: won, line } = await own;
+      const { session: won, line } = await unlessAborted(own, signal, giveUp);
       return new Call(won, line, this.#peerOf(won));
     } finally {
       this.#dialling.delete(session);
-      signal?.removeEventListener('abort', stop);
     }
   }
 
@@ -179,6 +182,7 @@ export class Switchboard {
     const handshake = await run(this.#port.handshake());
     const state = ring(handshake.self, opened, Math.min(issuedAt * 1000, now));
     if (!state) return this.#events.rejected({ reason: 'not-for-me', from: from.address });
+    if (this.#closed) return;
     // From here to the entry in the table nothing is awaited: two dials cannot both find it empty.
     const ongoing = [...this.#sessions.values()].map(({ peer, state: { phase } }) => ({
       address: peer.address,
@@ -226,8 +230,8 @@ export class Switchboard {
   }
 
   async #join(session: CallSession, signal: AbortSignal | undefined): Promise<Call> {
-    signal?.addEventListener('abort', () => void session.hangUp(), { once: true });
-    return new Call(session, await session.accept(), this.#peerOf(session));
+    const line = await unlessAborted(session.accept(), signal, () => void session.hangUp());
+    return new Call(session, line, this.#peerOf(session));
   }
 
   #find(address: string, phase: 'ringing' | 'dialling'): CallSession | undefined {
@@ -241,6 +245,17 @@ export class Switchboard {
 
 function nameOf({ call }: CallFrame, { address }: Pick<Party, 'address'>): string {
   return `${address}/${toHex(call)}`;
+}
+
+/** `work`, which `signal` gives up until it is done, and no longer. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined, giveUp: () => void): Promise<T> {
+  signal?.addEventListener('abort', giveUp, { once: true });
+  if (signal?.aborted) giveUp();
+  try {
+    return await work;
+  } finally {
+    signal?.removeEventListener('abort', giveUp);
+  }
 }
 
 /** Enters the value, and forgets the oldest entry when there are too many. */

@@ -101,7 +101,8 @@ export function createPusher({ vapid, contact, hosts, againAfter, now, ...option
       const asked = millisecondsOf(retryAfter);
       if (asked === undefined) return pause;
       pausedUntil.set(subscription.endpoint, now() + asked);
-      return asked;
+      // "At once", or a moment that has passed, is no leave to ask without end.
+      return Math.max(asked, pause);
     } catch (error) {
       if (!isSealMQError(error)) throw error;
       return error.code === 'TRANSPORT_REFUSED' ? 'refused' : pause;
