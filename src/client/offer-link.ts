@@ -1,6 +1,6 @@
 import { present } from '../bytes/fields.js';
 import { run } from '../crypto/steps.js';
-import { SealMQError } from '../errors.js';
+import { isSealMQError, SealMQError } from '../errors.js';
 import {
   addDevice,
   checkReveal,
@@ -16,12 +16,16 @@ import type { Announcements } from './announcements.js';
 import { type Context, seconds } from './context.js';
 import { publishControl } from './control.js';
 import { handOver } from './hand-over.js';
+import { createPatience } from './patience.js';
 
 /** How long the new device may take to answer, in milliseconds. */
 const PATIENCE = 60_000;
 
 /** After how many milliseconds without an answer the offer goes out again: the new device may not be connected yet. */
 const REPEAT_AFTER = 2000;
+
+/** How long the new device waits until those who know us have heard of it, in milliseconds. */
+const NEWS_FIRST = 3000;
 
 /** How a link is answered. */
 export interface LinkOptions {
@@ -80,6 +84,8 @@ export async function requestLink(
       const enter: RecordEdit = (devices) => (hasEntry({ devices }, device) ? devices : addDevice(device)(devices));
       if (!hasEntry(account.record, device)) await account.change(enter, keys, now);
       announcements.changed();
+      // Before it, or what somebody sends because it is here would be sealed to our other devices only.
+      await createPatience(NEWS_FIRST).wait(announcements.settled());
       const shared = await handOver(context, { contacts });
       const given = present({ record: account.record, shared });
       const welcome = await run(welcomeDevice(provider, account.identityKey, offered, given));
@@ -107,8 +113,10 @@ async function exchange(context: Context, offered: OfferedLink, timeout: number)
       timer = setTimeout(late, timeout);
     });
     digits.catch(() => {});
-    await offer();
-    // What fails now goes out the next time.
+    // We may not be connected yet: what does not go out now does so the next time.
+    await offer().catch((error: unknown) => {
+      if (!isSealMQError(error, 'TRANSPORT_CLOSED')) throw error;
+    });
     repeat = setInterval(() => void offer().catch(() => {}), REPEAT_AFTER);
     return await digits;
   } finally {

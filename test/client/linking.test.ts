@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { httpKeyDirectory } from '../../src/adapters/http/http-key-directory.js';
 import { memoryStore } from '../../src/adapters/store/memory-store.js';
@@ -9,10 +10,11 @@ import { type Control, encodeControl } from '../../src/protocol/envelope/control
 import { seal } from '../../src/protocol/envelope/seal.js';
 import { linkText, parseLink } from '../../src/protocol/identity/device-link.js';
 import { activeSealKeys, generateDeviceKeys, startLink } from '../../src/protocol/identity/index.js';
+import { startProxy } from '../mqtt/proxy.js';
 import { claims, now, provider, publish } from './liar.js';
 import { lasting, linkTo, showLink } from './linking.js';
 import { lossy } from './lossy.js';
-import { createWorld, next, take } from './world.js';
+import { closing, createWorld, next, take } from './world.js';
 
 test('a linked device sends and receives, and has device keys only', async () => {
   const world = await createWorld();
@@ -59,6 +61,26 @@ test('a new device gets everything from the next send on, although the sender ha
   await alice.send('bob', 'to both');
   expect((await take(phone, 1))[0]?.text).toBe('to both');
   expect((await take(laptop, 1))[0]?.text).toBe('to both');
+});
+
+test('who sends as soon as the new device is there has heard of it, however long the news took', async () => {
+  const world = await createWorld();
+  const alice = await world.join('alice');
+  const store = lasting();
+  const before = await world.join('bob', { store });
+  await alice.send('bob', 'to the laptop');
+  await take(before, 1);
+  await before.close();
+  // It has to ask where to send the news, after a restart.
+  const directory = httpKeyDirectory({ url: world.directory.url, provider, store: memoryStore() });
+  const lookup: KeyDirectory['lookup'] = async (...asked) => {
+    await sleep(500);
+    return directory.lookup(...asked);
+  };
+  const laptop = await world.open('bob', { store, directory: { ...directory, lookup } });
+  const phone = await linkTo(world, laptop);
+  await alice.send('bob', 'to both');
+  expect((await take(phone, 1))[0]?.text).toBe('to both');
 });
 
 test('a third device is known to the second, and the second tells its own friends', async () => {
@@ -149,6 +171,20 @@ test('a new device that is not connected yet, or was not: the offer comes again'
   // The first answer is lost as well.
   const request = await laptop.devices.link(linking.link);
   expect(lost).toBeGreaterThan(1);
+  await request.confirm();
+  expect((await linking.linked).deviceId).toBe(request.device.id);
+});
+
+test('a link that is answered before there is a connection', async () => {
+  const world = await createWorld();
+  const proxy = await startProxy(Number(new URL(world.brokerUrl).port));
+  closing(() => proxy.close());
+  const laptop = await world.join('bob', { broker: `mqtt://127.0.0.1:${proxy.port}` });
+  const linking = await showLink(world, 'bob');
+  const disconnected = next(laptop, 'connection', ({ state }) => state === 'disconnected');
+  proxy.cut();
+  await disconnected;
+  const request = await laptop.devices.link(linking.link);
   await request.confirm();
   expect((await linking.linked).deviceId).toBe(request.device.id);
 });
