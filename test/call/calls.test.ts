@@ -243,6 +243,27 @@ describe('the way', () => {
   });
 });
 
+test('a call that ends while TURN servers are still asked for leaves no connection behind', async () => {
+  const rtc = breakable(nodeDataChannelRtc());
+  let answer: ((servers: readonly []) => void) | undefined;
+  const iceServers = () =>
+    new Promise<readonly []>((resolve) => {
+      answer = resolve;
+    });
+  const { alice, bob } = await pair(MQTT, { rtc, iceServers });
+  const abort = new AbortController();
+  const calling = alice.call('bob', { signal: abort.signal });
+  const incoming = await ringing(bob);
+  const taken = incoming.accept();
+  const give = await until(() => answer);
+  abort.abort();
+  await expect(calling).rejects.toMatchObject({ code: 'CALL_ENDED' });
+  await incoming.ended;
+  give([]);
+  await expect(taken).rejects.toMatchObject({ code: 'CALL_ENDED' });
+  expect(rtc.open).toBe(0);
+});
+
 describe('a peer that is gone', () => {
   test('in the middle of a call is missed', async () => {
     const world = await createWorld();

@@ -16,10 +16,17 @@ const refused = Promise.all(
 const offer = new Promise<string>((resolve) => theirs.onLocalDescription((sdp) => resolve(sdp)));
 theirs.setLocalDescription('offer');
 
+// Ours may come before the answer, which the addon does not take.
+let answered = (): void => {};
+const answer = new Promise<void>((resolve) => {
+  answered = resolve;
+});
+
 const ours = nodeDataChannelRtc().create({
   ...{ iceServers: [], policy: 'all' },
   handlers: {
-    candidate: ({ candidate, mid = '0' }) => candidate !== '' && theirs.addRemoteCandidate(candidate, mid),
+    candidate: ({ candidate, mid = '0' }) =>
+      void answer.then(() => candidate !== '' && theirs.addRemoteCandidate(candidate, mid)),
     state() {},
     message() {},
     drained() {},
@@ -27,6 +34,7 @@ const ours = nodeDataChannelRtc().create({
 });
 theirs.onLocalCandidate((candidate, mid) => ours.addCandidate({ candidate: candidate.replace(/^a=/, ''), mid }));
 theirs.setRemoteDescription(await ours.answer(await offer), 'answer');
+answered();
 await refused;
 await ours.close();
 theirs.close();

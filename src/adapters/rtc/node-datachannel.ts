@@ -1,10 +1,17 @@
 /** `sealmq/node-datachannel`: calls over libdatachannel, the fast WebRTC stack for Node. */
+import { BlockList, isIP, isIPv6 } from 'node:net';
 import { type DataChannel, PeerConnection as NativePeer } from 'node-datachannel';
 import { SealMQError } from '../../errors.js';
 import type { IceServer, Rtc, RtcCandidate, RtcOptions } from '../../ports/rtc.js';
-import { mayBeTold, type PeerConnection, rtcConnection, toldLines } from './peer-connection.js';
+import { type PeerConnection, readCandidate, rtcConnection, withCandidates } from './peer-connection.js';
 
 export type { Rtc } from '../../ports/rtc.js';
+
+/** The media description of data channels, where a candidate does not say which it is for. */
+const MID = '0';
+
+/** Candidates of the other side that wait for one of ours, at most. */
+const MAX_WAITING = 64;
 
 /** WebRTC by the package `node-datachannel`. */
 export function nodeDataChannelRtc(): Rtc {
@@ -27,6 +34,9 @@ function nativePeer({ iceServers, policy }: RtcOptions): PeerConnection<NamedCha
     iceTransportPolicy: policy,
     disableAutoNegotiation: true,
   });
+  const add = async ({ candidate, mid = MID }: RtcCandidate) => peer.addRemoteCandidate(candidate, mid);
+  // What is none is passed over.
+  const relays = policy === 'relay' ? trustedRelays((one) => void add(one).catch(() => {})) : undefined;
   const channels: DataChannel[] = [];
   const kept = (channel: DataChannel) => {
     channels.push(channel);
@@ -43,14 +53,23 @@ function nativePeer({ iceServers, policy }: RtcOptions): PeerConnection<NamedCha
     createChannel: (label, ordered) => kept(peer.createDataChannel(label, { unordered: !ordered })),
     createOffer: () => described('offer'),
     createAnswer: () => described('answer'),
-    // Libjuice tries its own address, too, whatever the policy: only at a relay of the other side does nobody learn it.
-    setRemote: async (type, sdp) => peer.setRemoteDescription(toldLines(policy, sdp), type),
-    addCandidate: async ({ candidate, mid = '0' }) => {
-      if (mayBeTold(policy, candidate)) peer.addRemoteCandidate(candidate, mid);
+    async setRemote(type, sdp) {
+      if (!relays) return peer.setRemoteDescription(sdp, type);
+      const theirs: string[] = [];
+      const bare = withCandidates(sdp, (candidate) => {
+        theirs.push(candidate);
+        return false;
+      });
+      peer.setRemoteDescription(bare, type);
+      for (const candidate of theirs) relays.theirs({ candidate });
     },
+    addCandidate: async (one) => (relays ? relays.theirs(one) : add(one)),
     onState: (listener) => peer.onStateChange(listener),
     onCandidate(listener) {
-      peer.onLocalCandidate((line, mid) => listener(candidateOf(line, mid)));
+      peer.onLocalCandidate((line, mid) => {
+        relays?.ours(line);
+        listener(candidateOf(line, mid));
+      });
       peer.onGatheringStateChange((state) => state === 'complete' && listener({ candidate: '' }));
     },
     onChannel: (listener) => peer.onDataChannel((channel) => listener(kept(channel))),
@@ -96,6 +115,44 @@ function named(native: DataChannel): NamedChannel {
 /** Libdatachannel writes a whole line of SDP. */
 function candidateOf(line: string, mid: string): RtcCandidate {
   return { candidate: line.replace(/^a=/, ''), mid };
+}
+
+/** What {@link trustedRelays} is told: candidates of ours, and of the other side. */
+interface TrustedRelays {
+  ours(candidate: string): void;
+  theirs(candidate: RtcCandidate): void;
+}
+
+/**
+ * Candidates of the other side that are relays at an address where our TURN servers relay for us, too, go to `add`. Libjuice tries its
+ * own address, whatever the policy, and what the other side calls a relay may be itself: only at a server that we trust does
+ * nobody learn the address.
+ */
+function trustedRelays(add: (candidate: RtcCandidate) => void): TrustedRelays {
+  const trusted = new BlockList();
+  let waiting: RtcCandidate[] = [];
+  const isTrusted = ({ candidate }: RtcCandidate) => {
+    const { address, type } = readCandidate(candidate);
+    return type === 'relay' && isIP(address) !== 0 && trusted.check(address, familyOf(address));
+  };
+  return {
+    ours(candidate) {
+      const { address, type } = readCandidate(candidate);
+      if (type !== 'relay' || isIP(address) === 0) return;
+      trusted.addAddress(address, familyOf(address));
+      const ready = waiting.filter(isTrusted);
+      waiting = waiting.filter((one) => !ready.includes(one));
+      for (const one of ready) add(one);
+    },
+    theirs(candidate) {
+      if (isTrusted(candidate)) add(candidate);
+      else if (waiting.length < MAX_WAITING) waiting.push(candidate);
+    },
+  };
+}
+
+function familyOf(address: string): 'ipv4' | 'ipv6' {
+  return isIPv6(address) ? 'ipv6' : 'ipv4';
 }
 
 /** It wants the parts of a URL. @throws `USAGE_INVALID_ARGUMENT` */

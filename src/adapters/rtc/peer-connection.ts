@@ -72,6 +72,7 @@ export function rtcConnection<Channel extends DataChannel>(
   const channels = new Map<RtcChannel, Channel>();
   const open = new Set<RtcChannel>();
   const link = { closed: false, state: 'connecting' as RtcState, up: false };
+  const isTried = triedCandidates();
   const tell = (state: RtcState) => {
     if (link.closed || link.state === state) return;
     link.state = state;
@@ -129,13 +130,14 @@ export function rtcConnection<Channel extends DataChannel>(
     },
     answer: (sdp) =>
       described(sdp, async () => {
-        await peer.setRemote('offer', sdp);
+        await peer.setRemote('offer', withCandidates(sdp, isTried));
         return toldLines(policy, await peer.createAnswer());
       }),
-    accept: (sdp) => described(sdp, () => peer.setRemote('answer', sdp)),
+    accept: (sdp) => described(sdp, () => peer.setRemote('answer', withCandidates(sdp, isTried))),
     addCandidate(candidate) {
       // Not awaited: werift takes ten seconds for names of the local network that nobody answers for.
-      if (!link.closed && candidate.candidate !== '') peer.addCandidate(candidate).catch(() => {});
+      if (link.closed || candidate.candidate === '' || !isTried(candidate.candidate)) return;
+      peer.addCandidate(candidate).catch(() => {});
     },
     get maxMessageBytes() {
       return peer.maxMessageBytes();
@@ -164,13 +166,41 @@ export function rtcConnection<Channel extends DataChannel>(
 
 /** Relays only, where that is the policy: a stack may find other candidates all the same. */
 export function mayBeTold(policy: IcePolicy, candidate: string): boolean {
-  return policy === 'all' || candidate === '' || / typ relay( |$)/.test(candidate);
+  return policy === 'all' || candidate === '' || readCandidate(candidate).type === 'relay';
 }
 
 /** The description without the candidates that are not to be told. */
-export function toldLines(policy: IcePolicy, sdp: string): string {
-  const lines = sdp.split('\r\n');
-  return lines.filter((line) => !line.startsWith('a=candidate:') || mayBeTold(policy, line)).join('\r\n');
+function toldLines(policy: IcePolicy, sdp: string): string {
+  return withCandidates(sdp, (candidate) => mayBeTold(policy, candidate));
+}
+
+/** The description with those candidates alone that pass. */
+export function withCandidates(sdp: string, passes: (candidate: string) => boolean): string {
+  const lines = sdp.split(/\r\n|\r|\n/);
+  return lines.filter((line) => !line.startsWith('a=candidate') || passes(line)).join('\r\n');
+}
+
+/** Address and type of a candidate, by their places (RFC 8839 §5.1), as stacks read them. */
+export function readCandidate(candidate: string): { readonly address: string; readonly type: string | undefined } {
+  const [, , , , address = '', , , type] = candidate.trim().split(/\s+/);
+  return { address, type };
+}
+
+/** Names of the local network that are tried for one connection, at most. */
+const MAX_NAMES = 16;
+
+const IP_ADDRESS = /^(?:\d{1,3}(?:\.\d{1,3}){3}|[\da-f:.]*:[\da-f:.]*)$/i;
+
+/**
+ * Which candidates of the other side are tried: addresses, and a few of the names behind which browsers hide theirs. Any other name
+ * would be looked up at a name server of the other side's choice, with a thread for each in a native stack.
+ */
+export function triedCandidates(): (candidate: string) => boolean {
+  let names = 0;
+  return (candidate) => {
+    const { address } = readCandidate(candidate);
+    return IP_ADDRESS.test(address) || (/^[\da-z-]+\.local$/i.test(address) && names++ < MAX_NAMES);
+  };
 }
 
 function notConnected(): SealMQError {

@@ -40,6 +40,7 @@ export class Wayfinder {
   #lostAt: number | undefined;
   #askedAt = 0;
   #attempts = 0;
+  #stopped = false;
 
   constructor(parts: WayfinderParts) {
     this.#parts = parts;
@@ -117,6 +118,7 @@ export class Wayfinder {
 
   /** Nothing more is looked for; what there is goes on until {@link close}. */
   stop(): void {
+    this.#stopped = true;
     clearTimeout(this.#fallback);
   }
 
@@ -131,6 +133,8 @@ export class Wayfinder {
     try {
       // Asked anew for each connection: credentials run out, and servers come and go.
       const iceServers = await servers();
+      // It may be over by now, and nobody would close what is made here.
+      if (this.#stopped) return {};
       this.#link ??= new Link({ rtc, policy, events: this.#linkEvents() });
       const sdp = await make(this.#link, iceServers);
       this.#weDescribed = true;

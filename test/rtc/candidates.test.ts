@@ -1,0 +1,70 @@
+import { afterEach, expect, test } from 'vitest';
+import { nodeDataChannelRtc } from '../../src/adapters/rtc/node-datachannel.js';
+import { mayBeTold, triedCandidates, withCandidates } from '../../src/adapters/rtc/peer-connection.js';
+import { weriftRtc } from '../../src/adapters/rtc/werift.js';
+import type { RtcCandidate, RtcConnection, RtcHandlers, RtcState } from '../../src/ports/rtc.js';
+import { until } from '../client/world.js';
+
+const open: RtcConnection[] = [];
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((connection) => connection.close()));
+});
+
+const candidate = (address: string, type = 'host') => `candidate:1 1 UDP 2122317823 ${address} 50000 typ ${type}`;
+
+/** How somebody who wants to know an address calls their own. */
+const LIES: Readonly<Record<string, (line: string) => string>> = {
+  'a relay': (line) => line.replace(/ typ host.*/, ' typ relay raddr 0.0.0.0 rport 0'),
+  'a relay, behind what it is': (line) => `${line} generation 0 typ relay`,
+};
+
+test.each(
+  Object.keys(LIES).flatMap((lie) => [
+    ['node-datachannel', lie],
+    ['werift', lie],
+  ]),
+)('who wants relays only is not found over %s by a host that calls itself %s', async (stack, lie) => {
+  const lying = LIES[lie] as (line: string) => string;
+  const states: RtcState[] = [];
+  const told: RtcCandidate[] = [];
+  const handlers: RtcHandlers = {
+    candidate() {},
+    state: (state) => void states.push(state),
+    message() {},
+    drained() {},
+  };
+  const hidden = (stack === 'werift' ? weriftRtc() : nodeDataChannelRtc()).create({
+    ...{ iceServers: [], policy: 'relay', handlers },
+  });
+  const curious = nodeDataChannelRtc().create({
+    ...{ iceServers: [], policy: 'all', handlers: { ...handlers, candidate: (one) => void told.push(one) } },
+  });
+  open.push(hidden, curious);
+  await curious.accept(await hidden.answer(await curious.offer()));
+  await until(() => (told.some(({ candidate }) => candidate === '') ? true : undefined));
+  for (const one of told) hidden.addCandidate({ ...one, candidate: lying(one.candidate) });
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  expect(states).not.toContain('connected');
+});
+
+test('of names only a few of the local network are tried', () => {
+  const isTried = triedCandidates();
+  for (const address of ['192.0.2.1', '2001:db8::1', '::ffff:192.0.2.1', '0c6f-41aa.local']) {
+    expect([address, isTried(candidate(address))]).toEqual([address, true]);
+  }
+  for (const address of ['evil.example', 'localhost', 'a.evil.local', '192.0.2', '192.0.2.1.evil.example', '']) {
+    expect([address, isTried(candidate(address))]).toEqual([address, false]);
+  }
+  const names = Array.from({ length: 1_000 }, (_, i) => candidate(`n${i}.local`));
+  expect(names.filter(isTried)).toHaveLength(15);
+});
+
+test('a candidate is what stands in its place, on whatever lines', () => {
+  expect(mayBeTold('relay', candidate('192.0.2.1', 'relay raddr 0.0.0.0 rport 0'))).toBe(true);
+  expect(mayBeTold('relay', candidate('192.0.2.1', 'host generation 0 typ relay'))).toBe(false);
+  for (const end of ['\n', '\r', '\r\n']) {
+    const sdp = ['v=0', `a=${candidate('192.0.2.1')}`, 's=-', ''].join(end);
+    expect(withCandidates(sdp, () => false)).toBe('v=0\r\ns=-\r\n');
+  }
+});
