@@ -28,6 +28,8 @@ interface Known {
   readonly size: number;
   /** In the store, so that it may be read. */
   durable: boolean;
+  /** May be read from memory before. */
+  offered?: boolean;
   value?: Uint8Array | undefined;
 }
 
@@ -123,6 +125,16 @@ export class DurableQueue {
     this.#changed.notify();
   }
 
+  /**
+   * The entry `n` may be read at once, while memory holds it: for a reader that may be handed an entry again after a crash, and
+   * whose own writes come behind this one.
+   */
+  offer(n: number): void {
+    const known = this.#known.get(n);
+    if (known) known.offered = true;
+    this.#changed.notify();
+  }
+
   /** Replaces the value of an entry. */
   replace(n: number, value: Uint8Array): StoreOperation {
     const { at } = this.#known.get(n) ?? { at: this.#now() };
@@ -161,7 +173,7 @@ export class DurableQueue {
     return operations;
   }
 
-  /** Up to `limit` durable entries after the number `after`, in order. */
+  /** Up to `limit` entries after the number `after` that may be read, in order. */
   async read(after: number, limit: number): Promise<QueueEntry[]> {
     return this.#readHeld(after, limit) ?? this.#readStored(after, limit);
   }
@@ -169,9 +181,9 @@ export class DurableQueue {
   /** What memory holds of the entries after `after`; `undefined` when the first of them lies in the store only. */
   #readHeld(after: number, limit: number): QueueEntry[] | undefined {
     const entries: QueueEntry[] = [];
-    for (const [n, { durable, value }] of this.#known) {
+    for (const [n, { durable, offered, value }] of this.#known) {
       if (n <= after) continue;
-      if (entries.length === limit || !durable) break;
+      if (entries.length === limit || !(durable || (offered && value))) break;
       if (!value) return entries.length > 0 ? entries : undefined;
       // A copy, as from the store: the reader may write into it.
       entries.push({ n, value: value.slice() });

@@ -145,10 +145,14 @@ export class Inbox {
     await Promise.race([this.raw.changed(), this.opened.changed()]);
   }
 
-  /** Moves an entry to the opened ones, together with `operations`. */
+  /**
+   * Moves an entry to the opened ones, together with `operations`. The application may have it while that is being written, and
+   * what it is done with by then is not written at all: until that is durable the broker has no acknowledgement either.
+   */
   hand(taken: readonly StoreOperation[], entry: OpenedEntry, operations: readonly StoreOperation[]): void {
     const { n, operation } = this.opened.append(openedCodec.encode(entry));
     this.#commit([...taken, operation, ...operations], () => this.opened.confirm(n));
+    this.opened.offer(n);
   }
 
   /** Moves an entry to the quarantine. */

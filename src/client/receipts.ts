@@ -36,6 +36,9 @@ const LONGEST_GAP_DELAY = 3600 * 1000;
 /** Numberings that are served in one go, so that a great many peers do not stall the process. */
 const AT_ONCE = 50;
 
+/** Before a receipt is tried again for something that could not be written, in milliseconds. */
+const UNWRITTEN = 1000;
+
 /** Receipts that wait before {@link Receipts.noteAll} notes more. */
 const MAX_OWED = 1000;
 
@@ -96,6 +99,15 @@ export function createReceipts(context: Context, seen: Seen, timing: ReceiptTimi
     const { from, device, stream } = entry.numbering;
     const state = await seen.state(entry.numbering);
     const newest = await seen.newestStream(entry.numbering);
+    // Memory is ahead of the store: a sender forgets what is receipted.
+    const isWritten = await context.tryCommit([]).then(
+      () => true,
+      () => false,
+    );
+    if (!isWritten) {
+      entry.receiptAt = performance.now() + UNWRITTEN;
+      return;
+    }
     // Nothing of it was taken, since a newer one is known; or too much, and then this has to come before the receipt.
     if ((!state && newest > stream) || entry.reused) {
       entry.reused = false;
