@@ -65,7 +65,7 @@ test.each([
   ['one life', { lives: 1 }],
   ['three lives', { lives: 3 }],
   ['a linked device', { lives: 1, linked: true }],
-] as const)(
+] as readonly (readonly [string, History])[])(
   'a folder of %s, of which one file is damaged: the same account or STATE_CORRUPT',
   async (_name, history) => {
     const { parent, store, base } = await usedFolder(history);
@@ -91,7 +91,11 @@ test.each([
     }
     for (const [name, outcome] of Object.entries(outcomes)) {
       if (!isState(name.split(' ')[0] as string)) expect(outcome, name).toBe('same account');
-      else expect(['same account', 'STATE_CORRUPT'], name).toContain(outcome);
+      // A log that is cut may end before the device was linked: its keys are the same, and it can be linked again.
+      else
+        expect(['same account', 'STATE_CORRUPT', ...(history.linked ? ['STATE_NOT_LINKED'] : [])], name).toContain(
+          outcome,
+        );
     }
     for (const name of ['data-key cut in half', 'data-key removed', 'CURRENT removed', 'N.log removed']) {
       expect(outcomes[name], name).toBe('STATE_CORRUPT');

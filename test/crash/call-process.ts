@@ -8,10 +8,17 @@ import { readTask } from './task.js';
 /** In which state of a call this process kills itself, if in any: `answering`, or `connecting`. */
 const mortalIn = process.argv[3];
 
+// Over MQTT nobody dies in these states, however slow the machine is.
+const fallbackAfter = 30_000;
+
 // Is called and calls, and does what it is told on its standard input: `call`, or `accept`.
 const { options, to } = readTask();
 const say = (line: string) => process.stdout.write(`${line}\n`);
-const messenger = await Messenger.open({ ...options, calls: { rtc: mortal(nodeDataChannelRtc()) }, connect: 'wait' });
+const messenger = await Messenger.open({
+  ...options,
+  calls: { rtc: mortal(nodeDataChannelRtc()), fallbackAfter },
+  connect: 'wait',
+});
 await messenger.register();
 let accept = () => {};
 messenger.on('call', (incoming) => {

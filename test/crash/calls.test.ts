@@ -37,7 +37,7 @@ test('whoever is killed in whatever state of a call is missed, and can call and 
   const world = await createWorld();
   const clock = { ahead: 0, now: () => Date.now() + clock.ahead };
   let offered = async () => {};
-  const calls = { rtc: onOffer(nodeDataChannelRtc(), () => offered()), heartbeat: 300, fallbackAfter: 1_000 };
+  const calls = { rtc: onOffer(nodeDataChannelRtc(), () => offered()), heartbeat: 300, fallbackAfter: 30_000 };
   const alice = await world.join('alice', { clock, calls });
   const task: Task = {
     ...{ address: 'bob', store: join(folder, 'bob'), broker: world.brokerUrl, directory: world.directory.url },
