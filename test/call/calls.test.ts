@@ -96,6 +96,19 @@ test('two who call each other have one call', async () => {
   expect(await heard).toBe('one line');
 });
 
+test('of two dials of one device the second one rings, and the line is not busy with the first', async () => {
+  const { alice, bob } = await pair({ ...MQTT, limit: 2 }, MQTT);
+  const before = ringing(bob);
+  const calling = alice.call('bob');
+  const outdated = await before;
+  const [[a, b]] = await Promise.all([
+    connect(alice, bob),
+    expect(calling).rejects.toMatchObject({ code: 'CALL_BUSY' }),
+    expect(outdated.ended).resolves.toEqual({ reason: 'busy', by: 'us' }),
+  ]);
+  expect(a.id).toBe(b.id);
+});
+
 test.each([
   ['dial', 'alice', 0],
   ['offer', 'bob', 0],

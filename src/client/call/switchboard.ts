@@ -6,6 +6,7 @@ import { dial } from '../../protocol/call/caller.js';
 import { CALL_ID_BYTES, type CallFrame, type CloseReason, type DialFrame } from '../../protocol/call/frame.js';
 import type { Party } from '../../protocol/call/keys.js';
 import { judgeDial } from '../../protocol/call/line.js';
+import { isPeer } from '../../protocol/call/moves.js';
 import { decodeRecordMessage, isRecordMessage } from '../../protocol/call/record.js';
 import type { Transition } from '../../protocol/call/state.js';
 import { timeOf } from '../../protocol/call/timeliness.js';
@@ -184,10 +185,13 @@ export class Switchboard {
     if (!state) return this.#events.rejected({ reason: 'not-for-me', from: from.address });
     if (this.#closed) return;
     // From here to the entry in the table nothing is awaited: two dials cannot both find it empty.
-    const ongoing = [...this.#sessions.values()].map(({ peer, state: { phase } }) => ({
-      address: peer.address,
-      phase,
-    }));
+    const sessions = [...this.#sessions.values()];
+    // Of one device only the last dial rings: it may have been started anew, and know nothing of the one before.
+    const outdated = sessions.filter(({ state }) => state.phase === 'ringing' && isPeer(state.peer, from));
+    for (const session of outdated) void session.hangUp('busy');
+    const ongoing = sessions
+      .filter((session) => !outdated.includes(session))
+      .map(({ peer, state: { phase } }) => ({ address: peer.address, phase }));
     const verdict = judgeDial(this.#port.address, from.address, ongoing, this.#settings.limit);
     if (verdict === 'ours') return;
     if (verdict === 'busy') this.#port.heard(opened.sealed);
