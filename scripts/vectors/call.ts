@@ -34,7 +34,7 @@ const alice = partyOf('alice', 'alice.identity', 'alice.sign');
 const bob = partyOf('bob', 'bob.identity', 'bob.phone.sign');
 
 /** A side of the call whose frames are kept as they go out. */
-function sideOf(self: Party, names: { sign: string; to: string; toAddress: string }) {
+function sideOf(self: Party, names: { sign: string; to: string; toAddress: string; toDevice: Uint8Array }) {
   const sent: { readonly frame: CallFrame; readonly sealed: SealedFrame; readonly signed: Uint8Array }[] = [];
   const ephemeral = fixedBytes(`call/ephemeral/${self.address}`);
   const { provider } = fixedProvider(`call/${self.address}`);
@@ -49,7 +49,7 @@ function sideOf(self: Party, names: { sign: string; to: string; toAddress: strin
       };
       const signKey = key(names.sign);
       const { sealed, signed } = yield* sealSigned(fixed, draft, { signKey, recipients: [key(names.to).publicKey] });
-      const result = { bytes: sealed, hash: atOnce(native.sha256(signed)) };
+      const result = { bytes: sealed, hash: atOnce(native.sha256(signed)), readers: [names.toDevice] };
       sent.push({ frame, sealed: result, signed });
       return result;
     },
@@ -64,8 +64,10 @@ function privateKeyOf(d: Uint8Array) {
 
 /** One call from Alice to Bob's phone, from the dial to the first records. */
 export function callVectors() {
-  const caller = sideOf(alice, { sign: 'alice.sign', to: 'bob.phone.seal', toAddress: 'bob' });
-  const callee = sideOf(bob, { sign: 'bob.phone.sign', to: 'alice.seal', toAddress: 'alice' });
+  const toBob = { to: 'bob.phone.seal', toAddress: 'bob', toDevice: bob.signing };
+  const toAlice = { to: 'alice.seal', toAddress: 'alice', toDevice: alice.signing };
+  const caller = sideOf(alice, { sign: 'alice.sign', ...toBob });
+  const callee = sideOf(bob, { sign: 'bob.phone.sign', ...toAlice });
   const step = (side: typeof caller, state: CallState, input: CallInput): Transition =>
     atOnce(run(advance(side.context, state, input)));
   const frameOf = (side: typeof caller, from: Party, type: CallFrame['type']) => {

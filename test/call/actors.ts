@@ -52,7 +52,7 @@ export function actor(address: string, like?: Actor): Actor {
       const { sealed, signed } = yield* sealSigned(native, draft, { signKey, recipients });
       const hash = atOnce(native.sha256(signed));
       sent.push({ to, received: { frame, from: party, hash } });
-      return { bytes: sealed, hash };
+      return { bytes: sealed, hash, readers: readers.map(({ party }) => party.signing) };
     },
   };
   const self = { party, signKey, sealKey, context, sent };

@@ -8,7 +8,7 @@ import type { Transport } from '../../src/ports/transport.js';
 import { closing, createWorld, next, until } from '../client/world.js';
 import { startProxy } from '../mqtt/proxy.js';
 import { breakable } from './breakable.js';
-import { connect, first, MQTT, pair, ringing } from './talking.js';
+import { connect, first, MQTT, type Pair, pair, ringing } from './talking.js';
 
 describe('who is called', () => {
   test('declines', async () => {
@@ -161,16 +161,34 @@ test('whoever calls back while it rings takes the call', async () => {
   expect(a.id).toBe(b.id);
 });
 
-test('of several devices one takes it, and the others stop ringing', async () => {
-  const { world, alice, bob } = await pair();
+/** Another device of Bob's, which Alice has heard of. */
+async function laptopOf({ world, alice, bob }: Pair): Promise<Messenger> {
   const identity = { file: await bob.exportIdentity('correct horse'), passphrase: 'correct horse' };
   const options = { address: 'bob', broker: world.brokerUrl, directory: world.directory.url, calls: MQTT };
   const laptop = await Messenger.open({ ...options, store: memoryStore(), identity });
   closing(() => laptop.close());
   await laptop.register();
-  const [phones, laptops] = [ringing(bob), ringing(laptop)];
-  // Alice has not heard of the laptop yet.
   await alice.send('bob', 'who is there?').then(({ published }) => published);
+  return laptop;
+}
+
+test('of several devices one that is busy leaves it to the others', async () => {
+  const scene = await pair();
+  const { world, alice, bob } = scene;
+  const laptop = await laptopOf(scene);
+  const carol = await world.join('carol', { calls: MQTT });
+  await connect(carol, bob);
+  const [a, b] = await connect(alice, laptop);
+  expect(a.id).toBe(b.id);
+  const dave = await world.join('dave', { calls: MQTT });
+  await expect(dave.call('bob')).rejects.toMatchObject({ code: 'CALL_BUSY' });
+});
+
+test('of several devices one takes it, and the others stop ringing', async () => {
+  const scene = await pair();
+  const { alice, bob } = scene;
+  const laptop = await laptopOf(scene);
+  const [phones, laptops] = [ringing(bob), ringing(laptop)];
   const calling = alice.call('bob');
   const onPhone = await phones;
   const onLaptop = await laptops;

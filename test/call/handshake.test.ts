@@ -3,7 +3,7 @@ import { toHex } from '../../src/bytes/bytes.js';
 import { run } from '../../src/crypto/steps.js';
 import { ring } from '../../src/protocol/call/callee.js';
 import { dial } from '../../src/protocol/call/caller.js';
-import type { CallFrame, FrameType } from '../../src/protocol/call/frame.js';
+import { type CallFrame, CLOSE_REASONS, type CloseReason, type FrameType } from '../../src/protocol/call/frame.js';
 import { TABLE } from '../../src/protocol/call/handshake.js';
 import type { CallOutput, CallState, Phase, ReceivedFrame, Transition } from '../../src/protocol/call/state.js';
 import { type Actor, actor, framed, go, lastSent, NOW, native } from './actors.js';
@@ -82,7 +82,7 @@ function word(output: CallOutput): string {
 
 /** What each state makes of each frame of its peer. What is not here is passed over: `refused(unexpected)`. */
 const EXPECTED: Readonly<Record<string, Partial<Record<FrameType, string>>>> = {
-  dialling: { offer: 'answering publish remote', ice: 'dialling', close: 'closed publish ended(hangup by them)' },
+  dialling: { offer: 'answering publish remote', ice: 'dialling', close: 'dialling' },
   answering: { ice: 'answering candidate', close: 'closed ended(hangup by them)' },
   'connecting caller': { ice: 'connecting candidate', close: 'closed ended(hangup by them)' },
   'connected caller': { ice: 'connected candidate', close: 'closed ended(hangup by them)' },
@@ -249,14 +249,49 @@ describe('several devices of the callee', () => {
     expect(bob.party.identity).toEqual(bobsLaptop.party.identity);
   });
 
+  const closing = ({ frames }: Story, { party }: Actor, reason: CloseReason) =>
+    framed({
+      ...frames['close-b'],
+      from: party,
+      frame: { type: 'close', call: frames.dial?.frame.call, reason },
+    } as never);
+
   test('when one takes it, or declines, the others stop ringing', async () => {
-    const { alice, bob, states, frames } = await story();
-    for (const frame of [frames.offer, frames['close-b']]) {
+    const scene = await story();
+    const { alice, bob, states, frames } = scene;
+    for (const input of [framed(frames.offer as ReceivedFrame), closing(scene, bob, 'declined')]) {
       alice.sent.length = 0;
-      go(alice, (states.dialling as Story['states'][string]).state, framed(frame as ReceivedFrame));
+      go(alice, (states.dialling as Story['states'][string]).state, input);
       expect(alice.sent[0]).toMatchObject({ to: { address: 'bob', except: bob.party.signing } });
     }
   });
+
+  test.each(CLOSE_REASONS.filter((reason) => reason !== 'declined'))(
+    'one that is not there (%s) leaves it to the others, and what they say counts',
+    async (reason) => {
+      const scene = await story();
+      const { alice, bob, bobsLaptop, mallory, states, frames } = scene;
+      const { state } = states.dialling as Story['states'][string];
+      const step = go(alice, state, closing(scene, bobsLaptop, reason));
+      expect(told(step)).toBe('dialling');
+      // It has said no: nothing more of it is heard, however often it says so, and nobody else speaks for the other device.
+      const newcomer = actor('bob', bob);
+      for (const who of [bobsLaptop, newcomer, mallory]) {
+        expect(told(go(alice, step.state, closing(scene, who, 'declined')))).toBe('dialling refused(not-the-peer)');
+      }
+      const offer = { ...(frames.offer as ReceivedFrame), from: newcomer.party };
+      expect(told(go(alice, step.state, framed(offer)))).toBe('dialling refused(not-the-peer)');
+      expect(told(go(alice, step.state, framed(frames.offer as ReceivedFrame)))).toBe('answering publish remote');
+      expect(told(go(alice, step.state, closing(scene, bob, 'declined')))).toBe(
+        'closed publish ended(declined by them)',
+      );
+      const last = reason === 'busy' ? 'busy' : 'failed';
+      expect(told(go(alice, step.state, closing(scene, bob, 'failed')))).toBe(`closed ended(${last} by them)`);
+      const late = reason === 'busy' ? 'busy' : 'timeout';
+      const wanted = `closed publish ended(${late} by us)`;
+      expect(told(go(alice, step.state, { kind: 'tick', now: NOW + 90_000 }))).toBe(wanted);
+    },
+  );
 });
 
 describe('candidates', () => {

@@ -121,7 +121,7 @@ function deviceOf(name: string, party: Party, { random, devices, publish, proble
           const said = [party.address, party.identity, party.signing, Math.floor(now() / 1000), random.bytes(16)];
           const signed = encodeCbor([...said, encodeCallFrame(frame)]);
           const bytes = encodeCbor([readers.map((reader) => reader.signing), signed]);
-          return { bytes, hash: yield* step(native.sha256(signed)) };
+          return { bytes, hash: yield* step(native.sha256(signed)), readers: readers.map(({ signing }) => signing) };
         },
       };
     },

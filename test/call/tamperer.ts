@@ -27,7 +27,7 @@ import type {
 } from '../../src/protocol/call/state.js';
 import { openSigned } from '../../src/protocol/envelope/open.js';
 import { type Draft, sealSigned } from '../../src/protocol/envelope/seal.js';
-import { type Account, activeSealKeys } from '../../src/protocol/identity/index.js';
+import { type Account, activeDevices, activeSealKeys } from '../../src/protocol/identity/index.js';
 import { liar, now, signKeyOf } from '../client/liar.js';
 import { until, type World } from '../client/world.js';
 
@@ -78,6 +78,12 @@ export interface TamperedCall {
   hello(): Promise<void>;
 }
 
+function* devicesOf({ record }: Messenger): Steps<readonly Uint8Array[]> {
+  const devices: Uint8Array[] = [];
+  for (const { signKey } of activeDevices(record, now())) devices.push(yield* keyThumbprint(native, signKey));
+  return devices;
+}
+
 /** @param account - another device's, of somebody who is there already */
 export async function tamperer(world: World, address: string, peer: Messenger, known?: Account): Promise<Tamperer> {
   const account = known ?? (await liar(world, address));
@@ -112,7 +118,7 @@ export async function tamperer(world: World, address: string, peer: Messenger, k
     };
     const keys = { signKey: wrong.signKey ?? signKey, recipients: activeSealKeys(peer.record, now()) };
     const { sealed: bytes, signed } = yield* sealSigned(provider, { ...right, ...draft }, keys);
-    return { bytes, hash: yield* step(native.sha256(signed)) };
+    return { bytes, hash: yield* step(native.sha256(signed)), readers: yield* devicesOf(peer) };
   }
   const publish = async (bytes: Uint8Array) => {
     await client.publishAsync(`nes/${peer.address}/signal`, Buffer.from(bytes), { qos: 1 });

@@ -144,7 +144,7 @@ export class IncomingCall {
     return new Call(this.#session, await this.#session.accept(), this.from);
   }
 
-  /** Does not take it. The caller learns the reason. */
+  /** Does not take it. The caller learns the reason: `declined` ends it for all of our devices, `busy` leaves it to the others. */
   async decline(reason: 'declined' | 'busy' = 'declined'): Promise<void> {
     await this.#session.hangUp(reason);
   }

@@ -69,9 +69,10 @@ export function callPort(context: Context, { via, questions, heard }: CallWays):
             ...{ contentType: CALL_TYPE, payload: encodeCallFrame(frame) },
             ...{ id: provider.randomBytes(MESSAGE_ID_BYTES).slice(), padding: context.padding },
           };
-          const recipients = readers.map(({ sealKey }) => sealKey);
+          const recipients = readers.map(({ device }) => device.sealKey);
           const { sealed, signed } = yield* sealSigned(provider, draft, { signKey, recipients });
-          return { bytes: sealed, hash: yield* step(provider.sha256(signed)) };
+          const hash = yield* step(provider.sha256(signed));
+          return { bytes: sealed, hash, readers: readers.map(({ signing }) => signing) };
         },
       };
     },
@@ -88,13 +89,19 @@ export function callPort(context: Context, { via, questions, heard }: CallWays):
   };
 }
 
+interface Reader {
+  readonly device: DeviceEntry;
+  /** Thumbprint of its signing key. */
+  readonly signing: Uint8Array;
+}
+
 /** The devices that are to read a frame, as the record has them that we go by. */
-function* readersOf(context: Context, { address, signing, except }: Readers): Steps<readonly DeviceEntry[]> {
+function* readersOf(context: Context, { address, signing, except }: Readers): Steps<readonly Reader[]> {
   const record = yield* step(recordOf(context, address));
-  const readers: DeviceEntry[] = [];
+  const readers: Reader[] = [];
   for (const device of record ? activeDevices(record, seconds(context)) : []) {
     const kid = yield* keyThumbprint(context.provider, device.signKey);
-    if ((!signing || equal(kid, signing)) && !(except && equal(kid, except))) readers.push(device);
+    if ((!signing || equal(kid, signing)) && !(except && equal(kid, except))) readers.push({ device, signing: kid });
   }
   return readers;
 }

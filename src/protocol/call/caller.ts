@@ -43,7 +43,10 @@ export function* dial(
   const sealed = yield* context.seal(frame, { address: callee.address });
   if (!sealed) throw new SealMQError('DIRECTORY_NO_ACTIVE_DEVICE', `${callee.address} has no active device`);
   return {
-    state: { phase: 'dialling', call: id, callee, dial: sealed.hash, ephemeral, held: [], deadline: now + DIAL_LIFE },
+    state: {
+      ...{ phase: 'dialling', call: id, callee, asked: sealed.readers, dial: sealed.hash, ephemeral },
+      ...{ held: [], deadline: now + DIAL_LIFE },
+    },
     outputs: [{ kind: 'publish', type: 'dial', address: callee.address, bytes: sealed.bytes }],
   };
 }
@@ -53,7 +56,7 @@ export const dialling: Row<'dialling'> = {
   frames: {
     *offer(context, state, received, now) {
       const { frame, from, hash } = received;
-      if (from.address !== state.callee.address) return refuse(state, from, 'not-the-peer');
+      if (!isAsked(state, from)) return refuse(state, from, 'not-the-peer');
       const opened = yield* openOffer(context, state, frame, from);
       if (!opened) return yield* fail(context, state, from);
       const { keys, description } = opened;
@@ -66,26 +69,38 @@ export const dialling: Row<'dialling'> = {
       return yield* takeHeld(context, answering, state.held, [...others, remote]);
     },
     ice(_context, state, received) {
-      if (received.from.address !== state.callee.address) return refuse(state, received.from, 'not-the-peer');
+      if (!isAsked(state, received.from)) return refuse(state, received.from, 'not-the-peer');
       if (state.held.length >= MAX_WAITING) return refuse(state, received.from, 'too-many');
       return stay({ ...state, held: [...state.held, received] });
     },
-    *close(context, state, { frame, from }) {
-      if (from.address !== state.callee.address) return refuse(state, from, 'not-the-peer');
-      const { state: closed, outputs } = endedByThem(state, frame.reason);
-      // One device speaks for all of them: the others need not ring any more.
-      const others = yield* tellOthers(context, state, from, 'elsewhere');
-      return { state: closed, outputs: [...others, ...outputs] };
+    *close(context, state, { frame: { reason }, from }) {
+      if (!isAsked(state, from)) return refuse(state, from, 'not-the-peer');
+      const asked = state.asked.filter((signing) => !equal(signing, from.signing));
+      // Somebody is there and says no, for all devices. Anything else is a device's own affair: another one may take it.
+      if (reason === 'declined') {
+        const { state: closed, outputs } = endedByThem(state, reason);
+        return { state: closed, outputs: [...(yield* tellOthers(context, state, from, 'elsewhere')), ...outputs] };
+      }
+      const refusal = state.refusal === 'busy' ? 'busy' : reason;
+      return asked.length > 0 ? stay({ ...state, asked, refusal }) : endedByThem(state, refusal);
     },
   },
   inputs: {
     hangUp: (context, state, { reason }) => end(context, state, reason, { address: state.callee.address }),
     *tick(context, state, { now }) {
       if (now < state.deadline) return stay(state);
-      return yield* end(context, state, 'timeout', { address: state.callee.address });
+      const { call, callee, refusal } = state;
+      const told = yield* publish(context, { type: 'close', call, reason: 'timeout' }, { address: callee.address });
+      const reason = refusal === 'busy' ? 'busy' : 'timeout';
+      return { state: { phase: 'closed', call }, outputs: [...told, { kind: 'ended', reason, by: 'us' }] };
     },
   },
 };
+
+/** Whether the dial was sealed to that device, and it has not said no. */
+function isAsked({ callee, asked }: Dialling, { address, signing }: Party): boolean {
+  return address === callee.address && asked.some((each) => equal(each, signing));
+}
 
 /** The caller while its own description is being made. */
 export const answering: Row<'answering'> = {

@@ -28,6 +28,8 @@ export interface SealedFrame {
   readonly bytes: Uint8Array;
   /** SHA-256 of its COSE_Sign1. */
   readonly hash: Uint8Array;
+  /** Thumbprints of the signing keys of the devices that can read it. */
+  readonly readers: readonly Uint8Array[];
 }
 
 /** What every step of a handshake needs. */
@@ -67,6 +69,10 @@ interface Named {
 export interface Dialling extends Named {
   readonly phase: 'dialling';
   readonly callee: Pick<Party, 'address' | 'identity'>;
+  /** Thumbprints of the signing keys of the devices that may still take it. */
+  readonly asked: readonly Uint8Array[];
+  /** Why others do not: `busy` where one of them is, else what the last one said. */
+  readonly refusal?: CloseReason;
   readonly dial: Uint8Array;
   readonly ephemeral: PrivateKey;
   /** Candidates that were faster than their offer. */
