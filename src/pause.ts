@@ -12,6 +12,23 @@ export function pauseFor(milliseconds: number, signal: AbortSignal): Promise<voi
   });
 }
 
+/** Resolves when timers, sockets and messages have had their turn: what only awaits what is there already lets nobody else go on. */
+export function nextTask(): Promise<void> {
+  return new Promise((resolve) => {
+    if (typeof setImmediate === 'function') {
+      setImmediate(resolve);
+      return;
+    }
+    // Browsers make a timer wait for milliseconds.
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(undefined);
+  });
+}
+
 /** Pauses of which any number goes on at a time, and all are ended at once. */
 export interface Pauses {
   /** Resolves after `milliseconds`, or when all are ended. */

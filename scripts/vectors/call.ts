@@ -1,5 +1,5 @@
 import { x25519 } from '@noble/curves/ed25519.js';
-import { toHex, utf8 } from '../../src/bytes/bytes.js';
+import { concat, toHex, utf8 } from '../../src/bytes/bytes.js';
 import type { OkpPublicKey } from '../../src/cose/key.js';
 import { encodePrivateKey } from '../../src/cose/key.js';
 import { nativeProvider } from '../../src/crypto/native.js';
@@ -12,9 +12,9 @@ import { CALL_TYPE, type CallFrame, encodeCallFrame } from '../../src/protocol/c
 import { advance } from '../../src/protocol/call/handshake.js';
 import { firstHash, handshakeKeys, type MessageKeys, type Party, secondHash } from '../../src/protocol/call/keys.js';
 import {
+  decodeRecord,
   encodeCallControl,
   encodeChunk,
-  encodeRecord,
   encodeRecordMessage,
   Stream,
 } from '../../src/protocol/call/record.js';
@@ -133,14 +133,19 @@ function recordVectors(keys: MessageKeys) {
     readonly key: keyof MessageKeys;
     readonly stream: keyof typeof Stream;
     readonly n: number;
-    readonly content: Uint8Array;
+    readonly content: readonly Uint8Array[];
   }[] = [
-    { key: 'msg-a', stream: 'control', n: 0, content: encodeCallControl({ kind: 'hello', maxMessageBytes: 2 ** 26 }) },
+    {
+      key: 'msg-a',
+      stream: 'control',
+      n: 0,
+      content: [encodeCallControl({ kind: 'hello', maxMessageBytes: 2 ** 26, next: 0, spent: 0 })],
+    },
     {
       key: 'msg-b',
       stream: 'control',
       n: 0,
-      content: encodeCallControl({ kind: 'ack', next: 1, credit: 2 ** 22, taken: 0 }),
+      content: [encodeCallControl({ kind: 'ack', next: 1, credit: 2 ** 22, taken: 0 })],
     },
     {
       key: 'msg-a',
@@ -160,11 +165,10 @@ function recordVectors(keys: MessageKeys) {
     },
   ];
   return contents.map(({ key: name, stream, n, content }) => {
-    const ctr = counter(n, Stream[stream]);
-    const record = { ctr, ct: atOnce(recordCipher(native, keys[name], CALL).seal(ctr, content)) };
+    const record = atOnce(recordCipher(native, keys[name], CALL).seal(counter(n, Stream[stream]), content));
     return {
-      ...{ key: name, stream, n, content: toHex(content) },
-      ...{ record: toHex(encodeRecord(record)), message: toHex(encodeRecordMessage(CALL, record)) },
+      ...{ key: name, stream, n, content: toHex(concat(...content)) },
+      ...{ record: toHex(record), message: toHex(encodeRecordMessage(CALL, decodeRecord(record))) },
     };
   });
 }

@@ -15,6 +15,11 @@ export function fromUtf8(bytes: Uint8Array): string {
 
 /** All `parts` one after the other, in a new array. */
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  return join(parts);
+}
+
+/** As {@link concat}, for any number of them. */
+export function join(parts: readonly Uint8Array[]): Uint8Array {
   let length = 0;
   for (const part of parts) length += part.length;
   const joined = new Uint8Array(length);

@@ -15,7 +15,13 @@ import {
 } from '../../src/protocol/call/frame.js';
 import { advance } from '../../src/protocol/call/handshake.js';
 import type { MessageKeys, Party } from '../../src/protocol/call/keys.js';
-import { encodeCallControl, encodeRecordMessage, isRecordMessage, Stream } from '../../src/protocol/call/record.js';
+import {
+  decodeRecord,
+  encodeCallControl,
+  encodeRecordMessage,
+  isRecordMessage,
+  Stream,
+} from '../../src/protocol/call/record.js';
 import type {
   CallInput,
   CallOutput,
@@ -183,11 +189,11 @@ export async function tamperer(world: World, address: string, peer: Messenger, k
         const key = keys?.[role === 'caller' ? 'msg-a' : 'msg-b'];
         if (!key) throw new RangeError('no keys yet');
         const ctr = counter(n, stream);
-        const ct = await recordCipher(native, key, state.call).seal(ctr, content);
-        return encodeRecordMessage(state.call, { ctr, ct });
+        const sealed = await recordCipher(native, key, state.call).seal(ctr, [content]);
+        return encodeRecordMessage(state.call, decodeRecord(sealed));
       },
       async hello() {
-        const content = encodeCallControl({ kind: 'hello', maxMessageBytes: 1 << 20 });
+        const content = encodeCallControl({ kind: 'hello', maxMessageBytes: 1 << 20, next: 0, spent: 0 });
         await publish(await call.record(Stream.control, 0, content));
       },
     };

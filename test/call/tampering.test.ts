@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { concat } from '../../src/bytes/bytes.js';
 import type { Messenger } from '../../src/client/messenger.js';
 import type { RejectionReason } from '../../src/client/rejection.js';
 import { nativeProvider } from '../../src/crypto/native.js';
@@ -266,7 +267,7 @@ describe('in a call', () => {
   test('records that are played again, moved or forged are not heard', async () => {
     const { world, bob, mallory, call, heard } = await talking();
     const carol = await tamperer(world, 'carol', bob);
-    const said = (text: string) => encodeChunk({ text: true, last: true, bytes: Buffer.from(text) });
+    const said = (text: string) => concat(...encodeChunk({ text: true, last: true, bytes: Buffer.from(text) }));
     const one = await call.record(Stream.ordered, 0, said('one'));
     const forged = await call.record(Stream.ordered, 1, said('two'));
     forged[forged.length - 1] = (forged[forged.length - 1] as number) ^ 1;
@@ -276,7 +277,7 @@ describe('in a call', () => {
       await mallory.publish(bytes);
     await carol.publish(one);
     await mallory.publish(await call.record(Stream.ordered, 1, said('two')));
-    await mallory.publish(await call.record(Stream.ordered, 2, encodeChunk({ unordered: 0 })));
+    await mallory.publish(await call.record(Stream.ordered, 2, concat(...encodeChunk({ unordered: 0 }))));
     const texts: (string | undefined)[] = [];
     for await (const { text } of heard.messages()) texts.push(text);
     expect(texts).toEqual(['one', 'two']);

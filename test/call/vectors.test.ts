@@ -16,7 +16,6 @@ import {
   decodeRecordMessage,
   encodeCallControl,
   encodeChunk,
-  encodeRecord,
   encodeRecordMessage,
 } from '../../src/protocol/call/record.js';
 import { backends, hex, okp, readVectors } from '../crypto/backends.js';
@@ -62,7 +61,6 @@ test.each(vectors.frames)('frame: $type', ({ type, frame, signed, hash }) => {
 
 test.each(vectors.records)('record: $key $stream $n', async ({ key, stream, content, record, message }) => {
   const decoded = decodeRecord(hex(record));
-  expect(encodeRecord(decoded)).toEqual(hex(record));
   expect(matches('call-record', hex(message))).toBe(true);
   const { callId, ...same } = decodeRecordMessage(hex(message));
   expect({ callId, ...same }).toEqual({ callId: call, ...decoded });
@@ -70,12 +68,13 @@ test.each(vectors.records)('record: $key $stream $n', async ({ key, stream, cont
   for (const { provider } of backends) {
     const cipher = recordCipher(provider, hex(vectors.schedule[key]), call);
     expect(await cipher.open(decoded.ctr, decoded.ct)).toEqual(hex(content));
+    expect(await cipher.seal(decoded.ctr, [hex(content)])).toEqual(hex(record));
   }
   if (stream === 'control') {
     expect(matches('call-control', hex(content))).toBe(true);
     expect(encodeCallControl(decodeCallControl(hex(content)))).toEqual(hex(content));
   } else {
-    expect(encodeChunk(decodeChunk(hex(content)))).toEqual(hex(content));
+    expect(concat(...encodeChunk(decodeChunk(hex(content))))).toEqual(hex(content));
   }
 });
 

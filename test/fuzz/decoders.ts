@@ -98,7 +98,7 @@ export const decoders: Readonly<Record<string, Decoder>> = {
   'call-description': (input) => again(input, decodeDescription, encodeDescription),
   'ice-body': (input) => again(input, decodeIceBody, encodeIceBody),
   'call-control': (input) => again(input, decodeCallControl, encodeCallControl),
-  'call-chunk': (input) => same(encodeChunk(decodeChunk(input)), input),
+  'call-chunk': (input) => same(concat(...encodeChunk(decodeChunk(input))), input),
   'call-record'(input) {
     const write = (record: ReturnType<typeof decodeRecordMessage>) => encodeRecordMessage(record.callId, record);
     return again(input, decodeRecordMessage, write);

@@ -1,4 +1,4 @@
-import { concat } from '../../bytes/bytes.js';
+import { join } from '../../bytes/bytes.js';
 import { SealMQError } from '../../errors.js';
 
 /**
@@ -9,12 +9,12 @@ import { SealMQError } from '../../errors.js';
  */
 export async function readBounded(body: ReadableStream<Uint8Array> | null, limit: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
-  if (!body) return concat();
+  if (!body) return new Uint8Array(0);
   const reader = body.getReader();
   let length = 0;
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) return concat(...chunks);
+    if (done) return join(chunks);
     length += value.length;
     if (length > limit) {
       // Nobody waits for a sender to notice.

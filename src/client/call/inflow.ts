@@ -1,6 +1,13 @@
-import { concat, fromUtf8 } from '../../bytes/bytes.js';
+import { fromUtf8, join } from '../../bytes/bytes.js';
 import { SealMQError } from '../../errors.js';
-import { type Chunk, type EndOfStream, type Piece, Stream } from '../../protocol/call/record.js';
+import {
+  type Chunk,
+  costOf,
+  type EndOfStream,
+  MIN_PIECE_BYTES,
+  type Piece,
+  Stream,
+} from '../../protocol/call/record.js';
 import { emptyWindow, seeCounter } from '../../protocol/replay-window.js';
 
 /** One message of the other side. */
@@ -11,8 +18,8 @@ export interface CallMessage {
   readonly ordered: boolean;
 }
 
-/** Bytes that the other side may send before we have taken what there is. */
-export const WINDOW_BYTES = 4 * 1024 * 1024;
+/** What the other side's pieces may count for before we have taken what there is. */
+export const WINDOW = 4 * 1024 * 1024;
 
 /** Records of the ordered stream that may come before one that is missing. */
 const MAX_AHEAD = 16_384;
@@ -25,26 +32,46 @@ interface Partial {
   readonly pieces: Map<number, Uint8Array>;
   text: boolean;
   bytes: number;
+  cost: number;
   /** How many pieces it has, once the last one is here. */
   length?: number;
 }
 
-/** Puts messages together from records: each record once, the ordered ones in order, within bounds. */
+/** A message that the application is to take, and what its pieces count for. */
+interface Waiting {
+  readonly message: CallMessage;
+  readonly cost: number;
+  /** The ordered stream's next record behind it. */
+  readonly next: number;
+}
+
+/** Puts messages together from records: each record once, the ordered ones in order, and no more than there is room for. */
 export class Inflow {
   readonly #maxMessageBytes: number;
+  /** Records of the ordered stream that came before one that is missing. */
   readonly #ahead = new Map<number, Chunk>();
+  #aheadCost = 0;
   readonly #partial = new Map<number, Partial>();
+  #partialCost = 0;
+  #partialBytes = 0;
   #ordered: Uint8Array[] = [];
   #orderedBytes = 0;
+  #orderedCost = 0;
   #unordered = emptyWindow;
+  /** Below this number everything of the unordered stream counts as spent, whether it came or not. */
+  #unorderedPassed = 0;
+  #unorderedSpent = 0;
   #control = emptyWindow;
-  #waiting: { readonly message: CallMessage; readonly next: number }[] = [];
-  #waitingBytes = 0;
+  #waiting: Waiting[] = [];
+  #waitingCost = 0;
   #handed = 0;
   #end: EndOfStream | undefined;
   #unorderedMessages = 0;
-  #received = 0;
   #messages = 0;
+  #bytes = 0;
+  /** What all that came counts for, and the most that it has ever been granted. */
+  #spent = 0;
+  #granted = WINDOW;
   /** The next record of the ordered stream that is missing. */
   next = 0;
   /** The application is done with all records of the ordered stream below this one. */
@@ -55,14 +82,20 @@ export class Inflow {
     this.#maxMessageBytes = maxMessageBytes;
   }
 
-  /** So many bytes of messages may be sent in all: what waits for the application does not count as taken. */
+  /** What all pieces together may count for: what waits for the application takes room. */
   get credit(): number {
-    const held = this.#waiting.length > 0 ? this.#waitingBytes + this.#orderedBytes + this.#partialBytes : 0;
-    return this.#received - held + WINDOW_BYTES;
+    const held = this.#waiting.length > 0 ? this.#waitingCost + this.#orderedCost + this.#partialCost : 0;
+    return Math.max(0, this.#spent - held + WINDOW);
+  }
+
+  /** The {@link credit}, of which the other side is told: it may go that far. */
+  grant(): number {
+    this.#granted = Math.max(this.#granted, this.credit);
+    return this.credit;
   }
 
   get received(): { readonly messages: number; readonly bytes: number } {
-    return { messages: this.#messages, bytes: this.#received };
+    return { messages: this.#messages, bytes: this.#bytes };
   }
 
   /** Whether a control record is new. */
@@ -83,17 +116,41 @@ export class Inflow {
   }
 
   /**
-   * Takes a piece in.
+   * Takes a piece in. Answers whether it is new.
    *
-   * @throws `DECODE_TOO_LARGE` when a message grows beyond what we take, `DECODE_CLAIMS` for what cannot come where it does
+   * @throws `DECODE_TOO_LARGE` when a message grows beyond what we take, `DECODE_CLAIMS` for what cannot come where it does, or
+   *   has no room
    */
-  take(stream: number, n: number, chunk: Chunk): void {
-    if (stream === Stream.unordered) this.#takeUnordered(n, chunk);
-    else if (n >= this.next && n < this.next + MAX_AHEAD) this.#ahead.set(n, chunk);
+  take(stream: number, n: number, chunk: Chunk): boolean {
+    if ('bytes' in chunk && !chunk.last && chunk.bytes.length < MIN_PIECE_BYTES)
+      throw new SealMQError('DECODE_CLAIMS', 'a piece that is too small');
+    if (stream === Stream.unordered) return this.#takeUnordered(n, chunk);
+    if (n < this.next || n >= this.next + MAX_AHEAD || this.#ahead.has(n)) return false;
+    this.#assertRoom(costIn(chunk));
+    this.#ahead.set(n, chunk);
+    this.#aheadCost += costIn(chunk);
     for (let ready = this.#ahead.get(this.next); ready; ready = this.#ahead.get(this.next)) {
       this.#ahead.delete(this.next++);
+      this.#aheadCost -= costIn(ready);
       this.#takeOrdered(ready);
     }
+    return true;
+  }
+
+  /**
+   * The other side is on another way: what it has said on the unordered stream below the number `next` may never come, and its
+   * sender's room with it.
+   *
+   * @param spent - what all of it counts for
+   * @throws `DECODE_CLAIMS` for more than there was room for
+   */
+  pass(next: number, spent: number): void {
+    if (next <= this.#unorderedPassed) return;
+    const lost = Math.max(0, spent - this.#unorderedSpent);
+    this.#assertRoom(lost);
+    this.#unorderedPassed = next;
+    this.#unorderedSpent += lost;
+    this.#spent += lost;
   }
 
   /** The next message, if one is complete; who asks for it is done with the one before. */
@@ -101,7 +158,7 @@ export class Inflow {
     this.taken = this.#handed;
     const first = this.#waiting.shift();
     if (!first) return undefined;
-    this.#waitingBytes -= first.message.bytes.length;
+    this.#waitingCost -= first.cost;
     this.#handed = first.next;
     return first.message;
   }
@@ -120,58 +177,93 @@ export class Inflow {
   }
 
   #takePiece({ bytes, last, text }: Piece): void {
-    this.#received += bytes.length;
+    this.#spent += costOf(bytes.length);
+    this.#bytes += bytes.length;
     this.#orderedBytes += bytes.length;
+    this.#orderedCost += costOf(bytes.length);
     this.#assertSize(this.#orderedBytes);
     this.#ordered.push(bytes);
     if (!last) return;
-    const whole = this.#ordered.length === 1 ? bytes : concat(...this.#ordered);
+    const [whole, cost] = [joined(this.#ordered), this.#orderedCost];
     this.#ordered = [];
     this.#orderedBytes = 0;
-    this.#put(whole, text, true);
+    this.#orderedCost = 0;
+    this.#put(whole, cost, text, true);
   }
 
-  #takeUnordered(n: number, chunk: Chunk): void {
+  #takeUnordered(n: number, chunk: Chunk): boolean {
     if ('unordered' in chunk) throw new SealMQError('DECODE_CLAIMS', 'the end of the stream on another one');
     const { place, bytes, last, text } = chunk;
     const seen = seeCounter(this.#unordered, n);
-    if (!seen || !place) return;
+    if (!seen || !place) return false;
+    const cost = costOf(bytes.length);
+    if (n >= this.#unorderedPassed) {
+      this.#assertRoom(cost);
+      this.#spent += cost;
+      this.#unorderedSpent += cost;
+    }
     this.#unordered = seen;
-    this.#received += bytes.length;
-    const partial: Partial = this.#partial.get(place.message) ?? { pieces: new Map(), text, bytes: 0 };
+    this.#bytes += bytes.length;
+    const partial: Partial = this.#partial.get(place.message) ?? { pieces: new Map(), text, bytes: 0, cost: 0 };
+    if (partial.pieces.has(place.index)) throw new SealMQError('DECODE_CLAIMS', 'a piece that is there already');
     partial.pieces.set(place.index, bytes);
     partial.bytes += bytes.length;
+    partial.cost += cost;
+    this.#assertSize(partial.bytes);
     if (last) partial.length = place.index + 1;
     this.#partial.set(place.message, partial);
-    this.#assertSize(this.#partialBytes);
+    this.#partialBytes += bytes.length;
+    this.#partialCost += cost;
+    if (partial.pieces.size === partial.length) this.#complete(place.message, partial);
     // What lost a piece, when the way changed, stays incomplete for ever.
-    if (this.#partial.size > MAX_PARTIAL) this.#partial.delete(this.#partial.keys().next().value as number);
-    if (partial.pieces.size !== partial.length) return;
-    this.#partial.delete(place.message);
-    const pieces = Array.from({ length: partial.length }, (_, i) => partial.pieces.get(i));
-    if (pieces.every((piece) => piece !== undefined)) this.#put(concat(...pieces), text, false);
+    for (const [message, oldest] of this.#partial) {
+      if (this.#partial.size <= MAX_PARTIAL && this.#partialBytes <= this.#maxMessageBytes) break;
+      this.#forget(message, oldest);
+    }
+    return true;
   }
 
-  #put(bytes: Uint8Array, isText: boolean, ordered: boolean): void {
+  #complete(message: number, partial: Partial): void {
+    this.#forget(message, partial);
+    const pieces = Array.from({ length: partial.pieces.size }, (_, i) => partial.pieces.get(i));
+    if (pieces.every((piece) => piece !== undefined)) this.#put(joined(pieces), partial.cost, partial.text, false);
+  }
+
+  #forget(message: number, { bytes, cost }: Partial): void {
+    this.#partial.delete(message);
+    this.#partialBytes -= bytes;
+    this.#partialCost -= cost;
+  }
+
+  #put(bytes: Uint8Array, cost: number, isText: boolean, ordered: boolean): void {
     const text = isText ? textOf(bytes) : undefined;
     // What is unordered has no place in the count of the ordered ones.
     const next = ordered ? this.next : Math.max(this.#handed, this.#waiting.at(-1)?.next ?? 0);
-    this.#waiting.push({ message: { bytes, ordered, ...(text !== undefined && { text }) }, next });
+    this.#waiting.push({ message: { bytes, ordered, ...(text !== undefined && { text }) }, cost, next });
     if (!ordered) this.#unorderedMessages++;
-    this.#waitingBytes += bytes.length;
+    this.#waitingCost += cost;
     this.#messages++;
   }
 
-  get #partialBytes(): number {
-    let sum = 0;
-    for (const { bytes } of this.#partial.values()) sum += bytes;
-    return sum;
+  #assertRoom(cost: number): void {
+    if (this.#spent + this.#aheadCost + cost > this.#granted)
+      throw new SealMQError('DECODE_CLAIMS', 'more than there is room for');
   }
 
   #assertSize(bytes: number): void {
     if (bytes > this.#maxMessageBytes)
       throw new SealMQError('DECODE_TOO_LARGE', `a message of more than ${this.#maxMessageBytes} bytes`);
   }
+}
+
+function costIn(chunk: Chunk): number {
+  return 'bytes' in chunk ? costOf(chunk.bytes.length) : 0;
+}
+
+/** All of them in one, without a copy where it is one already. */
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const [first] = pieces;
+  return first && pieces.length === 1 ? first : join(pieces);
 }
 
 function textOf(bytes: Uint8Array): string | undefined {

@@ -1,4 +1,4 @@
-import { isSealMQError, SealMQError } from '../../errors.js';
+import { asSealMQError, SealMQError } from '../../errors.js';
 import type { RtcChannel } from '../../ports/rtc.js';
 import { type RecordCipher, readCounter } from '../../protocol/call/cipher.js';
 import {
@@ -9,7 +9,7 @@ import {
   Stream,
 } from '../../protocol/call/record.js';
 import { createSignal } from '../signal.js';
-import { type CallMessage, Inflow, WINDOW_BYTES } from './inflow.js';
+import { type CallMessage, Inflow, WINDOW } from './inflow.js';
 import { Outflow } from './outflow.js';
 import type { Way } from './way.js';
 
@@ -18,6 +18,9 @@ const MAX_OPENING = 4096;
 
 /** How long what came may stay unacknowledged, in milliseconds. */
 const ACK_DELAY = 50;
+
+/** Pings that come sooner behind one that was answered are not, in milliseconds. */
+const PONG_GAP = 50;
 
 /** How long unordered messages are waited for behind the end, in milliseconds. */
 const LATE = 2_000;
@@ -60,7 +63,8 @@ export class Line {
   #inOpening = 0;
   /** The other side's last `hello`, which is the first that it says on a way, and whether that was MQTT, since we are on ours. */
   #greeted = { n: -1, elsewhere: false };
-  #toldCredit = WINDOW_BYTES;
+  #toldCredit = WINDOW;
+  #pongAt = Number.NEGATIVE_INFINITY;
   #ackTimer: ReturnType<typeof setTimeout> | undefined;
   #roundTrip: number | undefined;
   #lateTimer: ReturnType<typeof setTimeout> | undefined;
@@ -93,7 +97,7 @@ export class Line {
     this.#outflow.use(way);
     if (!way) return;
     this.#greeted.elsewhere = false;
-    this.#outflow.tell({ kind: 'hello', maxMessageBytes: this.#options.maxMessageBytes });
+    this.#outflow.greet(this.#options.maxMessageBytes);
     this.repeat();
   }
 
@@ -133,53 +137,78 @@ export class Line {
   /** Takes a record in. @param by - which way it came */
   take(record: CallRecord, by: 'rtc' | 'mqtt'): void {
     if (this.#over || this.#inOpening >= MAX_OPENING) return;
-    this.#inOpening++;
     const content = this.#options.receiving.open(record.ctr, record.ct);
-    // In the order they came, even where the backend is not synchronous.
+    const accept = (bytes: Uint8Array | null) => {
+      if (bytes && !this.#over) this.#accept(record.ctr, bytes, by);
+    };
+    if (!(content instanceof Promise)) {
+      accept(content);
+      return;
+    }
+    this.#inOpening++;
+    // In the order they came, whichever is opened first.
     this.#opening = this.#opening
       .then(() => content)
       .then((bytes) => {
         this.#inOpening--;
-        if (bytes && !this.#over) this.#accept(record.ctr, bytes, by);
+        accept(bytes);
       });
   }
 
   #accept(ctr: Uint8Array, content: Uint8Array, by: 'rtc' | 'mqtt'): void {
     const { high: stream, low: n } = readCounter(ctr);
     try {
-      if (stream === Stream.control) {
-        if (this.#inflow.isNew(n)) this.#follow(decodeCallControl(content), n, by);
-      } else if (stream === Stream.ordered || stream === Stream.unordered) {
-        this.#inflow.take(stream, n, decodeChunk(content));
-        this.#arrived.notify();
-        if (this.#inflow.ended) this.#ended();
-        else this.#acknowledgeSoon();
-      }
-      this.#options.events.heard();
+      const isNew = stream === Stream.control ? this.#control(n, content, by) : this.#take(stream, n, content);
+      // Anybody can say again what was said.
+      if (isNew) this.#options.events.heard();
     } catch (error) {
-      // It opened, so it is the other side's own doing.
-      if (!isSealMQError(error)) throw error;
-      this.#options.events.broken(error);
+      // It opened, so it is the other side's own doing; and nobody is there to catch anything else.
+      this.#options.events.broken(asSealMQError(error, 'CALL_FAILED', 'what came cannot be dealt with'));
     }
+  }
+
+  #take(stream: number, n: number, content: Uint8Array): boolean {
+    if (stream !== Stream.ordered && stream !== Stream.unordered) return false;
+    const isNew = this.#inflow.take(stream, n, decodeChunk(content));
+    this.#arrived.notify();
+    // What comes again was perhaps not acknowledged.
+    if (isNew && this.#inflow.ended) this.#ended();
+    else this.#acknowledgeSoon();
+    return isNew;
+  }
+
+  #control(n: number, content: Uint8Array, by: 'rtc' | 'mqtt'): boolean {
+    if (!this.#inflow.isNew(n)) return false;
+    this.#follow(decodeCallControl(content), n, by);
+    return true;
   }
 
   #follow(control: CallControl, n: number, by: 'rtc' | 'mqtt'): void {
     switch (control.kind) {
       case 'hello':
         this.#outflow.peerMaxMessageBytes = control.maxMessageBytes;
+        this.#inflow.pass(control.next, control.spent);
+        this.#acknowledgeSoon();
         if (n > this.#greeted.n) this.#greeted = { n, elsewhere: by === 'mqtt' };
         break;
       case 'ack':
         this.#outflow.acknowledged(control);
         break;
       case 'ping':
-        this.#outflow.tell({ kind: 'pong', n: control.n });
+        this.#answer(control.n);
         break;
       case 'pong': {
         const since = this.#pings.get(control.n);
         if (since !== undefined) this.#roundTrip = performance.now() - since;
       }
     }
+  }
+
+  #answer(ping: number): void {
+    const now = performance.now();
+    if (now - this.#pongAt < PONG_GAP) return;
+    this.#pongAt = now;
+    this.#outflow.tell({ kind: 'pong', n: ping });
   }
 
   /** The other side sends nothing more, and may wait to hear that we know. */
@@ -193,16 +222,16 @@ export class Line {
   }
 
   #acknowledgeSoon(): void {
-    if (this.#inflow.credit - this.#toldCredit >= WINDOW_BYTES / 4) this.#acknowledge();
+    if (this.#inflow.credit - this.#toldCredit >= WINDOW / 4) this.#acknowledge();
     else this.#ackTimer ??= setTimeout(() => this.#acknowledge(), ACK_DELAY);
   }
 
   #acknowledge(): void {
     clearTimeout(this.#ackTimer);
     this.#ackTimer = undefined;
-    this.#toldCredit = this.#inflow.credit;
+    this.#toldCredit = this.#inflow.grant();
     const { next, taken } = this.#inflow;
-    this.#outflow.tell({ kind: 'ack', next, credit: Math.max(0, this.#toldCredit), taken });
+    this.#outflow.tell({ kind: 'ack', next, credit: this.#toldCredit, taken });
   }
 
   /** The messages of the other side, for one loop. @throws `USAGE_CONSUMER_EXISTS` */
@@ -215,7 +244,6 @@ export class Line {
   async *#consume(): AsyncGenerator<CallMessage, void> {
     try {
       for (;;) {
-        const arrived = this.#arrived.wait();
         const message = this.#inflow.shift();
         if (message) {
           this.#acknowledgeSoon();
@@ -225,7 +253,7 @@ export class Line {
           this.#acknowledge();
           return;
         } else if (this.#over) return;
-        else await arrived;
+        else await this.#arrived.wait();
       }
     } finally {
       this.#consumed = false;

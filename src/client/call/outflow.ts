@@ -1,35 +1,42 @@
 import { utf8 } from '../../bytes/bytes.js';
 import { SealMQError } from '../../errors.js';
+import { nextTask } from '../../pause.js';
 import type { RtcChannel } from '../../ports/rtc.js';
-import { counter, type RecordCipher } from '../../protocol/call/cipher.js';
+import { counter, RECORD_OVERHEAD, type RecordCipher } from '../../protocol/call/cipher.js';
 import {
   type CallControl,
-  type CallRecord,
   CHUNK_OVERHEAD,
+  costOf,
   encodeCallControl,
   encodeChunk,
   MAX_RECORD_BYTES,
-  RECORD_OVERHEAD,
   Stream,
 } from '../../protocol/call/record.js';
 import { createSignal } from '../signal.js';
-import { WINDOW_BYTES } from './inflow.js';
+import { WINDOW } from './inflow.js';
 import type { Way } from './way.js';
 
 /** Bytes of a message in one record. */
 const PIECE_BYTES = MAX_RECORD_BYTES - RECORD_OVERHEAD - CHUNK_OVERHEAD;
+
+/** How long messages go out before others have their turn, in milliseconds. */
+const TURN = 10;
 
 /** Takes messages apart into records: each encrypted once, sent as the other side has room, and kept until it is acknowledged. */
 export class Outflow {
   readonly #cipher: RecordCipher;
   readonly #changed = createSignal();
   /** Records of the ordered stream without acknowledgement, by their number. */
-  readonly #kept = new Map<number, CallRecord>();
+  readonly #kept = new Map<number, Uint8Array>();
   readonly #counters = { [Stream.ordered]: 0, [Stream.unordered]: 0, [Stream.control]: 0 };
   #turns: Record<RtcChannel, Promise<unknown>> = { ordered: Promise.resolve(), unordered: Promise.resolve() };
   #way: Way | undefined;
-  #credit = WINDOW_BYTES;
+  #credit = WINDOW;
+  /** What all pieces that were sent count for, and those of the unordered stream. */
+  #spent = 0;
+  #unorderedSpent = 0;
   #sent = { messages: 0, bytes: 0 };
+  #turnedAt = performance.now();
   #unorderedMessages = 0;
   #ending: Promise<void> | undefined;
   /** The number of the record that says that nothing follows, and how far the other side has come. */
@@ -73,6 +80,11 @@ export class Outflow {
     if (way) way.onRoom = () => this.#changed.notify();
   }
 
+  /** Says that the way works: what went the unordered way before may be lost. */
+  greet(maxMessageBytes: number): void {
+    this.tell({ kind: 'hello', maxMessageBytes, next: this.#counters[Stream.unordered], spent: this.#unorderedSpent });
+  }
+
   /** Sends again what is not acknowledged. */
   repeat(): void {
     for (const record of this.#kept.values()) this.#way?.send('ordered', record);
@@ -110,9 +122,12 @@ export class Outflow {
     for (let index = 0, start = 0; ; index++, start += PIECE_BYTES) {
       const piece = bytes.subarray(start, start + PIECE_BYTES);
       const last = start + PIECE_BYTES >= bytes.length;
+      if (performance.now() - this.#turnedAt > TURN) await this.#turn();
       if (!this.#hasRoom(channel, piece.length)) await this.#room(channel, piece.length);
       if (this.#over) throw this.#over;
       this.#sent.bytes += piece.length;
+      this.#spent += costOf(piece.length);
+      if (channel === 'unordered') this.#unorderedSpent += costOf(piece.length);
       const place = channel === 'unordered' ? { place: { message, index } } : {};
       const sealing = this.#put(Stream[channel], encodeChunk({ text, last, bytes: piece, ...place }), channel);
       if (sealing) await sealing;
@@ -122,7 +137,13 @@ export class Outflow {
   }
 
   #hasRoom(channel: RtcChannel, bytes: number): boolean {
-    return this.#way !== undefined && this.#sent.bytes + bytes <= this.#credit && !this.#way.full(channel);
+    return this.#way !== undefined && this.#spent + costOf(bytes) <= this.#credit && !this.#way.full(channel);
+  }
+
+  /** Whoever sends in a loop waits for nothing that is not there: without this nobody else would come to anything. */
+  async #turn(): Promise<void> {
+    await nextTask();
+    this.#turnedAt = performance.now();
   }
 
   async #room(channel: RtcChannel, bytes: number): Promise<void> {
@@ -131,25 +152,23 @@ export class Outflow {
 
   /** Sends what is not a message. It is lost where there is no way. */
   tell(control: CallControl): void {
-    if (!this.#over) void this.#put(Stream.control, encodeCallControl(control), 'unordered');
+    if (!this.#over) void this.#put(Stream.control, [encodeCallControl(control)], 'unordered');
   }
 
   /** Encrypts and sends one record; the promise, if there is one, is the backend's. */
   #put(
     stream: (typeof Stream)[keyof typeof Stream],
-    content: Uint8Array,
+    content: readonly Uint8Array[],
     channel: RtcChannel,
   ): Promise<void> | undefined {
     const n = this.#counters[stream]++;
-    const ctr = counter(n, stream);
-    const go = (ct: Uint8Array) => {
-      const record = { ctr, ct };
+    const go = (record: Uint8Array) => {
       if (stream === Stream.ordered) this.#kept.set(n, record);
       this.#way?.send(channel, record);
     };
-    const ct = this.#cipher.seal(ctr, content);
-    if (ct instanceof Promise) return ct.then(go);
-    go(ct);
+    const record = this.#cipher.seal(counter(n, stream), content);
+    if (record instanceof Promise) return record.then(go);
+    go(record);
     return undefined;
   }
 

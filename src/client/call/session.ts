@@ -236,8 +236,8 @@ export class CallSession {
       },
     });
     this.#heardAt = port.now();
-    for (const record of this.#early.splice(0)) this.#line.take(record, 'mqtt');
     this.#wayfinder.open(this.#line, role);
+    for (const record of this.#early.splice(0)) this.#line.take(record, 'mqtt');
   }
 
   #tick(): void {

@@ -1,6 +1,6 @@
 import { isSealMQError } from '../../errors.js';
 import type { RtcChannel, RtcConnection, RtcPath } from '../../ports/rtc.js';
-import { type CallRecord, encodeRecord, encodeRecordMessage, RECORD_OVERHEAD } from '../../protocol/call/record.js';
+import { decodeRecord, encodeRecordMessage } from '../../protocol/call/record.js';
 import type { CallPort } from './port.js';
 
 /** Which way a call takes. */
@@ -13,8 +13,8 @@ export interface Way {
   full(channel: RtcChannel): boolean;
   /** Whether everything has gone out that was sent: what is still under way need not be said again. */
   readonly clear: boolean;
-  /** Sends one record; one that cannot go is lost, and goes again over the next way. */
-  send(channel: RtcChannel, record: CallRecord): void;
+  /** Sends one record, as `RecordCipher.seal` made it; one that cannot go is lost, and goes again over the next way. */
+  send(channel: RtcChannel, record: Uint8Array): void;
   /** Called when there is room again. */
   onRoom: () => void;
 }
@@ -33,7 +33,7 @@ export function rtcWay(connection: RtcConnection, path: RtcPath): Way {
     },
     send(channel, record) {
       try {
-        connection.send(channel, encodeRecord(record));
+        connection.send(channel, record);
       } catch (error) {
         if (!isSealMQError(error, 'TRANSPORT_CLOSED')) throw error;
       }
@@ -52,8 +52,8 @@ export function mqttWay(port: Pick<CallPort, 'publish'>, address: string, call: 
       return publishing === 0;
     },
     send(_channel, record) {
-      const bytes = encodeRecordMessage(call, record);
-      const size = bytes.length + RECORD_OVERHEAD;
+      const bytes = encodeRecordMessage(call, decodeRecord(record));
+      const size = bytes.length;
       publishing += size;
       const done = () => {
         publishing -= size;

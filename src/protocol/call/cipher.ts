@@ -1,10 +1,13 @@
 import { encodeCbor } from '../../bytes/cbor.js';
 import type { CryptoProvider } from '../../crypto/provider.js';
-import { type Awaitable, type Steps, step } from '../../crypto/steps.js';
+import { type Awaitable, after, type Steps, step } from '../../crypto/steps.js';
 import { CALL_CONTEXT } from './keys.js';
 
 /** Length of a counter in bytes: the nonce of AES-GCM. */
 export const COUNTER_BYTES = 12;
+
+/** Bytes that a record is longer than its content: counter and authentication tag. */
+export const RECORD_OVERHEAD = COUNTER_BYTES + 16;
 
 /** What something encrypted belongs to; `msg` is a record of the line. */
 export type BodyType = 'offer' | 'answer' | 'ice' | 'msg';
@@ -57,7 +60,8 @@ export function* openBody(
 
 /** One direction of the line: a key, and the AAD that all its records share. */
 export interface RecordCipher {
-  seal(ctr: Uint8Array, plaintext: Uint8Array): Awaitable<Uint8Array>;
+  /** A record as it goes over a data channel: counter, ciphertext, tag. @param content - in parts, one after the other */
+  seal(ctr: Uint8Array, content: readonly Uint8Array[]): Awaitable<Uint8Array>;
   /** `null` when it does not decrypt. */
   open(ctr: Uint8Array, ciphertext: Uint8Array): Awaitable<Uint8Array | null>;
 }
@@ -66,7 +70,12 @@ export interface RecordCipher {
 export function recordCipher(provider: CryptoProvider, key: Uint8Array, call: Uint8Array): RecordCipher {
   const aad = callAad(call, 'msg');
   return {
-    seal: (ctr, plaintext) => provider.aesGcmEncrypt(key, ctr, aad, plaintext),
+    seal(ctr, content) {
+      const record = new Uint8Array(content.reduce((sum, { length }) => sum + length, RECORD_OVERHEAD));
+      record.set(ctr);
+      const target = record.subarray(COUNTER_BYTES);
+      return after(provider.aesGcmEncryptInto(target, key, ctr, aad, content), () => record);
+    },
     open: (ctr, ciphertext) => provider.aesGcmDecrypt(key, ctr, aad, ciphertext),
   };
 }

@@ -1,12 +1,8 @@
-import { concat } from '../../bytes/bytes.js';
 import { decodeCbor, encodeCbor } from '../../bytes/cbor.js';
 import { type Check, isArrayOf, isBytes, isBytesOf, isCounter, isMap, readFields, toMap } from '../../bytes/fields.js';
 import { SealMQError } from '../../errors.js';
-import { COUNTER_BYTES } from './cipher.js';
+import { COUNTER_BYTES, RECORD_OVERHEAD } from './cipher.js';
 import { CALL_ID_BYTES } from './frame.js';
-
-/** Bytes that a record is longer than its content: counter and authentication tag. */
-export const RECORD_OVERHEAD = COUNTER_BYTES + 16;
 
 /** Largest record in bytes: what every WebRTC stack takes in one message. */
 export const MAX_RECORD_BYTES = 64 * 1024;
@@ -22,12 +18,7 @@ export interface CallRecord {
   readonly ct: Uint8Array;
 }
 
-/** A record as it goes over a data channel: counter, then ciphertext. */
-export function encodeRecord({ ctr, ct }: CallRecord): Uint8Array {
-  return concat(ctr, ct);
-}
-
-/** @throws `DECODE_TOO_LARGE`, `DECODE_CBOR` */
+/** The parts of a record that came over a data channel. @throws `DECODE_TOO_LARGE`, `DECODE_CBOR` */
 export function decodeRecord(bytes: Uint8Array): CallRecord {
   if (bytes.length > MAX_RECORD_BYTES) throw new SealMQError('DECODE_TOO_LARGE', `record of ${bytes.length} bytes`);
   if (bytes.length < RECORD_OVERHEAD) throw new SealMQError('DECODE_CBOR', 'not a record of a call');
@@ -87,13 +78,16 @@ const END_BYTES = 5;
 /** Bytes that a chunk is longer than its part of the message. */
 export const CHUNK_OVERHEAD = 1 + PLACE_BYTES;
 
-/** The content of a record of the ordered or unordered stream: a byte of flags, the place if there is one, the bytes. */
-export function encodeChunk(chunk: Chunk): Uint8Array {
+/**
+ * The content of a record of the ordered or unordered stream: a byte of flags, the place if there is one, the bytes. In parts,
+ * since those that make up most of it are the caller's, and are copied where they are encrypted.
+ */
+export function encodeChunk(chunk: Chunk): readonly Uint8Array[] {
   if ('unordered' in chunk) {
     const end = new Uint8Array(END_BYTES);
     end[0] = END;
     new DataView(end.buffer).setUint32(1, chunk.unordered);
-    return end;
+    return [end];
   }
   const { text, last, place, bytes } = chunk;
   const head = new Uint8Array(place ? CHUNK_OVERHEAD : 1);
@@ -103,7 +97,7 @@ export function encodeChunk(chunk: Chunk): Uint8Array {
     view.setUint32(1, place.message);
     view.setUint32(5, place.index);
   }
-  return concat(head, bytes);
+  return [head, bytes];
 }
 
 /** @throws `DECODE_CBOR` */
@@ -119,19 +113,33 @@ export function decodeChunk(content: Uint8Array): Chunk {
   return { ...common, place, bytes: content.subarray(CHUNK_OVERHEAD) };
 }
 
+/** Bytes that a piece has at least which is not the last of its message: smaller ones would cost more than they carry. */
+export const MIN_PIECE_BYTES = 512;
+
+/** What a piece counts for where room is given to its sender, beside its bytes: it costs memory, however small it is. */
+const PIECE_COST = 256;
+
+/** What a piece of so many bytes counts for in {@link CallControl | credits}. */
+export function costOf(bytes: number): number {
+  return PIECE_COST + bytes;
+}
+
 /** What the ends of a call tell each other besides the application's messages. */
 export type CallControl =
-  /** First on every way: it works, and we have the keys. */
-  | { readonly kind: 'hello'; readonly maxMessageBytes: number }
   /**
-   * Of the ordered stream everything below `next` is here, and the application is done with everything below `taken`; in all so
-   * many bytes of messages may be sent.
+   * First on every way: it works, and we have the keys. What was sent on the unordered stream below the number `next`, which
+   * counts for `spent`, may have been lost with the way before.
+   */
+  | { readonly kind: 'hello'; readonly maxMessageBytes: number; readonly next: number; readonly spent: number }
+  /**
+   * Of the ordered stream everything below `next` is here, and the application is done with everything below `taken`; all pieces
+   * that are ever sent may count for `credit` ({@link costOf}).
    */
   | { readonly kind: 'ack'; readonly next: number; readonly credit: number; readonly taken: number }
   | { readonly kind: 'ping' | 'pong'; readonly n: number };
 
 /** How many numbers each kind has. */
-const NUMBERS = { hello: 1, ack: 3, ping: 1, pong: 1 } as const;
+const NUMBERS = { hello: 3, ack: 3, ping: 1, pong: 1 } as const;
 const isNumbers = isArrayOf(isCounter, 3);
 const isKind: Check<CallControl['kind']> = (value): value is CallControl['kind'] =>
   typeof value === 'string' && Object.hasOwn(NUMBERS, value);
@@ -148,12 +156,12 @@ export function decodeCallControl(content: Uint8Array): CallControl {
   const kind = fields.required('kind', isKind);
   const numbers = fields.required('of', isNumbers);
   if (numbers.length !== NUMBERS[kind]) throw new SealMQError('DECODE_CLAIMS', 'malformed call control: of');
-  const [first, credit, taken] = numbers as [number, number, number];
+  const [first, second, third] = numbers as [number, number, number];
   switch (kind) {
     case 'hello':
-      return { kind, maxMessageBytes: first };
+      return { kind, maxMessageBytes: first, next: second, spent: third };
     case 'ack':
-      return { kind, next: first, credit, taken };
+      return { kind, next: first, credit: second, taken: third };
     default:
       return { kind, n: first };
   }
