@@ -29,6 +29,26 @@ export function nextTask(): Promise<void> {
   });
 }
 
+/** How long somebody goes on before others have their turn, in milliseconds. */
+const TURN = 10;
+
+/**
+ * For what an application may do in a loop, waiting for nothing that is not there already: answers what to wait for where timers and
+ * sockets are due to have their turn, and nothing most of the time.
+ */
+export function createCourtesy(): () => Promise<void> | undefined {
+  let turnedAt = performance.now();
+  let turning: Promise<void> | undefined;
+  const turned = (): void => {
+    turnedAt = performance.now();
+    turning = undefined;
+  };
+  return () => {
+    if (!turning && performance.now() - turnedAt > TURN) turning = nextTask().then(turned);
+    return turning;
+  };
+}
+
 /** Pauses of which any number goes on at a time, and all are ended at once. */
 export interface Pauses {
   /** Resolves after `milliseconds`, or when all are ended. */

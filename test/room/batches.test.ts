@@ -208,6 +208,24 @@ test('a backend that answers with promises encrypts one message at a time, and w
   expect(messages).toBeLessThan(100);
 });
 
+test('whoever waits for each frame in a loop lets others have their turn, connected or not', async () => {
+  const world = await createWorld();
+  const alice = await world.join('alice');
+  const room = await alice.joinRoom('room', { admit });
+  const turnsComeWithin = async (sends: number): Promise<boolean> => {
+    let turned = false;
+    setImmediate(() => {
+      turned = true;
+    });
+    for (let i = 0; i < sends && !turned; i++) await room.send(new Uint8Array(20)).catch(() => {});
+    return turned;
+  };
+  expect(await turnsComeWithin(20_000)).toBe(true);
+  await world.broker.close();
+  await until(async () => (await room.send(new Uint8Array(20)).catch(() => 'not connected')) ?? undefined);
+  expect(await turnsComeWithin(20_000)).toBe(true);
+});
+
 test('leaving lets out what was sent', async () => {
   const { alice, taken } = await gather();
   void send(alice, 'one');

@@ -1,5 +1,7 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
-import { createFrameQueue } from '../../src/client/room/frame-queue.js';
+import { createFrameQueue, type FrameQueue } from '../../src/client/room/frame-queue.js';
 
 const frame = (n: number) => ({ from: 'alice', device: 'd', bytes: Uint8Array.of(n & 0xff, n >> 8) });
 const numberOf = ({ bytes }: { bytes: Uint8Array }) => (bytes[0] as number) + 256 * (bytes[1] as number);
@@ -37,6 +39,22 @@ test('the oldest frames make room when those that wait are too many bytes, as ma
   expect(queue.put(frame(2))).toEqual([large]);
 });
 
+test('a frame that was taken out, or made room, is not kept in memory while others wait', async () => {
+  const queue = createFrameQueue();
+  const kept = putIn(queue, 4_200);
+  const loop = queue.frames();
+  for (let n = 0; n < 200; n++) await loop.next();
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  const alive = () => kept.slice(0, 250).filter((one) => one.deref() !== undefined).length;
+  for (let turn = 0; turn < 20 && alive() > 0; turn++) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    collect();
+  }
+  expect(alive()).toBe(0);
+  expect((await loop.next()).done).toBe(false);
+});
+
 test('one loop at a time; who leaves his frees the place and loses nothing, and everybody who waits is told of the end', async () => {
   const queue = createFrameQueue();
   for (const n of [1, 2, 3]) queue.put(frame(n));
@@ -53,3 +71,9 @@ test('one loop at a time; who leaves his frees the place and loses nothing, and 
   expect(await loop.next()).toMatchObject({ done: true });
   expect(await queue.frames().next()).toMatchObject({ done: true });
 });
+
+function putIn(queue: FrameQueue, count: number): WeakRef<object>[] {
+  const frames = Array.from({ length: count }, (_, n) => frame(n));
+  for (const one of frames) queue.put(one);
+  return frames.map((one) => new WeakRef(one));
+}

@@ -73,9 +73,17 @@ test('a room says who is not there in time, and admits the roster where nothing 
     code: 'TRANSPORT_TIMEOUT',
     message: expect.stringContaining('bob, casey'),
   });
-  const waiting = expect(room.assembled()).rejects.toMatchObject({ code: 'USAGE_CLOSED' });
+  for (const timeout of ['1000', Number.NaN, -1]) {
+    await expect(room.assembled({ timeout: timeout as number })).rejects.toMatchObject({
+      code: 'USAGE_INVALID_ARGUMENT',
+    });
+  }
+  const waits = [room.assembled(), room.assembled({ timeout: 100 * 24 * 3600_000 })];
+  const waiting = waits.map((wait) => expect(wait).rejects.toMatchObject({ code: 'USAGE_CLOSED' }));
+  // A timer that is asked for more than it can measure goes off at once.
+  await new Promise((resolve) => setTimeout(resolve, 10));
   await room.leave();
-  await waiting;
+  await Promise.all(waiting);
 });
 
 test('who may be in a room must be said, and said well', async () => {

@@ -1,6 +1,6 @@
 import { utf8 } from '../../bytes/bytes.js';
 import { SealMQError } from '../../errors.js';
-import { nextTask } from '../../pause.js';
+import { createCourtesy } from '../../pause.js';
 import type { RtcChannel } from '../../ports/rtc.js';
 import { counter, RECORD_OVERHEAD, type RecordCipher } from '../../protocol/call/cipher.js';
 import {
@@ -19,9 +19,6 @@ import type { Way } from './way.js';
 /** Bytes of a message in one record. */
 const PIECE_BYTES = MAX_RECORD_BYTES - RECORD_OVERHEAD - CHUNK_OVERHEAD;
 
-/** How long messages go out before others have their turn, in milliseconds. */
-const TURN = 10;
-
 /** Takes messages apart into records: each encrypted once, sent as the other side has room, and kept until it is acknowledged. */
 export class Outflow {
   readonly #cipher: RecordCipher;
@@ -36,7 +33,7 @@ export class Outflow {
   #spent = 0;
   #unorderedSpent = 0;
   #sent = { messages: 0, bytes: 0 };
-  #turnedAt = performance.now();
+  readonly #courtesy = createCourtesy();
   #unorderedMessages = 0;
   #ending: Promise<void> | undefined;
   /** The number of the record that says that nothing follows, and how far the other side has come. */
@@ -122,7 +119,8 @@ export class Outflow {
     for (let index = 0, start = 0; ; index++, start += PIECE_BYTES) {
       const piece = bytes.subarray(start, start + PIECE_BYTES);
       const last = start + PIECE_BYTES >= bytes.length;
-      if (performance.now() - this.#turnedAt > TURN) await this.#turn();
+      const othersTurn = this.#courtesy();
+      if (othersTurn) await othersTurn;
       if (!this.#hasRoom(channel, piece.length)) await this.#room(channel, piece.length);
       if (this.#over) throw this.#over;
       this.#sent.bytes += piece.length;
@@ -138,12 +136,6 @@ export class Outflow {
 
   #hasRoom(channel: RtcChannel, bytes: number): boolean {
     return this.#way !== undefined && this.#spent + costOf(bytes) <= this.#credit && !this.#way.full(channel);
-  }
-
-  /** Whoever sends in a loop waits for nothing that is not there: without this nobody else would come to anything. */
-  async #turn(): Promise<void> {
-    await nextTask();
-    this.#turnedAt = performance.now();
   }
 
   async #room(channel: RtcChannel, bytes: number): Promise<void> {

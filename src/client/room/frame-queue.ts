@@ -21,15 +21,16 @@ const END: Result = { done: true, value: undefined };
 const NONE: readonly RoomFrame[] = [];
 
 export function createFrameQueue(): FrameQueue {
-  let waiting: RoomFrame[] = [];
-  /** How many at the front of `waiting` were taken out. */
+  let waiting: (RoomFrame | undefined)[] = [];
+  /** How many at the front of `waiting` were taken out: nothing is left of them but their places. */
   let taken = 0;
   let size = 0;
   let loop: FrameLoop | undefined;
   let closed = false;
 
   function take(): RoomFrame | undefined {
-    const frame = waiting[taken++];
+    const frame = waiting[taken];
+    waiting[taken++] = undefined;
     size -= frame?.bytes.length ?? 0;
     if (taken >= waiting.length || taken > MAX_WAITING) {
       waiting = waiting.slice(taken);

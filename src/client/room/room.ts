@@ -1,7 +1,16 @@
 import { SealMQError } from '../../errors.js';
 import { assertAddress } from '../../protocol/address.js';
 import type { PresenceTiming } from '../../protocol/room/peer.js';
-import { aByteArray, assertArgument, assertOptions, lifetime, oneOf, type Rules, text } from '../arguments.js';
+import {
+  aByteArray,
+  assertArgument,
+  assertOptions,
+  duration,
+  lifetime,
+  oneOf,
+  type Rules,
+  text,
+} from '../arguments.js';
 import type { Admit } from './admission.js';
 import type { MemberView, RoomEvents, RoomFrame } from './events.js';
 import type { FrameQueue } from './frame-queue.js';
@@ -12,6 +21,9 @@ import type { RoomSession } from './session.js';
 
 /** How long an invitation holds where nothing else is said, in seconds. */
 const INVITATION_LIFE = 24 * 3600;
+
+/** What timers can measure, in milliseconds: with more they go off at once. */
+const MAX_TIMER = 2 ** 31 - 1;
 
 const FRAME_RULES: Rules<FrameOptions> = { channel: text, qos: oneOf(0, 1) };
 
@@ -70,11 +82,12 @@ export class Room {
   /**
    * Resolves when everybody on the roster is there: what is sent from then on reaches them all.
    *
-   * @param timeout - milliseconds; for ever without it
-   * @throws `TRANSPORT_TIMEOUT` when somebody stays away for so long; `USAGE_CLOSED` when the room is left
+   * @param timeout - milliseconds; for ever without it, and with more than 24 days
+   * @throws `TRANSPORT_TIMEOUT` when somebody stays away for so long; `USAGE_CLOSED` when the room is left; `USAGE_INVALID_ARGUMENT`
    */
   async assembled({ timeout }: { timeout?: number } = {}): Promise<void> {
     this.#assertOpen();
+    if (timeout !== undefined) assertArgument(timeout, duration, 'timeout');
     if (this.absent.length === 0) return;
     const stops: (() => void)[] = [];
     try {
@@ -84,7 +97,7 @@ export class Room {
         void this.#left.then(out);
         stops.push(this.on('assembled', () => resolve()));
         stops.push(this.on('left', ({ device }) => device === self && out()));
-        if (timeout === undefined) return;
+        if (timeout === undefined || timeout > MAX_TIMER) return;
         const late = () => new SealMQError('TRANSPORT_TIMEOUT', `not in the room in time: ${this.absent.join(', ')}`);
         const timer = setTimeout(() => reject(late()), timeout);
         stops.push(() => clearTimeout(timer));

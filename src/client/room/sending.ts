@@ -1,4 +1,5 @@
 import { type Awaitable, run, type Steps, step } from '../../crypto/steps.js';
+import { createCourtesy } from '../../pause.js';
 import { entrySize } from '../../protocol/room/frame-batch.js';
 import {
   advance,
@@ -85,6 +86,7 @@ export function createSending(context: RoomContext, first: SenderKey, handOut: (
   };
   const ownFrames: RoomPlace = { kind: 'frame', device: port.self.device };
   const allocate = createFrameMemory();
+  const courtesy = createCourtesy();
   let own: OwnKey = startOwnKey(first, port.now());
   let reason: RoomEvents['rekeyed']['reason'] = 'newcomer';
   let turn: Promise<unknown> | undefined;
@@ -186,7 +188,7 @@ export function createSending(context: RoomContext, first: SenderKey, handOut: (
     if (open === outgoing) open = undefined;
     const publish = (frame: Uint8Array): void => {
       spare = outgoing.memory ?? spare;
-      outgoing.settle(port.publish(ownFrames, frame, outgoing.qos));
+      settle(outgoing, port.publish(ownFrames, frame, outgoing.qos));
     };
     try {
       const frame = seal('frame', outgoing.content);
@@ -200,7 +202,13 @@ export function createSending(context: RoomContext, first: SenderKey, handOut: (
 
   function fail(outgoing: Outgoing, error: unknown): void {
     if (open === outgoing) open = undefined;
-    outgoing.settle(Promise.reject(error));
+    settle(outgoing, Promise.reject(error));
+  }
+
+  /** A socket that takes all, and a connection that is not there, answer at once: whoever sends in a loop would let nobody else go on. */
+  function settle(outgoing: Outgoing, published: Promise<void>): void {
+    const othersTurn = courtesy();
+    outgoing.settle(othersTurn ? published.finally(() => othersTurn) : published);
   }
 
   function dispatchFresh(): void {
