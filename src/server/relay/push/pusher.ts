@@ -98,7 +98,7 @@ export function createPusher({ vapid, contact, hosts, againAfter, now, ...option
       if (status >= 200 && status < 300) return 'pushed';
       if (status === 404 || status === 410) return 'gone';
       if (status !== 429 && status < 500) return 'refused';
-      const asked = millisecondsOf(retryAfter);
+      const asked = pauseOf(retryAfter);
       if (asked === undefined) return pause;
       pausedUntil.set(subscription.endpoint, now() + asked);
       // "At once", or a moment that has passed, is no leave to ask without end.
@@ -133,10 +133,12 @@ export function createPusher({ vapid, contact, hosts, againAfter, now, ...option
   };
 }
 
-/** `Retry-After` (RFC 9110 §10.2.3): seconds, or a date of this machine's clock. */
-function millisecondsOf(retryAfter: string | undefined): number | undefined {
+/** Longest pause that a push service is given, in milliseconds: a mistake of its must not last until we are started anew. */
+const LONGEST_PAUSE = 24 * 3600 * 1000;
+
+/** `Retry-After` (RFC 9110 §10.2.3): seconds, or a date of this machine's clock; in milliseconds, a day at most. */
+export function pauseOf(retryAfter: string | undefined): number | undefined {
   if (retryAfter === undefined) return undefined;
-  if (/^\d{1,9}$/.test(retryAfter)) return Number(retryAfter) * 1000;
-  const date = Date.parse(retryAfter);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
+  const asked = /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - Date.now();
+  return Number.isNaN(asked) ? undefined : Math.min(LONGEST_PAUSE, Math.max(0, asked));
 }
