@@ -36,6 +36,11 @@ export const given: Rule = { is: (value) => value !== undefined, what: 'needed' 
 
 export const aByteArray: Rule = { is: isBytes, what: 'a Uint8Array' };
 
+export const aSignal: Rule = {
+  is: (value) => typeof (value as Partial<AbortSignal> | null)?.addEventListener === 'function',
+  what: 'an AbortSignal',
+};
+
 export const anObject: Rule = { is: (value) => typeof value === 'object' && value !== null, what: 'an object' };
 
 export function oneOf(...values: readonly unknown[]): Rule {

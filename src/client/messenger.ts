@@ -3,7 +3,7 @@ import { SealMQError } from '../errors.js';
 import type { KeyRecord } from '../protocol/identity/index.js';
 import { decodeWakeNote } from '../protocol/relay/index.js';
 import type { AnonymousOptions } from './anonymous-account.js';
-import { aFunction, anObject, assertArgument, given } from './arguments.js';
+import { aFunction, anObject, aSignal, assertArgument, assertOptions, given } from './arguments.js';
 import { assemble } from './assemble.js';
 import { awaitLink, type DeviceLinking } from './await-link.js';
 import type { Call } from './call/call.js';
@@ -248,8 +248,10 @@ export class Messenger {
    *   `CALL_BUSY`, `CALL_NO_ANSWER` after 90 s, `CALL_ELSEWHERE`, `CALL_FAILED`, `CALL_ENDED`; `VERIFY_HANDSHAKE` when what the
    *   other side signed does not fit
    */
-  async call(to: string, { signal }: { readonly signal?: AbortSignal } = {}): Promise<Call> {
+  async call(to: string, options: { readonly signal?: AbortSignal } = {}): Promise<Call> {
     this.#assertOpen();
+    assertOptions(options, { signal: aSignal }, 'options');
+    const { signal } = options;
     await this.#account.assertRegistered(this.#context.keys);
     return this.#parts.calls.call(to, signal);
   }

@@ -142,6 +142,16 @@ test('a message is text or bytes, and options are what they have to be', async (
   for (const wrong of [undefined, null, 5, {}, new ArrayBuffer(4), Uint16Array.of(1, 500)]) {
     await expect(a.send(wrong as never)).rejects.toMatchObject({ code: 'USAGE_INVALID_ARGUMENT' });
   }
+  for (const wrong of [
+    () => alice.call('bob', null as never),
+    () => alice.call('bob', { signal: 5 as never }),
+    () => a.send('x', null as never),
+    () => a.send('x', { ordered: 'no' as never }),
+    () => a.hangUp(null as never),
+    () => a.hangUp({ patience: 'long' as never }),
+  ]) {
+    await expect(wrong()).rejects.toMatchObject({ code: 'USAGE_INVALID_ARGUMENT' });
+  }
   const wrong = [
     ...[{ policy: 'Relay' }, { via: 'Relay' }, { rtc: {} }, { rtc: true }, { iceServers: 'turn:turn.example' }],
     ...[{ limit: 0 }, { heartbeat: -1 }, { maxMessageBytes: 1.5 }],
@@ -311,6 +321,20 @@ describe('a peer that is gone', () => {
     await ending;
     expect(await heard).toBeUndefined();
     expect(a.complete).toBe(false);
+  });
+
+  test('is not missed because somebody sets the clock', async () => {
+    const world = await createWorld();
+    const clock = { ahead: 0, now: () => Date.now() + clock.ahead, monotonic: () => performance.now() };
+    // Missed after 12 seconds without a sign of life.
+    const calls = { ...MQTT, heartbeat: 2_000 };
+    const [alice, bob] = [await world.join('alice', { calls, clock }), await world.join('bob', { calls })];
+    const [a, b] = await connect(alice, bob);
+    clock.ahead = 20_000;
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    const heard = first(b);
+    await a.send('still here');
+    expect(await heard).toBe('still here');
   });
 
   test('ends the call when it closes its messenger', async () => {

@@ -1,7 +1,7 @@
 import { toHex } from '../../bytes/bytes.js';
 import { SealMQError } from '../../errors.js';
 import { encodeWakeNote, MAX_NOTE_LENGTH } from '../../protocol/relay/index.js';
-import { aByteArray, assertArgument, either, type Rule } from '../arguments.js';
+import { aByteArray, assertArgument, assertOptions, duration, either, flag, type Rule } from '../arguments.js';
 import { createPatience } from '../patience.js';
 import type { CallMessage } from './inflow.js';
 import type { Line, LineStats } from './line.js';
@@ -64,8 +64,10 @@ export class Call {
    * @throws `CALL_ENDED` and the other `CALL_` codes once it is over; `USAGE_CLOSED` behind {@link end}; `USAGE_PAYLOAD_TOO_LARGE`,
    *   `USAGE_INVALID_ARGUMENT`
    */
-  async send(data: Uint8Array | string, { ordered = true }: CallSendOptions = {}): Promise<void> {
+  async send(data: Uint8Array | string, options: CallSendOptions = {}): Promise<void> {
     assertArgument(data, TEXT_OR_BYTES, 'a message of a call');
+    assertOptions(options, { ordered: flag }, 'options');
+    const { ordered = true } = options;
     if (this.#hangingUp) throw new SealMQError('CALL_ENDED', 'the call was hung up');
     await this.#line.send(data, ordered ? 'ordered' : 'unordered');
   }
@@ -112,8 +114,11 @@ export class Call {
    * Ends it, once the other side has everything that was sent.
    *
    * @param patience - how long that may take, in milliseconds; default 10,000
+   * @throws `USAGE_INVALID_ARGUMENT`
    */
-  hangUp({ patience = HANG_UP_PATIENCE }: { readonly patience?: number } = {}): Promise<void> {
+  async hangUp(options: { readonly patience?: number } = {}): Promise<void> {
+    assertOptions(options, { patience: duration }, 'options');
+    const { patience = HANG_UP_PATIENCE } = options;
     this.#hangingUp ??= this.#hangUp(patience);
     return this.#hangingUp;
   }
@@ -139,7 +144,11 @@ export class IncomingCall {
     this.#dial = dial;
   }
 
-  /** Takes it; resolves when the line stands. @throws `CALL_ENDED`, `CALL_ELSEWHERE`, `CALL_FAILED`, `VERIFY_HANDSHAKE` … */
+  /**
+   * Takes it; resolves when the line stands. Where as many calls go on as are wanted at once the caller is told `busy`.
+   *
+   * @throws `CALL_BUSY`, `CALL_ENDED`, `CALL_ELSEWHERE`, `CALL_FAILED`, `VERIFY_HANDSHAKE` …
+   */
   async accept(): Promise<Call> {
     return new Call(this.#session, await this.#session.accept(), this.from);
   }

@@ -1,17 +1,17 @@
 import { run } from '../../crypto/steps.js';
 import { asSealMQError, isSealMQError, type SealMQError } from '../../errors.js';
 import { recordCipher } from '../../protocol/call/cipher.js';
-import type { CloseReason, FrameType } from '../../protocol/call/frame.js';
+import type { CloseReason } from '../../protocol/call/frame.js';
 import { advance } from '../../protocol/call/handshake.js';
 import type { Party } from '../../protocol/call/keys.js';
 import type { CallRecord } from '../../protocol/call/record.js';
-import {
-  type CallInput,
-  type CallOutput,
-  type CallState,
-  type HandshakeContext,
-  MAX_WAITING,
-  type Transition,
+import type {
+  CallInput,
+  CallOutput,
+  CallState,
+  HandshakeContext,
+  Phase,
+  Transition,
 } from '../../protocol/call/state.js';
 import { createEvents, type Events } from '../events.js';
 import { createPatience } from '../patience.js';
@@ -19,7 +19,9 @@ import { Line } from './line.js';
 import { NonceCache } from './nonce-cache.js';
 import { type CallEnd, type Ending, errorOf } from './outcome.js';
 import type { CallPort } from './port.js';
+import { Pulse } from './pulse.js';
 import type { CallSettings } from './settings.js';
+import { Teller } from './teller.js';
 import type { CallPath } from './way.js';
 import { Wayfinder } from './wayfinder.js';
 
@@ -38,6 +40,8 @@ export interface SessionParts {
   /** A frame of this call was passed over. */
   refused(reason: string, from: Party): void;
   warn(error: SealMQError): void;
+  /** Whether a call that rings can be taken, as far as those that go on leave room. */
+  hasRoom(): boolean;
   /** It is over, and can be forgotten. */
   forget(): void;
 }
@@ -48,9 +52,6 @@ const TICK = 1_000;
 /** Signs of life that may be missing before a new way is looked for, and before the other side is taken for gone. */
 const SILENT = 3;
 const GONE = 6;
-
-/** Frames that a call cannot do without; candidates may be missing. */
-const NEEDED: ReadonlySet<FrameType> = new Set(['dial', 'offer', 'answer']);
 
 /** Records that may come before their keys. */
 const MAX_EARLY = 64;
@@ -66,11 +67,13 @@ export class CallSession {
   readonly heard = new NonceCache();
   readonly #parts: SessionParts;
   readonly #wayfinder: Wayfinder;
+  readonly #teller: Teller;
   #state: CallState;
   #work: Promise<unknown> = Promise.resolve();
   #line: Line | undefined;
   #ending: Ending | undefined;
-  #heardAt = 0;
+  readonly #pulse = new Pulse();
+  #connectedAt = Number.POSITIVE_INFINITY;
   readonly #ticking: ReturnType<typeof setInterval>;
   #settle!: { resolve: (line: Line) => void; reject: (error: SealMQError) => void };
   /** Resolves when both sides are heard under the keys of messages; rejects when it comes to an end before. */
@@ -90,6 +93,7 @@ export class CallSession {
       changed: (path) => this.events.emit('path', path),
       failed: (cause) => this.#fail(cause),
     });
+    this.#teller = new Teller({ port: parts.port, warn: parts.warn, failed: (error) => this.#fail(error) });
     this.connected = new Promise((resolve, reject) => {
       this.#settle = { resolve, reject };
     });
@@ -117,11 +121,16 @@ export class CallSession {
     return this.#wayfinder.path;
   }
 
-  /** Takes the call that rings. */
+  /** The state's, and that of a call that was taken while its offer is being made. */
+  get phase(): Phase {
+    return this.#state.phase === 'ringing' && this.#accepted ? 'offering' : this.#state.phase;
+  }
+
+  /** Takes the call that rings, or says that we are busy. */
   accept(): Promise<Line> {
-    this.#accepted ??= this.#wayfinder.offer((sdp) =>
-      this.input({ kind: 'accept', ...sdp, now: this.#parts.port.now() }),
-    );
+    const { port, hasRoom } = this.#parts;
+    const offer = () => this.#wayfinder.offer((sdp) => this.input({ kind: 'accept', ...sdp, now: port.now() }));
+    this.#accepted ??= hasRoom() ? offer() : this.hangUp('busy');
     return this.#accepted.then(() => this.connected);
   }
 
@@ -157,8 +166,19 @@ export class CallSession {
 
   /** The broker is back: what it may have lost goes again. */
   reconnected(): void {
-    for (const output of this.#unsaid.splice(0)) this.#tell(output);
+    this.#teller.again();
     if (this.path === 'mqtt') this.#line?.repeat();
+  }
+
+  /**
+   * Asks the other side whether it is there, where it may have been started anew: a call of which nothing is heard is over then.
+   *
+   * @param since - milliseconds; a call that stands for less long is not doubted
+   */
+  async question(since: number): Promise<void> {
+    const line = this.#line;
+    if (this.#state.phase !== 'connected' || !line || since <= this.#connectedAt) return;
+    if (!(await this.#pulse.answers(() => line.ping()))) await this.hangUp('failed');
   }
 
   /** Ends it, from whatever state. */
@@ -170,7 +190,7 @@ export class CallSession {
     for (const output of outputs) {
       switch (output.kind) {
         case 'publish':
-          this.#tell(output);
+          this.#teller.tell(output);
           break;
         case 'remote':
           this.#wayfinder.described(output);
@@ -182,6 +202,7 @@ export class CallSession {
           this.#open(output);
           break;
         case 'connected':
+          this.#connectedAt = this.#parts.port.now();
           this.#settle.resolve(this.#line as Line);
           break;
         case 'restart':
@@ -196,27 +217,9 @@ export class CallSession {
     }
   }
 
-  #tell(output: Extract<CallOutput, { kind: 'publish' }>): void {
-    const { type, address, bytes } = output;
-    const publishing = this.#parts.port.tell(address, bytes, type === 'dial').catch((cause) => {
-      const error = asSealMQError(cause, 'TRANSPORT_CLOSED', 'a call frame did not go out');
-      const refused = error.code === 'TRANSPORT_REFUSED' || error.code === 'DIRECTORY_NOT_FOUND';
-      // What broker or relay refuse is heard by nobody, and without these there is no call.
-      if (refused && NEEDED.has(type)) return this.#fail(error);
-      if (error.code === 'TRANSPORT_CLOSED' && this.#unsaid.length < MAX_WAITING) this.#unsaid.push(output);
-      this.#parts.warn(error);
-    });
-    this.#publishing.add(publishing);
-    void publishing.then(() => this.#publishing.delete(publishing));
-  }
-
-  readonly #publishing = new Set<Promise<void>>();
-  /** Frames for which there was no connection. */
-  #unsaid: Extract<CallOutput, { kind: 'publish' }>[] = [];
-
   /** Resolves when the broker has what we have said. */
   async told(): Promise<void> {
-    await Promise.all(this.#publishing);
+    await this.#teller.told();
   }
 
   /** The keys of messages are there. */
@@ -229,26 +232,25 @@ export class CallSession {
       maxMessageBytes: settings.maxMessageBytes,
       events: {
         heard: () => {
-          this.#heardAt = port.now();
+          this.#pulse.heard();
           if (this.#state.phase === 'connecting') void this.input({ kind: 'heard' });
         },
         broken: (error) => this.#fail(error),
       },
     });
-    this.#heardAt = port.now();
+    this.#pulse.heard();
     this.#wayfinder.open(this.#line, role);
     for (const record of this.#early.splice(0)) this.#line.take(record, 'mqtt');
   }
 
   #tick(): void {
     const { port, settings } = this.#parts;
-    const now = port.now();
-    void this.input({ kind: 'tick', now });
-    this.#wayfinder.tick(now);
+    void this.input({ kind: 'tick', now: port.now() });
+    this.#wayfinder.tick();
     // Until the other side is heard it is told again that we are there.
     if (this.#state.phase === 'connecting' && this.#line?.way) this.#line.ping();
     if (this.#state.phase !== 'connected' || !this.#line) return;
-    const silence = now - this.#heardAt;
+    const { silence } = this.#pulse;
     if (silence >= GONE * settings.heartbeat) void this.hangUp('failed');
     else if ((silence >= SILENT * settings.heartbeat && this.path !== 'mqtt') || this.#line.apart)
       this.#wayfinder.doubt();

@@ -5,7 +5,7 @@ import { ring } from '../../protocol/call/callee.js';
 import { dial } from '../../protocol/call/caller.js';
 import { CALL_ID_BYTES, type CallFrame, type CloseReason, type DialFrame } from '../../protocol/call/frame.js';
 import type { Party } from '../../protocol/call/keys.js';
-import { judgeDial } from '../../protocol/call/line.js';
+import { goingOn, judgeDial, type Ongoing } from '../../protocol/call/line.js';
 import { isPeer } from '../../protocol/call/moves.js';
 import { decodeRecordMessage, isRecordMessage } from '../../protocol/call/record.js';
 import type { Transition } from '../../protocol/call/state.js';
@@ -65,6 +65,8 @@ export class Switchboard {
   async call(to: string, signal?: AbortSignal): Promise<Call> {
     if (signal?.aborted) throw new SealMQError('CALL_ENDED', 'given up before it began');
     if (to === this.#port.address) throw new SealMQError('USAGE_INVALID_ARGUMENT', 'nobody calls themselves');
+    // Somebody who is gone without a word must not keep us from calling them.
+    if (this.#goingOn >= this.#settings.limit) await this.#question(({ address }) => address === to);
     const callee = await this.#port.reach(to);
     const handshake = await run(this.#port.handshake());
     const id = this.#port.provider.randomBytes(CALL_ID_BYTES).slice();
@@ -74,7 +76,7 @@ export class Switchboard {
     // They were faster: it is one call, whoever pressed the button first.
     const theirs = ringing();
     if (theirs || !first) return this.#join(theirs as CallSession, signal);
-    if (this.#sessions.size >= this.#settings.limit)
+    if (this.#goingOn >= this.#settings.limit)
       throw new SealMQError('CALL_BUSY', 'as many calls as wanted are going on');
     const session = this.#add(handshake, first);
     const became = new Promise<CallSession>((resolve) => this.#dialling.set(session, resolve));
@@ -174,25 +176,44 @@ export class Switchboard {
     return session?.peer.address === address ? session.heard.hear(id, now) : 'new';
   }
 
+  /** How many calls go on that do not merely ring. */
+  get #goingOn(): number {
+    return goingOn(this.#ongoing());
+  }
+
+  /** The calls but those that glare has ended, or that are left out. */
+  #ongoing(but: readonly CallSession[] = []): readonly Ongoing[] {
+    return [...this.#sessions.values()]
+      .filter((session) => !this.#taken.has(session) && !but.includes(session))
+      .map(({ peer: { address }, phase }) => ({ address, phase }));
+  }
+
+  /** Those with whom calls stand are asked whether they are there. @param since - as in {@link CallSession.question} */
+  async #question(who: (peer: Party) => boolean, since = Number.POSITIVE_INFINITY): Promise<void> {
+    const doubted = [...this.#sessions.values()].filter(({ state }) => state.phase === 'connected' && who(state.peer));
+    await Promise.all(doubted.map((session) => session.question(since)));
+  }
+
   async #dialled(opened: OpenedFrame & { readonly frame: DialFrame }, now: number): Promise<void> {
     const { frame, from, issuedAt } = opened;
-    if (this.#ended.delete(nameOf(frame, from))) return;
+    const over = () => this.#closed || this.#ended.delete(nameOf(frame, from));
+    if (over()) return;
     const { bucket, wait } = takeToken(this.#callers.get(from.address), DIALS, now);
     remember(this.#callers, from.address, bucket, MAX_CALLERS);
     if (wait > 0) return this.#events.rejected({ reason: 'too-many', from: from.address });
     const handshake = await run(this.#port.handshake());
     const state = ring(handshake.self, opened, Math.min(issuedAt * 1000, now));
     if (!state) return this.#events.rejected({ reason: 'not-for-me', from: from.address });
-    if (this.#closed) return;
+    // A device that dials in mid-call may have been started anew: nobody is at the other end of the old line then.
+    await this.#question((peer) => isPeer(peer, from), issuedAt * 1000);
+    if (over()) return;
     // From here to the entry in the table nothing is awaited: two dials cannot both find it empty.
-    const sessions = [...this.#sessions.values()];
     // Of one device only the last dial rings: it may have been started anew, and know nothing of the one before.
-    const outdated = sessions.filter(({ state }) => state.phase === 'ringing' && isPeer(state.peer, from));
+    const outdated = [...this.#sessions.values()].filter(
+      ({ state }) => state.phase === 'ringing' && isPeer(state.peer, from),
+    );
     for (const session of outdated) void session.hangUp('busy');
-    const ongoing = sessions
-      .filter((session) => !outdated.includes(session))
-      .map(({ peer, state: { phase } }) => ({ address: peer.address, phase }));
-    const verdict = judgeDial(this.#port.address, from.address, ongoing, this.#settings.limit);
+    const verdict = judgeDial(this.#port.address, from.address, this.#ongoing(outdated), this.#settings.limit);
     if (verdict === 'ours') return;
     if (verdict === 'busy') this.#port.heard(opened.sealed);
     if (verdict === 'busy') return this.#close(opened, 'busy');
@@ -225,6 +246,7 @@ export class Switchboard {
         ...{ port: this.#port, settings: this.#settings, handshake },
         refused: (reason, from) => this.#events.rejected({ reason: reason as Rejection['reason'], from: from.address }),
         warn: (error) => this.#events.warn(error),
+        hasRoom: () => this.#goingOn < this.#settings.limit,
         forget: () => this.#sessions.delete(name),
       },
       first,
@@ -239,7 +261,9 @@ export class Switchboard {
   }
 
   #find(address: string, phase: 'ringing' | 'dialling'): CallSession | undefined {
-    return [...this.#sessions.values()].find(({ peer, state }) => peer.address === address && state.phase === phase);
+    return [...this.#sessions.values()].find(
+      (session) => session.peer.address === address && session.state.phase === phase && !this.#taken.has(session),
+    );
   }
 
   #peerOf({ peer: { address, identity } }: CallSession): CallPeer {

@@ -38,7 +38,7 @@ export class Wayfinder {
   #afterDescription: Promise<unknown> = Promise.resolve();
   #fallback: ReturnType<typeof setTimeout> | undefined;
   #lostAt: number | undefined;
-  #askedAt = 0;
+  #askedAt = Number.NEGATIVE_INFINITY;
   #attempts = 0;
   #stopped = false;
 
@@ -93,9 +93,9 @@ export class Wayfinder {
 
   /** Looks for a new way under the same keys, unless it has just done so: the callee describes one, the caller asks for it. */
   async restart(): Promise<void> {
-    const { input, port } = this.#parts;
+    const { input } = this.#parts;
     const state = this.#parts.state();
-    const now = port.now();
+    const now = performance.now();
     if (!this.#link || (state.phase !== 'connected' && state.phase !== 'connecting')) return;
     if (now - this.#askedAt < Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** this.#attempts)) return;
     this.#askedAt = now;
@@ -106,14 +106,14 @@ export class Wayfinder {
 
   /** Nothing comes by the way that there is, whatever its stack says: MQTT meanwhile, and a new one is looked for. */
   doubt(): void {
-    this.#lostAt ??= this.#parts.port.now();
+    this.#lostAt ??= performance.now();
     this.#overMqtt();
     void this.restart();
   }
 
   /** Time has passed. */
-  tick(now: number): void {
-    if (this.#lostAt !== undefined && now - this.#lostAt >= FIRST_PAUSE) void this.restart();
+  tick(): void {
+    if (this.#lostAt !== undefined && performance.now() - this.#lostAt >= FIRST_PAUSE) void this.restart();
   }
 
   /** Nothing more is looked for; what there is goes on until {@link close}. */
@@ -161,7 +161,7 @@ export class Wayfinder {
       down: () => {
         const { phase } = this.#parts.state();
         if (phase === 'closed') return;
-        this.#lostAt ??= this.#parts.port.now();
+        this.#lostAt ??= performance.now();
         if (this.path !== 'mqtt') this.#use(undefined);
         this.#fallBackLater(phase === 'connected' ? this.#parts.settings.fallbackAfter / 2 : 0);
         // Later it waits for a moment: they may just have hung up, and the word of it be on its way.
