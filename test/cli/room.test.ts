@@ -21,6 +21,11 @@ test('a frame goes to whoever is in the room, and nobody in it makes a failure',
   });
   const alone = await shell.run(['room', 'send', ...place('gateway'), '--timeout', '1', 'nobody reads this']);
   expect(alone).toMatchObject({ code: 7 });
+  // At once: nobody is waited for.
+  const nowhere = await shell.run(['room', 'send', ...place('gateway'), '--channel', '', 'x']);
+  expect(nowhere).toMatchObject({ code: 2, stderr: expect.stringContaining('USAGE_INVALID_ARGUMENT') });
+  const tooLarge = await shell.run(['room', 'send', ...place('gateway')], 'x'.repeat(256 * 1024 + 1));
+  expect(tooLarge).toMatchObject({ code: 2, stderr: expect.stringContaining('USAGE_PAYLOAD_TOO_LARGE') });
   expect(await shell.run(['room', 'send', ...place('gateway').slice(0, 3), 'no one admitted'])).toMatchObject({
     code: 2,
   });

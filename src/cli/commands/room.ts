@@ -5,6 +5,7 @@ import { fromUtf8 } from '../../bytes/bytes.js';
 import { present } from '../../bytes/fields.js';
 import type { RoomFrame } from '../../client/room/events.js';
 import type { Room } from '../../client/room/room.js';
+import { encodeFrame } from '../../protocol/room/room-frame.js';
 import { CommandFailure } from '../failure.js';
 import { aborted } from '../interruption.js';
 import { addAccountOptions, addExamples, parseCount, parseSeconds } from '../options.js';
@@ -116,6 +117,8 @@ async function sendFrame(
 ): Promise<void> {
   const { readers = 1, timeout, channel } = options;
   const bytes = text === undefined ? await unlessInterrupted(program, buffer(process.stdin)) : Buffer.from(text);
+  // What can never go out waits for nobody.
+  encodeFrame(bytes, channel);
   await inRoom(program, name, options, false, async (room) => {
     const ready = () => room.members.filter((member) => member.ready).length;
     const there = (async () => {
