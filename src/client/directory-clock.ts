@@ -94,7 +94,8 @@ export function createDirectoryClock(
 
   const timer = inBackground(setInterval(refresh, INTERVAL));
   return {
-    now: () => watch() + delta - jumped,
+    // Whole: what stands in messages has no fractions, and the monotonic clock that jumps are measured by has.
+    now: () => Math.floor(watch() + delta - jumped),
     get delta() {
       return delta;
     },

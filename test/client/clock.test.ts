@@ -142,6 +142,18 @@ test.each([DAY, -DAY])('mail goes on when a machine is set by %i ms, expiring or
   expect(Math.abs(alice.status().clockDelta + by)).toBeLessThan(MINUTE);
 });
 
+test.each([DAY, -DAY])('a room is joined when a machine was set by %i ms', async (by) => {
+  const world = await createWorld();
+  const { clock, set } = settable();
+  const [alice, bob] = [await world.join('alice', { clock }), await world.join('bob')];
+  const ofBob = await bob.joinRoom('room', { roster: ['alice', 'bob'] });
+  closing(() => ofBob.leave());
+  set(by);
+  const ofAlice = await alice.joinRoom('room', { roster: ['alice', 'bob'] });
+  closing(() => ofAlice.leave());
+  await Promise.all([ofAlice.assembled(), ofBob.assembled()]);
+});
+
 test('mail from the future, by a clock that is wrong here, waits until it is set right', async () => {
   const world = await createWorld();
   const { clock, set } = settable();
