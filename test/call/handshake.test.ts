@@ -249,6 +249,16 @@ describe('several devices of the callee', () => {
     expect(bob.party.identity).toEqual(bobsLaptop.party.identity);
   });
 
+  test('an offer that does not verify ends it for all', async () => {
+    const { alice, states, frames } = await story();
+    const { frame, ...rest } = frames.offer as ReceivedFrame;
+    alice.sent.length = 0;
+    const broken = { ...rest, frame: { ...frame, ct: new Uint8Array(40) } as CallFrame };
+    go(alice, (states.dialling as Story['states'][string]).state, framed(broken));
+    expect(alice.sent).toMatchObject([{ to: { address: 'bob' }, received: { frame: { reason: 'failed' } } }]);
+    expect(alice.sent[0]?.to).not.toHaveProperty('signing');
+  });
+
   const closing = ({ frames }: Story, { party }: Actor, reason: CloseReason) =>
     framed({
       ...frames['close-b'],

@@ -58,7 +58,8 @@ export const dialling: Row<'dialling'> = {
       const { frame, from, hash } = received;
       if (!isAsked(state, from)) return refuse(state, from, 'not-the-peer');
       const opened = yield* openOffer(context, state, frame, from);
-      if (!opened) return yield* fail(context, state, from);
+      // The others need not ring any more, either.
+      if (!opened) return yield* end(context, state, 'failed', { address: from.address }, true);
       const { keys, description } = opened;
       const answering: Answering = {
         ...{ phase: 'answering', call: state.call, peer: from, keys, offer: hash },
