@@ -35,7 +35,10 @@ export class Pulse {
       heard = true;
     });
     ask();
+    // Twice: one may be lost, or come too soon behind another to be answered.
+    const again = setTimeout(ask, ANSWER / 2);
     await createPatience(ANSWER).wait(beat);
+    clearTimeout(again);
     return heard;
   }
 }
