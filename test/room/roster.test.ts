@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
 import type { JoinOptions } from '../../src/client/room/room.js';
 import { closing, createWorld } from '../client/world.js';
+import { startProxy } from '../mqtt/proxy.js';
 import { type Simulated, Simulation } from './simulation.js';
 
 const roster = ['alice', 'bob', 'casey'];
@@ -84,6 +85,21 @@ test('a room says who is not there in time, and admits the roster where nothing 
   await new Promise((resolve) => setTimeout(resolve, 10));
   await room.leave();
   await Promise.all(waiting);
+});
+
+test('a room is left, and its loop ends, although the broker says nothing any more', async () => {
+  const world = await createWorld();
+  const proxy = await startProxy(Number(new URL(world.brokerUrl).port));
+  closing(() => proxy.close());
+  const alice = await world.join('alice', { broker: `mqtt://127.0.0.1:${proxy.port}` });
+  const room = await alice.joinRoom('room-1', { roster });
+  const frames = room.frames()[Symbol.asyncIterator]();
+  const over = frames.next();
+  proxy.mute(true);
+  room.send(new Uint8Array(1), { qos: 1 }).catch(() => {});
+  await room.leave();
+  expect(await over).toMatchObject({ done: true });
+  proxy.mute(false);
 });
 
 test('who may be in a room must be said, and said well', async () => {

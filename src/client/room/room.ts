@@ -11,6 +11,7 @@ import {
   type Rules,
   text,
 } from '../arguments.js';
+import { createPatience } from '../patience.js';
 import type { Admit } from './admission.js';
 import type { MemberView, RoomEvents, RoomFrame } from './events.js';
 import type { FrameQueue } from './frame-queue.js';
@@ -21,6 +22,9 @@ import type { RoomSession } from './session.js';
 
 /** How long an invitation holds where nothing else is said, in seconds. */
 const INVITATION_LIFE = 24 * 3600;
+
+/** How long a broker may take to hear that we leave, in milliseconds. */
+const FAREWELL = 5000;
 
 /** What timers can measure, in milliseconds: with more they go off at once. */
 const MAX_TIMER = 2 ** 31 - 1;
@@ -171,9 +175,10 @@ export class Room {
 
   async #leave(): Promise<void> {
     this.#tellLeft();
-    await this.#parts.session.end();
+    const patience = createPatience(FAREWELL);
+    await patience.wait(this.#parts.session.end());
     this.#parts.queue.close();
-    await this.#parts.release();
+    await patience.wait(this.#parts.release());
   }
 
   #assertOpen(): void {
