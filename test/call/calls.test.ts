@@ -226,6 +226,29 @@ test('whoever hangs up has the last word, and what it overtakes is heard all the
   await ending;
 });
 
+test('whoever hangs up has the last word, although the stack drops what it was told just before', async () => {
+  const rtc = nodeDataChannelRtc();
+  let isDropping = false;
+  const dropping: Rtc = {
+    name: 'dropping',
+    create(options) {
+      const connection = rtc.create(options);
+      const send: typeof connection.send = (...what) => {
+        if (!isDropping) connection.send(...what);
+      };
+      return Object.assign(Object.create(connection), { send });
+    },
+  };
+  const { alice, bob } = await pair({ rtc: dropping }, { rtc });
+  const [a, b] = await connect(alice, bob);
+  await Promise.all([a.end(), first(b)]);
+  isDropping = true;
+  const ending = b.end();
+  await first(a);
+  await a.hangUp();
+  await ending;
+});
+
 describe('the way', () => {
   test('is looked for anew when it is lost, under the same keys, and nothing is lost with it', async () => {
     const rtc = breakable(nodeDataChannelRtc());

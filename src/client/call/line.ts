@@ -226,12 +226,17 @@ export class Line {
     else this.#ackTimer ??= setTimeout(() => this.#acknowledge(), ACK_DELAY);
   }
 
-  #acknowledge(): void {
+  /** Says once more how far we have come, `by` a way that outlives the present one. */
+  confirm(by: Way): void {
+    this.#acknowledge(by);
+  }
+
+  #acknowledge(by?: Way): void {
     clearTimeout(this.#ackTimer);
     this.#ackTimer = undefined;
     this.#toldCredit = this.#inflow.grant();
     const { next, taken } = this.#inflow;
-    this.#outflow.tell({ kind: 'ack', next, credit: this.#toldCredit, taken });
+    this.#outflow.tell({ kind: 'ack', next, credit: this.#toldCredit, taken }, by);
   }
 
   /** The messages of the other side, for one loop. @throws `USAGE_CONSUMER_EXISTS` */

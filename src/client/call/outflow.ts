@@ -142,9 +142,9 @@ export class Outflow {
     while (!this.#over && !this.#hasRoom(channel, bytes)) await this.#changed.wait();
   }
 
-  /** Sends what is not a message. It is lost where there is no way. */
-  tell(control: CallControl): void {
-    if (!this.#over) void this.#put(Stream.control, [encodeCallControl(control)], 'unordered');
+  /** Sends what is not a message. It is lost where there is no way. @param by - not the present one */
+  tell(control: CallControl, by?: Way): void {
+    if (!this.#over) void this.#put(Stream.control, [encodeCallControl(control)], 'unordered', by);
   }
 
   /** Encrypts and sends one record; the promise, if there is one, is the backend's. */
@@ -152,11 +152,12 @@ export class Outflow {
     stream: (typeof Stream)[keyof typeof Stream],
     content: readonly Uint8Array[],
     channel: RtcChannel,
+    by?: Way,
   ): Promise<void> | undefined {
     const n = this.#counters[stream]++;
     const go = (record: Uint8Array) => {
       if (stream === Stream.ordered) this.#kept.set(n, record);
-      this.#way?.send(channel, record);
+      (by ?? this.#way)?.send(channel, record);
     };
     const record = this.#cipher.seal(counter(n, stream), content);
     if (record instanceof Promise) return record.then(go);

@@ -183,6 +183,7 @@ export class CallSession {
 
   /** Ends it, from whatever state. */
   async hangUp(reason: CloseReason = 'hangup'): Promise<void> {
+    this.#wayfinder.confirm();
     await this.input({ kind: 'hangUp', reason });
   }
 

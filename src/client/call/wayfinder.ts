@@ -116,6 +116,12 @@ export class Wayfinder {
     if (this.#lostAt !== undefined && performance.now() - this.#lostAt >= FIRST_PAUSE) void this.restart();
   }
 
+  /** We hang up. That all of theirs was taken is said over MQTT as well: a stack that is closed drops what it has not sent. */
+  confirm(): void {
+    const { port, peer, state } = this.#parts;
+    if (this.#line?.complete && this.path !== 'mqtt') this.#line.confirm(mqttWay(port, peer(), state().call));
+  }
+
   /** Nothing more is looked for; what there is goes on until {@link close}. */
   stop(): void {
     this.#stopped = true;
