@@ -32,7 +32,6 @@ interface Partial {
   readonly pieces: Map<number, Uint8Array>;
   text: boolean;
   bytes: number;
-  cost: number;
   /** How many pieces it has, once the last one is here. */
   length?: number;
 }
@@ -56,7 +55,6 @@ export class Inflow {
   #partialBytes = 0;
   #ordered: Uint8Array[] = [];
   #orderedBytes = 0;
-  #orderedCost = 0;
   #unordered = emptyWindow;
   /** Below this number everything of the unordered stream counts as spent, whether it came or not. */
   #unorderedPassed = 0;
@@ -84,7 +82,8 @@ export class Inflow {
 
   /** What all pieces together may count for: what waits for the application takes room. */
   get credit(): number {
-    const held = this.#waiting.length > 0 ? this.#waitingCost + this.#orderedCost + this.#partialCost : 0;
+    const incomplete = costOf(this.#orderedBytes, this.#ordered.length) + this.#partialCost;
+    const held = this.#waiting.length > 0 ? this.#waitingCost + incomplete : 0;
     return Math.max(0, this.#spent - held + WINDOW);
   }
 
@@ -180,14 +179,12 @@ export class Inflow {
     this.#spent += costOf(bytes.length);
     this.#bytes += bytes.length;
     this.#orderedBytes += bytes.length;
-    this.#orderedCost += costOf(bytes.length);
     this.#assertSize(this.#orderedBytes);
     this.#ordered.push(bytes);
     if (!last) return;
-    const [whole, cost] = [joined(this.#ordered), this.#orderedCost];
+    const [whole, cost] = [joined(this.#ordered), costOf(this.#orderedBytes, this.#ordered.length)];
     this.#ordered = [];
     this.#orderedBytes = 0;
-    this.#orderedCost = 0;
     this.#put(whole, cost, text, true);
   }
 
@@ -204,11 +201,10 @@ export class Inflow {
     }
     this.#unordered = seen;
     this.#bytes += bytes.length;
-    const partial: Partial = this.#partial.get(place.message) ?? { pieces: new Map(), text, bytes: 0, cost: 0 };
+    const partial: Partial = this.#partial.get(place.message) ?? { pieces: new Map(), text, bytes: 0 };
     if (partial.pieces.has(place.index)) throw new SealMQError('DECODE_CLAIMS', 'a piece that is there already');
     partial.pieces.set(place.index, bytes);
     partial.bytes += bytes.length;
-    partial.cost += cost;
     this.#assertSize(partial.bytes);
     if (last) partial.length = place.index + 1;
     this.#partial.set(place.message, partial);
@@ -226,13 +222,14 @@ export class Inflow {
   #complete(message: number, partial: Partial): void {
     this.#forget(message, partial);
     const pieces = Array.from({ length: partial.pieces.size }, (_, i) => partial.pieces.get(i));
-    if (pieces.every((piece) => piece !== undefined)) this.#put(joined(pieces), partial.cost, partial.text, false);
+    if (pieces.every((piece) => piece !== undefined))
+      this.#put(joined(pieces), costOfAll(partial), partial.text, false);
   }
 
-  #forget(message: number, { bytes, cost }: Partial): void {
+  #forget(message: number, partial: Partial): void {
     this.#partial.delete(message);
-    this.#partialBytes -= bytes;
-    this.#partialCost -= cost;
+    this.#partialBytes -= partial.bytes;
+    this.#partialCost -= costOfAll(partial);
   }
 
   #put(bytes: Uint8Array, cost: number, isText: boolean, ordered: boolean): void {
@@ -254,6 +251,10 @@ export class Inflow {
     if (bytes > this.#maxMessageBytes)
       throw new SealMQError('DECODE_TOO_LARGE', `a message of more than ${this.#maxMessageBytes} bytes`);
   }
+}
+
+function costOfAll({ bytes, pieces }: Partial): number {
+  return costOf(bytes, pieces.size);
 }
 
 function costIn(chunk: Chunk): number {

@@ -104,7 +104,7 @@ export class Line {
   /** Sends again what is not acknowledged: a broker may have lost it. */
   repeat(): void {
     this.#outflow.repeat();
-    if (this.#inflow.next > 0) this.#acknowledge();
+    if (this.#inflow.next > 0) this.acknowledge();
   }
 
   /** Whether something waits for its acknowledgement. */
@@ -213,7 +213,7 @@ export class Line {
 
   /** The other side sends nothing more, and may wait to hear that we know. */
   #ended(): void {
-    this.#acknowledge();
+    this.acknowledge();
     if (!this.#inflow.awaitsUnordered || this.#lateTimer !== undefined) return;
     this.#lateTimer = setTimeout(() => {
       this.#late = true;
@@ -222,16 +222,12 @@ export class Line {
   }
 
   #acknowledgeSoon(): void {
-    if (this.#inflow.credit - this.#toldCredit >= WINDOW / 4) this.#acknowledge();
-    else this.#ackTimer ??= setTimeout(() => this.#acknowledge(), ACK_DELAY);
+    if (this.#inflow.credit - this.#toldCredit >= WINDOW / 4) this.acknowledge();
+    else this.#ackTimer ??= setTimeout(() => this.acknowledge(), ACK_DELAY);
   }
 
-  /** Says once more how far we have come, `by` a way that outlives the present one. */
-  confirm(by: Way): void {
-    this.#acknowledge(by);
-  }
-
-  #acknowledge(by?: Way): void {
+  /** Says how far we have come. @param by - a way that outlives the present one */
+  acknowledge(by?: Way): void {
     clearTimeout(this.#ackTimer);
     this.#ackTimer = undefined;
     this.#toldCredit = this.#inflow.grant();
@@ -255,7 +251,7 @@ export class Line {
           yield message;
         } else if (this.#inflow.ended && (!this.#inflow.awaitsUnordered || this.#late || this.#over)) {
           this.#inflow.takeEnd();
-          this.#acknowledge();
+          this.acknowledge();
           return;
         } else if (this.#over) return;
         else await this.#arrived.wait();

@@ -124,8 +124,9 @@ export class Outflow {
       if (!this.#hasRoom(channel, piece.length)) await this.#room(channel, piece.length);
       if (this.#over) throw this.#over;
       this.#sent.bytes += piece.length;
-      this.#spent += costOf(piece.length);
-      if (channel === 'unordered') this.#unorderedSpent += costOf(piece.length);
+      const cost = costOf(piece.length);
+      this.#spent += cost;
+      if (channel === 'unordered') this.#unorderedSpent += cost;
       const place = channel === 'unordered' ? { place: { message, index } } : {};
       const sealing = this.#put(Stream[channel], encodeChunk({ text, last, bytes: piece, ...place }), channel);
       if (sealing) await sealing;

@@ -119,7 +119,7 @@ export class Wayfinder {
   /** We hang up. That all of theirs was taken is said over MQTT as well: a stack that is closed drops what it has not sent. */
   confirm(): void {
     const { port, peer, state } = this.#parts;
-    if (this.#line?.complete && this.path !== 'mqtt') this.#line.confirm(mqttWay(port, peer(), state().call));
+    if (this.#line?.complete && this.path !== 'mqtt') this.#line.acknowledge(mqttWay(port, peer(), state().call));
   }
 
   /** Nothing more is looked for; what there is goes on until {@link close}. */

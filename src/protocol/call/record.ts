@@ -119,9 +119,9 @@ export const MIN_PIECE_BYTES = 512;
 /** What a piece counts for where room is given to its sender, beside its bytes: it costs memory, however small it is. */
 const PIECE_COST = 256;
 
-/** What a piece of so many bytes counts for in {@link CallControl | credits}. */
-export function costOf(bytes: number): number {
-  return PIECE_COST + bytes;
+/** What so many bytes count for in {@link CallControl | credits}, in so many pieces. */
+export function costOf(bytes: number, pieces = 1): number {
+  return PIECE_COST * pieces + bytes;
 }
 
 /** What the ends of a call tell each other besides the application's messages. */
