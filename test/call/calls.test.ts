@@ -328,6 +328,25 @@ test('a call that ends while TURN servers are still asked for leaves no connecti
   expect(rtc.open).toBe(0);
 });
 
+test('a clock that is set wrong for a while ends no call that is being made', async () => {
+  const world = await createWorld();
+  // Of the jumps of this one nobody learns.
+  const clock = { ahead: 0, now: () => Date.now() + clock.ahead };
+  const [alice, bob] = [
+    await world.join('alice', { calls: MQTT, clock }),
+    await world.join('bob', { calls: MQTT, clock }),
+  ];
+  const rings = ringing(bob);
+  const calling = alice.call('bob');
+  calling.catch(() => {});
+  const incoming = await rings;
+  clock.ahead = 120_000;
+  // Both have looked at the time meanwhile.
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  const b = await incoming.accept();
+  expect((await calling).id).toBe(b.id);
+});
+
 describe('a peer that is gone', () => {
   test('in the middle of a call is missed', async () => {
     const world = await createWorld();

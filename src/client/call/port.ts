@@ -19,7 +19,7 @@ export interface CallPort {
   readonly provider: CryptoProvider;
   /** Our address. */
   readonly address: string;
-  /** Milliseconds of directory time. */
+  /** Milliseconds of directory time, which frames are stamped with and judged by. */
   now(): number;
   /** Our side of a handshake: the keys that this device has now, for as long as the call lasts. */
   handshake(): Steps<HandshakeContext>;

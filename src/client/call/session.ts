@@ -128,9 +128,8 @@ export class CallSession {
 
   /** Takes the call that rings, or says that we are busy. */
   accept(): Promise<Line> {
-    const { port, hasRoom } = this.#parts;
-    const offer = () => this.#wayfinder.offer((sdp) => this.input({ kind: 'accept', ...sdp, now: port.now() }));
-    this.#accepted ??= hasRoom() ? offer() : this.hangUp('busy');
+    const offer = () => this.#wayfinder.offer((sdp) => this.input({ kind: 'accept', ...sdp, now: performance.now() }));
+    this.#accepted ??= this.#parts.hasRoom() ? offer() : this.hangUp('busy');
     return this.#accepted.then(() => this.connected);
   }
 
@@ -245,8 +244,8 @@ export class CallSession {
   }
 
   #tick(): void {
-    const { port, settings } = this.#parts;
-    void this.input({ kind: 'tick', now: port.now() });
+    const { settings } = this.#parts;
+    void this.input({ kind: 'tick', now: performance.now() });
     this.#wayfinder.tick();
     // Until the other side is heard it is told again that we are there.
     if (this.#state.phase === 'connecting' && this.#line?.way) this.#line.ping();

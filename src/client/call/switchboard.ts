@@ -71,7 +71,7 @@ export class Switchboard {
     const handshake = await run(this.#port.handshake());
     const id = this.#port.provider.randomBytes(CALL_ID_BYTES).slice();
     const ringing = () => this.#find(to, 'ringing');
-    const first = ringing() ? undefined : await run(dial(handshake, callee, id, this.#port.now()));
+    const first = ringing() ? undefined : await run(dial(handshake, callee, id, performance.now()));
     if (this.#closed) throw new SealMQError('USAGE_CLOSED', 'the messenger is closed');
     // They were faster: it is one call, whoever pressed the button first.
     const theirs = ringing();
@@ -156,8 +156,8 @@ export class Switchboard {
     const session = this.#sessions.get(toHex(frame.call));
     const novelty = this.#hear(opened, session, Math.floor(now / 1000));
     if (novelty !== 'new') return this.#events.rejected({ reason: novelty, from: from.address });
-    if (session) return session.input({ kind: 'frame', received: opened, now });
-    if (frame.type === 'dial') return this.#dialled({ ...opened, frame }, now);
+    if (session) return session.input({ kind: 'frame', received: opened, now: performance.now() });
+    if (frame.type === 'dial') return this.#dialled({ ...opened, frame });
     // A call may be over before its dial is here.
     if (frame.type === 'close') remember(this.#ended, nameOf(frame, from), true, MAX_ENDED);
     else this.#events.rejected({ reason: 'unexpected', from: from.address });
@@ -194,15 +194,17 @@ export class Switchboard {
     await Promise.all(doubted.map((session) => session.question(since)));
   }
 
-  async #dialled(opened: OpenedFrame & { readonly frame: DialFrame }, now: number): Promise<void> {
+  async #dialled(opened: OpenedFrame & { readonly frame: DialFrame }): Promise<void> {
     const { frame, from, issuedAt } = opened;
+    const now = performance.now();
+    const age = Math.max(0, this.#port.now() - issuedAt * 1000);
     const over = () => this.#closed || this.#ended.delete(nameOf(frame, from));
     if (over()) return;
     const { bucket, wait } = takeToken(this.#callers.get(from.address), DIALS, now);
     remember(this.#callers, from.address, bucket, MAX_CALLERS);
     if (wait > 0) return this.#events.rejected({ reason: 'too-many', from: from.address });
     const handshake = await run(this.#port.handshake());
-    const state = ring(handshake.self, opened, Math.min(issuedAt * 1000, now));
+    const state = ring(handshake.self, opened, now - age);
     if (!state) return this.#events.rejected({ reason: 'not-for-me', from: from.address });
     // A device that dials in mid-call may have been started anew: nobody is at the other end of the old line then.
     await this.#question((peer) => isPeer(peer, from), issuedAt * 1000);

@@ -67,14 +67,14 @@ export class Wayfinder {
   }
 
   async #follow({ type, round, sdp }: Extract<CallOutput, { kind: 'remote' }>): Promise<void> {
-    const { input, port } = this.#parts;
+    const { input } = this.#parts;
     if (type === 'answer') {
       if (sdp !== undefined) await this.#link?.accept(round, sdp);
       else this.#overMqtt();
       return;
     }
     const ours = sdp === undefined ? {} : await this.#describe((link, servers) => link.answer(round, servers, sdp));
-    if (round === 0) await input({ kind: 'describe', ...ours, now: port.now() });
+    if (round === 0) await input({ kind: 'describe', ...ours, now: performance.now() });
     else if (ours.sdp !== undefined) await input({ kind: 'redescribe', round, sdp: ours.sdp });
   }
 

@@ -26,17 +26,17 @@ import {
 /**
  * Somebody calls, or `undefined` when the dial is not meant for us: it names another identity.
  *
- * @param issuedAt - of the dial, in milliseconds
+ * @param dialledAt - milliseconds of the clock that ticks go by
  */
 export function ring(
   self: Party,
   { frame, from, hash }: ReceivedFrame & { readonly frame: DialFrame },
-  issuedAt: number,
+  dialledAt: number,
 ): Ringing | undefined {
   if (!equal(frame.identity, self.identity)) return undefined;
   return {
     ...{ phase: 'ringing', call: frame.call, peer: from, dial: hash, callerKey: frame.key },
-    ...{ gathered: [], deadline: issuedAt + DIAL_LIFE },
+    ...{ gathered: [], deadline: dialledAt + DIAL_LIFE },
   };
 }
 

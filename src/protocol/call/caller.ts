@@ -28,7 +28,7 @@ import {
  * Begins a call: the dial, to all devices of the callee.
  *
  * @param id - 16 random bytes
- * @param now - milliseconds
+ * @param now - milliseconds of the clock that ticks go by
  * @throws `DIRECTORY_NO_ACTIVE_DEVICE` when nobody could read it
  */
 export function* dial(

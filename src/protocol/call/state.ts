@@ -136,7 +136,7 @@ export type CallState = Dialling | Answering | Ringing | Offering | Connecting |
 export type Phase = CallState['phase'];
 export type Role = 'caller' | 'callee';
 
-/** What happens to a call. Times in milliseconds. */
+/** What happens to a call. Times are milliseconds of one clock that nobody sets: how long to wait is no question of the time of day. */
 export type CallInput =
   | { readonly kind: 'frame'; readonly received: ReceivedFrame; readonly now: number }
   /** We take it; our description, if we want more than MQTT. */
