@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { concat } from '../../src/bytes/bytes.js';
 import type { Messenger } from '../../src/client/messenger.js';
 import type { RejectionReason } from '../../src/client/rejection.js';
@@ -9,18 +9,18 @@ import { decodeRecordMessage, encodeChunk, encodeRecordMessage, Stream } from '.
 import type { CallInput, CallState } from '../../src/protocol/call/state.js';
 import { now, secondDevice } from '../client/liar.js';
 import { createWorld, next } from '../client/world.js';
+import { passed } from './passed.js';
 import { MQTT, ringing } from './talking.js';
 import { type TamperedCall, type Tamperer, tamperer, type Wrong } from './tamperer.js';
 
 const native = nativeProvider();
 const stranger = native.generateKey('Ed25519') as PrivateKey;
 
-/** A real messenger whose clock can be put forward, and the one who tampers at the other end. */
+/** A real messenger, and the one who tampers at the other end. */
 async function scene(address: string) {
   const world = await createWorld();
-  const clock = { ahead: 0, now: () => Date.now() + clock.ahead };
-  const messenger = await world.join(address, { calls: MQTT, clock });
-  return { world, clock, messenger, mallory: await tamperer(world, 'mallory', messenger) };
+  const messenger = await world.join(address, { calls: MQTT });
+  return { world, messenger, mallory: await tamperer(world, 'mallory', messenger) };
 }
 
 /** What is wrong with a frame, and how the messenger calls it when it passes it over. */
@@ -107,7 +107,7 @@ describe('to the callee', () => {
   const describing = (): CallInput => ({ kind: 'describe', now: Date.now() });
 
   test('an answer with one thing wrong is passed over; the right one makes the call, and without it there is none', async () => {
-    const { world, clock, messenger: bob, mallory } = await scene('bob');
+    const { world, messenger: bob, mallory } = await scene('bob');
     const second = await tamperer(world, 'mallory', bob, {
       ...mallory.account,
       device: await secondDevice(world, mallory.account),
@@ -131,7 +131,7 @@ describe('to the callee', () => {
 
     const other = await offered(bob, mallory);
     await pester(other.call);
-    clock.ahead = 61_000;
+    onTestFinished(passed(60_000));
     await expect(other.accepting).rejects.toMatchObject({ code: 'CALL_NO_ANSWER' });
   });
 
@@ -172,7 +172,7 @@ describe('to the caller', () => {
   const accepting = (): CallInput => ({ kind: 'accept', now: Date.now() });
 
   test('an offer with one thing wrong is passed over; the right one makes the call, and without it there is none', async () => {
-    const { world, clock, messenger: alice, mallory } = await scene('alice');
+    const { world, messenger: alice, mallory } = await scene('alice');
     const carol = await tamperer(world, 'carol', alice);
     const pester = async ({ state, ...call }: TamperedCall) => {
       const wrongs: PassedOver[] = [...NEVER, ['of another call', { frame: otherCall }, 'unexpected']];
@@ -192,7 +192,7 @@ describe('to the caller', () => {
 
     const other = await rung(alice, mallory);
     await pester(other.call);
-    clock.ahead = 91_000;
+    onTestFinished(passed(90_000));
     await expect(other.calling).rejects.toMatchObject({ code: 'CALL_NO_ANSWER' });
   });
 

@@ -4,14 +4,15 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { nodeDataChannelRtc } from '../../src/adapters/rtc/node-datachannel.js';
 import type { Rtc } from '../../src/ports/rtc.js';
+import { passed } from '../call/passed.js';
 import { first, ringing } from '../call/talking.js';
 import { closing, createWorld, until } from '../client/world.js';
 import { type Listener, victim } from './processes.js';
 import type { Task } from './task.js';
 
-/** How far ahead the survivor's clock goes so that it need not be waited for: longer than a dial, or a step, may take. */
-const DIAL = 91_000;
-const STEP = 61_000;
+/** What passes for the survivor so that it need not be waited for: as long as a dial, or a step, may take. */
+const DIAL = 90_000;
+const STEP = 60_000;
 
 /** Calls `hook` when the other side's offer is there, before anything is made of it. */
 function onOffer(rtc: Rtc, hook: () => Promise<void>): Rtc {
@@ -35,10 +36,9 @@ test('whoever is killed in whatever state of a call is missed, and can call and 
   const folder = await mkdtemp(join(tmpdir(), 'sealmq-calls-'));
   closing(() => rm(folder, { recursive: true, force: true }));
   const world = await createWorld();
-  const clock = { ahead: 0, now: () => Date.now() + clock.ahead };
   let offered = async () => {};
   const calls = { rtc: onOffer(nodeDataChannelRtc(), () => offered()), heartbeat: 300, fallbackAfter: 30_000 };
-  const alice = await world.join('alice', { clock, calls });
+  const alice = await world.join('alice', { calls });
   const task: Task = {
     ...{ address: 'bob', store: join(folder, 'bob'), broker: world.brokerUrl, directory: world.directory.url },
     ...{ journal: '', to: 'alice', messages: 0 },
@@ -56,11 +56,11 @@ test('whoever is killed in whatever state of a call is missed, and can call and 
   }
   /** Time passes for Alice, until what she waits for has come to its end. */
   async function later<T>(milliseconds: number, wait: Promise<T>): Promise<T> {
-    clock.ahead = milliseconds;
+    const takeBack = passed(milliseconds);
     try {
       return await wait;
     } finally {
-      clock.ahead = 0;
+      takeBack();
     }
   }
   const caught = (work: Promise<unknown>) =>
