@@ -2,12 +2,11 @@
  * End to end, in processes of their own: a sender, the embedded broker, a receiver. What a message costs beside plain MQTT on
  * the same broker, and beside the bound that the cryptography sets.
  */
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { type ContenderName, type Line, makeKeys, type Qos } from './delivery/contenders.js';
-import type { Orders, Role } from './delivery/process.js';
+import type { DeliveryOrders, Role } from './delivery/process.js';
 import { opened, sealed } from './fixture.js';
 import { type Result, sideBySide } from './measure.js';
+import { type Process, start as startProcess } from './process.js';
 
 const SIZES = [
   [100, '100 B'],
@@ -29,35 +28,21 @@ const COUNT = {
 /** For latencies: messages, and milliseconds between them. */
 const PACED = { count: 400, pace: 5 };
 
-interface Process {
-  readonly hello: Record<string, string>;
-  ask<Name extends keyof Orders>(order: Name, ask: Orders[Name]['ask']): Promise<Orders[Name]['answer']>;
-}
-
-async function start(role: Role): Promise<Process> {
-  const child: ChildProcess = fork(new URL('./delivery/process.ts', import.meta.url), [JSON.stringify(role)]);
-  const [hello] = await once(child, 'message');
-  return {
-    hello,
-    async ask(order, ask) {
-      const answer = once(child, 'message');
-      child.send({ order, ask });
-      return (await answer)[0];
-    },
-  };
+function start(role: Role): Promise<Process<DeliveryOrders>> {
+  return startProcess(new URL('./delivery/process.ts', import.meta.url), role);
 }
 
 /** Processor time of a message in microseconds, by who spent it; all threads of a process together. */
 type Spent = Readonly<Record<'sender' | 'broker' | 'receiver', number>>;
 
 /** A sender or several, and a receiver. */
-async function connect(contender: ContenderName, servers: Process, line: Line, senders = 1) {
+async function connect(contender: ContenderName, servers: Process<DeliveryOrders>, line: Line, senders = 1) {
   const receiver = await start({ kind: 'receive', contender, line });
   const names = Array.from({ length: senders }, (_, i) => `${contender}-${i}`);
   const sending = await Promise.all(names.map((name) => start({ kind: 'send', contender, line, name })));
 
   const cpu = async () => {
-    const micros = async (processes: readonly Process[]) => {
+    const micros = async (processes: readonly Process<DeliveryOrders>[]) => {
       const answers = await Promise.all(processes.map((one) => one.ask('cpu', {})));
       return answers.reduce((sum, answer) => sum + answer.micros, 0);
     };

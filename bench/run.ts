@@ -3,7 +3,8 @@
  * side by side; `--json` prints one object a line, `--write` also writes bench/RESULTS.md.
  */
 import { writeFileSync } from 'node:fs';
-import { connecting, talking } from './calls.js';
+import { connecting } from './calls/connecting.js';
+import { talking } from './calls/talking.js';
 import { delivery, latency } from './delivery.js';
 import { directory } from './directory.js';
 import { envelopeBesidePrimitives, envelopeBesideRivals } from './envelope.js';

@@ -1,5 +1,6 @@
 /** One process of the delivery benchmark: the servers, a receiver or a sender. Does what its parent tells it. */
 import { createBroker, createKeyProvider } from 'sealmq/server';
+import { type Handler, obey, roleOf } from '../process.js';
 import { type ContenderName, contenders, type Line } from './contenders.js';
 
 /** What a process is started for. */
@@ -9,37 +10,26 @@ export type Role =
   | { readonly kind: 'send'; readonly contender: ContenderName; readonly line: Line; readonly name: string };
 
 /** What a running process is asked, and what it answers with. Times are milliseconds since 1970. */
-export interface Orders {
+export interface DeliveryOrders {
   /** A receiver: until `count` messages have come from now on. */
   await: { ask: { count: number }; answer: { last: number; latencies: number[] } };
   /** A sender: `count` messages of `size` bytes, one every `pace` milliseconds or as fast as it goes. */
   send: { ask: { count: number; size: number; pace?: number }; answer: { first: number } };
-  /** Processor time that this process has used so far, in microseconds. */
-  cpu: { ask: object; answer: { micros: number } };
-  close: { ask: object; answer: object };
 }
-
-type Handler = { [Name in keyof Orders]?: (ask: Orders[Name]['ask']) => Promise<Orders[Name]['answer']> };
 
 /** Bytes of a payload that say when it was sent. */
 const STAMP_BYTES = 8;
 
-const cpu = async () => {
-  const { user, system } = process.cpuUsage();
-  return { micros: user + system };
-};
-
 const now = () => performance.timeOrigin + performance.now();
 
-async function servers(): Promise<{ hello: object; handler: Handler }> {
+async function servers(): Promise<void> {
   const broker = await createBroker();
   const directory = await createKeyProvider({ limits: { reads: false, writes: false } });
   const close = async () => {
     await broker.close();
     await directory.close();
-    return {};
   };
-  return { hello: { mqtt: broker.mqttUrl, http: directory.url }, handler: { cpu, close } };
+  obey<DeliveryOrders>({ close }, { mqtt: broker.mqttUrl as string, http: directory.url });
 }
 
 async function receiver({ contender, line }: Extract<Role, { kind: 'receive' }>) {
@@ -50,8 +40,7 @@ async function receiver({ contender, line }: Extract<Role, { kind: 'receive' }>)
     latencies.push(now() - sentAt);
     arrived();
   });
-  const handler: Handler = {
-    cpu,
+  const handler: Handler<DeliveryOrders> = {
     async await({ count }) {
       await new Promise<void>((resolve) => {
         arrived = () => latencies.length >= count && resolve();
@@ -61,12 +50,9 @@ async function receiver({ contender, line }: Extract<Role, { kind: 'receive' }>)
       latencies = [];
       return answer;
     },
-    close: async () => {
-      await end.close();
-      return {};
-    },
+    close: () => end.close(),
   };
-  return { hello: {}, handler };
+  obey(handler);
 }
 
 async function sender({ contender, line, name }: Extract<Role, { kind: 'send' }>) {
@@ -78,8 +64,7 @@ async function sender({ contender, line, name }: Extract<Role, { kind: 'send' }>
       yield payload;
     }
   }
-  const handler: Handler = {
-    cpu,
+  const handler: Handler<DeliveryOrders> = {
     async send({ count, size, pace }) {
       const first = now();
       if (pace === undefined) await end.burst(payloads(count, size));
@@ -91,19 +76,11 @@ async function sender({ contender, line, name }: Extract<Role, { kind: 'send' }>
       }
       return { first };
     },
-    close: async () => {
-      await end.close();
-      return {};
-    },
+    close: () => end.close(),
   };
-  return { hello: {}, handler };
+  obey(handler);
 }
 
-const role = JSON.parse(process.argv[2] ?? '{}') as Role;
-const { hello, handler } =
-  role.kind === 'servers' ? await servers() : await (role.kind === 'receive' ? receiver(role) : sender(role));
-process.send?.(hello);
-process.on('message', async ({ order, ask }: { order: keyof Orders; ask: never }) => {
-  const answer = await handler[order]?.(ask);
-  process.send?.(answer ?? {}, () => order === 'close' && process.exit(0));
-});
+const role = roleOf<Role>();
+if (role.kind === 'servers') await servers();
+else await (role.kind === 'receive' ? receiver(role) : sender(role));

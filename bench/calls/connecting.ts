@@ -1,38 +1,24 @@
-/** Calls: how long until the first message, by each way, and how many messages a second, beside the bare WebRTC stack. */
-import { nodeDataChannelRtc } from '../src/adapters/rtc/node-datachannel.js';
-import { turnCredentials } from '../src/adapters/rtc/turn-credentials.js';
-import { memoryStore } from '../src/adapters/store/memory-store.js';
-import type { Call } from '../src/client/call/call.js';
-import type { CallOptions } from '../src/client/call/settings.js';
-import { Messenger } from '../src/client/messenger.js';
-import type { RtcConnection } from '../src/ports/rtc.js';
-import { createBroker, createKeyProvider } from '../src/server/index.js';
-import { coturnAvailable, startCoturn } from '../test/peers/coturn.js';
-import type { Result } from './measure.js';
+/** Calls: how long until the first message, by each way, beside the bare WebRTC stack; both ends in this process. */
+import { nodeDataChannelRtc } from '../../src/adapters/rtc/node-datachannel.js';
+import { turnCredentials } from '../../src/adapters/rtc/turn-credentials.js';
+import { memoryStore } from '../../src/adapters/store/memory-store.js';
+import type { Call } from '../../src/client/call/call.js';
+import type { CallOptions } from '../../src/client/call/settings.js';
+import { Messenger } from '../../src/client/messenger.js';
+import type { RtcConnection } from '../../src/ports/rtc.js';
+import { createBroker, createKeyProvider } from '../../src/server/index.js';
+import { coturnAvailable, startCoturn } from '../../test/peers/coturn.js';
+import type { Result } from '../measure.js';
 
 /** Calls by each way, of which the fastest counts: a lost first packet of DTLS is sent again a second later, and says nothing of either. */
 const CONNECTS = 9;
-
-/** Rounds in turns, of which the best counts; bytes of each. */
-const ROUNDS = 5;
-const ROUND_BYTES = 32 * 1024 * 1024;
-const MOST = 20_000;
-
-const SIZES = [
-  [1024, '1 KiB'],
-  [16_384, '16 KiB'],
-] as const;
-
-/** Bytes that wait in the bare stack before its sender does: as many as in a call. */
-const FULL = 1024 * 1024;
 
 /** Time from `call()` until the other side has the first message, in milliseconds. */
 export async function connecting(): Promise<Result[]> {
   const bare = await fastest(async () => {
     const line = await bareLine();
-    const arrived = line.receive(1);
     line.left.send('ordered', Uint8Array.of(1));
-    await arrived;
+    await line.arrived;
     return line.close;
   });
   const results: Result[] = [{ name: 'bare connection, first message', value: bare, unit: 'ms' }];
@@ -60,58 +46,6 @@ export async function connecting(): Promise<Result[]> {
   return results;
 }
 
-/** Messages per second, one way, both ends in this process. */
-export async function talking(): Promise<Result[]> {
-  const line = await bareLine();
-  const people = await openPeople({ rtc: nodeDataChannelRtc() });
-  const { a, b, close } = await people.connect();
-  const reading = b.messages();
-  const results: Result[] = [];
-  for (const [size, label] of SIZES) {
-    const count = Math.min(MOST, ROUND_BYTES / size);
-    const bytes = new Uint8Array(size).fill(65);
-    const best = { bare: 0, call: 0 };
-    for (let round = 0; round <= ROUNDS; round++) {
-      const bare = await rate(count, () => sendBare(line, bytes, count));
-      const call = await rate(count, () => sendOver(a, reading, bytes, count));
-      // The first one warms up.
-      if (round === 0) continue;
-      best.bare = Math.max(best.bare, bare);
-      best.call = Math.max(best.call, call);
-    }
-    const name = `call, ${label}`;
-    results.push({ name, value: best.call, unit: 'msgs/s', beside: 'bare data channel', ratio: best.call / best.bare });
-    results.push({ name: `${name}, bytes`, value: (best.call * size) / 1e6, unit: 'MB/s' });
-  }
-  await close();
-  await people.close();
-  await line.close();
-  return results;
-}
-
-async function rate(count: number, work: () => Promise<void>): Promise<number> {
-  const start = performance.now();
-  await work();
-  return (1000 * count) / (performance.now() - start);
-}
-
-async function sendBare(line: BareLine, bytes: Uint8Array, count: number): Promise<void> {
-  const arrived = line.receive(count);
-  for (let i = 0; i < count; i++) {
-    while (line.left.buffered('ordered') > FULL) await line.drained();
-    line.left.send('ordered', bytes);
-  }
-  await arrived;
-}
-
-async function sendOver(a: Call, reading: ReturnType<Call['messages']>, bytes: Uint8Array, count: number) {
-  const arrived = (async () => {
-    for (let i = 0; i < count; i++) await reading.next();
-  })();
-  for (let i = 0; i < count; i++) await a.send(bytes);
-  await arrived;
-}
-
 /** The shortest of some durations in milliseconds; what `work` answers is done when nobody measures. */
 async function fastest(work: () => Promise<() => Promise<unknown>>): Promise<number> {
   const times: number[] = [];
@@ -127,16 +61,13 @@ async function fastest(work: () => Promise<() => Promise<unknown>>): Promise<num
 /** Two connections of the stack, without anything of ours around them. */
 interface BareLine {
   readonly left: RtcConnection;
-  /** Until so many messages have come from now on. */
-  receive(count: number): Promise<void>;
-  /** Until there is room again. */
-  drained(): Promise<void>;
+  /** Resolves with the first message. */
+  readonly arrived: Promise<void>;
   close(): Promise<unknown>;
 }
 
 async function bareLine(): Promise<BareLine> {
   const rtc = nodeDataChannelRtc();
-  const waiting = { messages: 0, arrived: () => {}, drained: () => {} };
   const connected = { left: () => {}, right: () => {} };
   const end = (side: 'left' | 'right', other: () => RtcConnection) =>
     rtc.create({
@@ -145,10 +76,14 @@ async function bareLine(): Promise<BareLine> {
         // Behind the description, which is under way.
         candidate: (candidate) => void described.then(() => other().addCandidate(candidate)),
         state: (state) => state === 'connected' && connected[side](),
-        message: () => --waiting.messages === 0 && waiting.arrived(),
-        drained: () => waiting.drained(),
+        message: () => arrive(),
+        drained: () => {},
       },
     });
+  let arrive = () => {};
+  const arrived = new Promise<void>((resolve) => {
+    arrive = resolve;
+  });
   let describe = () => {};
   const described = new Promise<void>((resolve) => {
     describe = resolve;
@@ -168,16 +103,7 @@ async function bareLine(): Promise<BareLine> {
   await both;
   return {
     left,
-    receive(count) {
-      waiting.messages = count;
-      return new Promise((resolve) => {
-        waiting.arrived = resolve;
-      });
-    },
-    drained: () =>
-      new Promise((resolve) => {
-        waiting.drained = resolve;
-      }),
+    arrived,
     close: () => Promise.all([left.close(), right.close()]),
   };
 }
