@@ -81,9 +81,10 @@ export function callPort(context: Context, { via, questions, heard }: CallWays):
       const { identity } = await receiverRecord(context, address);
       return { address, identity };
     },
-    isVerified({ address, identity }) {
+    standing({ address, identity }) {
       const contact = contacts.get(address);
-      return contact?.verified === true && contact.identity !== undefined && equal(contact.identity, identity);
+      if (!contact) return 'stranger';
+      return contact.verified && contact.identity && equal(contact.identity, identity) ? 'verified' : 'contact';
     },
     open: (bytes) => openFrame(context, bytes),
   };

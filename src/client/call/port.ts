@@ -1,6 +1,7 @@
 import type { CryptoProvider } from '../../crypto/provider.js';
 import type { Steps } from '../../crypto/steps.js';
 import type { Party } from '../../protocol/call/keys.js';
+import type { Standing } from '../../protocol/call/line.js';
 import type { HandshakeContext, ReceivedFrame } from '../../protocol/call/state.js';
 import type { Rejection } from '../rejection.js';
 
@@ -29,8 +30,8 @@ export interface CallPort {
    * @throws `USAGE_INVALID_ADDRESS`, `USAGE_CONTACT_BLOCKED`, `DIRECTORY_` codes
    */
   reach(address: string): Promise<Pick<Party, 'address' | 'identity'>>;
-  /** Whether that identity of that address was compared by people. */
-  isVerified(party: Pick<Party, 'address' | 'identity'>): boolean;
+  /** What they are to us; `verified` where people have compared that identity of that address. */
+  standing(party: Pick<Party, 'address' | 'identity'>): Standing;
   /** Opens and verifies what came, or says why not; `undefined` for what was sealed to other devices. */
   open(bytes: Uint8Array): Promise<OpenedFrame | { readonly rejection: Rejection } | undefined>;
   /** Publishes a record on the topic `signal` of `address`, QoS 1. @throws `TRANSPORT_CLOSED` */

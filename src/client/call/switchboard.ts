@@ -5,7 +5,7 @@ import { ring } from '../../protocol/call/callee.js';
 import { dial } from '../../protocol/call/caller.js';
 import { CALL_ID_BYTES, type CallFrame, type CloseReason, type DialFrame } from '../../protocol/call/frame.js';
 import type { Party } from '../../protocol/call/keys.js';
-import { goingOn, judgeDial, type Ongoing } from '../../protocol/call/line.js';
+import { type Caller, goingOn, judgeDial, type Ongoing } from '../../protocol/call/line.js';
 import { isPeer } from '../../protocol/call/moves.js';
 import { decodeRecordMessage, isRecordMessage } from '../../protocol/call/record.js';
 import type { Transition } from '../../protocol/call/state.js';
@@ -85,7 +85,7 @@ export class Switchboard {
     other.catch(() => {});
     const own = session.connected.then(
       (line) => ({ session, line }),
-      (error) => (this.#taken.has(session) ? other : Promise.reject(error)),
+      (error) => (this.#dropped.has(session) ? other : Promise.reject(error)),
     );
     const giveUp = () => {
       void session.hangUp();
@@ -99,7 +99,8 @@ export class Switchboard {
     }
   }
 
-  readonly #taken = new WeakSet<CallSession>();
+  /** Calls that count no more: their end is on its way. */
+  readonly #dropped = new WeakSet<CallSession>();
 
   /** Takes bytes that came on our topic of family `signal`. */
   take(bytes: Uint8Array): void {
@@ -181,11 +182,14 @@ export class Switchboard {
     return goingOn(this.#ongoing());
   }
 
-  /** The calls but those that glare has ended, or that are left out. */
-  #ongoing(but: readonly CallSession[] = []): readonly Ongoing[] {
+  #ongoing(): readonly (Ongoing & { readonly session: CallSession })[] {
     return [...this.#sessions.values()]
-      .filter((session) => !this.#taken.has(session) && !but.includes(session))
-      .map(({ peer: { address }, phase }) => ({ address, phase }));
+      .filter((session) => !this.#dropped.has(session))
+      .map((session) => ({ session, phase: session.phase, ...this.#callerOf(session.peer) }));
+  }
+
+  #callerOf(peer: Pick<Party, 'address' | 'identity'>): Caller {
+    return { address: peer.address, standing: this.#port.standing(peer) };
   }
 
   /** Those with whom calls stand are asked whether they are there. @param since - as in {@link CallSession.question} */
@@ -211,20 +215,18 @@ export class Switchboard {
     if (over()) return;
     // From here to the entry in the table nothing is awaited: two dials cannot both find it empty.
     // Of one device only the last dial rings: it may have been started anew, and know nothing of the one before.
-    const outdated = [...this.#sessions.values()].filter(
-      ({ state }) => state.phase === 'ringing' && isPeer(state.peer, from),
-    );
-    for (const session of outdated) void session.hangUp('busy');
-    const verdict = judgeDial(this.#port.address, from.address, this.#ongoing(outdated), this.#settings.limit);
-    if (verdict === 'ours') return;
-    if (verdict === 'busy') this.#port.heard(opened.sealed);
-    if (verdict === 'busy') return this.#close(opened, 'busy');
-    const ours = verdict === 'theirs' ? this.#find(from.address, 'dialling') : undefined;
+    for (const session of this.#sessions.values())
+      if (session.state.phase === 'ringing' && isPeer(session.state.peer, from)) this.#drop(session, 'busy');
+    const verdict = judgeDial(this.#port.address, this.#callerOf(from), this.#ongoing(), this.#settings.limit);
+    if (verdict.kind === 'ours') return;
+    if (verdict.kind === 'busy') this.#port.heard(opened.sealed);
+    if (verdict.kind === 'busy') return this.#close(opened, 'busy');
+    if (verdict.kind === 'ring' && verdict.instead) this.#drop(verdict.instead.session, 'busy');
+    const ours = verdict.kind === 'theirs' ? this.#find(from.address, 'dialling') : undefined;
     const session = this.#add(handshake, { state, outputs: [] });
     if (ours) {
-      this.#taken.add(ours);
       this.#dialling.get(ours)?.(session);
-      void ours.hangUp('glare');
+      this.#drop(ours, 'glare');
       session.accept().catch(() => {});
     } else if (await this.#events.ring(new IncomingCall(session, this.#peerOf(session), opened.sealed))) {
       this.#port.heard(opened.sealed);
@@ -232,6 +234,11 @@ export class Switchboard {
       // Nobody is at home on this device; another one may take it.
       session.abandon();
     }
+  }
+
+  #drop(session: CallSession, reason: CloseReason): void {
+    this.#dropped.add(session);
+    void session.hangUp(reason);
   }
 
   /** Answers a dial that is not taken. */
@@ -264,12 +271,12 @@ export class Switchboard {
 
   #find(address: string, phase: 'ringing' | 'dialling'): CallSession | undefined {
     return [...this.#sessions.values()].find(
-      (session) => session.peer.address === address && session.state.phase === phase && !this.#taken.has(session),
+      (session) => session.peer.address === address && session.state.phase === phase && !this.#dropped.has(session),
     );
   }
 
   #peerOf({ peer: { address, identity } }: CallSession): CallPeer {
-    return { address, identity, verified: this.#port.isVerified({ address, identity }) };
+    return { address, identity, verified: this.#port.standing({ address, identity }) === 'verified' };
   }
 }
 
