@@ -33,8 +33,8 @@ export interface Judge {
    *
    * @param known - the record that stood when the question was asked
    * @returns the record that stands now, or `undefined` when nobody has claimed the address
-   * @throws `DIRECTORY_BAD_ANSWER`, `DIRECTORY_ROLLBACK`, `DIRECTORY_CONFLICT`, `DIRECTORY_IDENTITY_HELD`,
-   *   `DIRECTORY_IDENTITY_REFUSED`: the known record stands
+   * @throws `DIRECTORY_BAD_ANSWER`, `DIRECTORY_SUITE_UNAVAILABLE`, `DIRECTORY_ROLLBACK`, `DIRECTORY_CONFLICT`,
+   *   `DIRECTORY_IDENTITY_HELD`, `DIRECTORY_IDENTITY_REFUSED`: the known record stands
    */
   takeIn(address: string, known: KnownRecord | undefined, answer: DirectoryAnswer): Promise<KeyRecord | undefined>;
 
@@ -251,6 +251,10 @@ async function verifiedRecord(provider: CryptoProvider, address: string, bytes: 
     record = await run(verifyRecordOf(provider, address, bytes));
   } catch (cause) {
     if (!isSealMQError(cause)) throw cause;
+    if (cause.code === 'USAGE_SUITE_UNAVAILABLE') {
+      const message = `the record of ${address} has keys of a suite that this backend lacks`;
+      throw new SealMQError('DIRECTORY_SUITE_UNAVAILABLE', message, cause);
+    }
     throw badAnswer(`a record of ${address} that does not verify`, cause);
   }
   if (record.address !== address) throw badAnswer(`a record of another address than ${address}`);

@@ -1,4 +1,6 @@
+import { present } from '../bytes/fields.js';
 import { SealMQError } from '../errors.js';
+import { PRESENCE, type PresenceTiming } from '../protocol/room/peer.js';
 import { assertRoomName, roomFilters, roomPlaceOf } from '../protocol/room/room-topics.js';
 import { assertOptions, flag, lifetime, type Rules } from './arguments.js';
 import type { Context } from './context.js';
@@ -37,6 +39,17 @@ const JOIN_RULES: Rules<JoinOptions> = {
   timing: { heartbeat: lifetime, silentAfter: lifetime, goneAfter: lifetime },
 };
 
+/** What was given, completed. @throws `USAGE_INVALID_ARGUMENT` where a member would be gone before it is silent */
+function presenceTiming(given: Partial<PresenceTiming> = {}): PresenceTiming {
+  const timing = { ...PRESENCE, ...present(given) };
+  const { heartbeat, silentAfter, goneAfter } = timing;
+  if (heartbeat < silentAfter && silentAfter < goneAfter) return timing;
+  throw new SealMQError(
+    'USAGE_INVALID_ARGUMENT',
+    'timing: heartbeat is less than silentAfter, and that less than goneAfter',
+  );
+}
+
 /** Topics of which it is remembered what they say, at most: two for each member of a large room. */
 const MAX_PLACES = 2_048;
 
@@ -54,6 +67,7 @@ export function createRooms(context: Context): Rooms {
 
   async function enter(name: string, options: JoinOptions): Promise<Room> {
     assertOptions(options, JOIN_RULES, 'options');
+    const timing = presenceTiming(options.timing);
     const guests = guestList(options.admit, options.roster);
     const filters = roomFilters(topicPrefix, name, account.device.id, { frames: options.frames ?? true });
     const port = roomPort(context, name);
@@ -61,7 +75,7 @@ export function createRooms(context: Context): Rooms {
     await store.batch([{ type: 'put', key: STORED + name, value: new Uint8Array(0) }]);
     const session = await RoomSession.begin({
       ...options,
-      ...{ room: name, port, ...guests },
+      ...{ room: name, port, timing, ...guests },
       onFrame(frame) {
         for (const { device, from: address } of queue.put(frame)) {
           session.events.emit('undecryptable', { device, address, reason: 'overflow' });

@@ -111,6 +111,9 @@ test('a room says what it cannot take', async () => {
     { roster: 'bob' },
     { admit: ['bob'], timing: { heartbeat: 'x' } },
     { admit: ['bob'], timing: { heartbeat: 0 } },
+    { admit: ['bob'], timing: { silentAfter: 60_000 } },
+    { admit: ['bob'], timing: { goneAfter: 20_000 } },
+    { admit: ['bob'], timing: { heartbeat: 20_000 } },
     { admit: ['bob'], signatures: 'yes' },
     { admit: { creator: 'bob', invitation: 'zzz' } },
   ];

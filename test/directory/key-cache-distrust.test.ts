@@ -6,8 +6,11 @@ import {
   type KeyCacheEvents,
   type KeyCacheOptions,
 } from '../../src/client/key-cache.js';
+import { nobleProvider } from '../../src/crypto/noble.js';
+import { run } from '../../src/crypto/steps.js';
 import type { Store } from '../../src/ports/store.js';
-import type { KeyRecord } from '../../src/protocol/identity/index.js';
+import { createAccount, type KeyRecord } from '../../src/protocol/identity/index.js';
+import { drawnBefore } from '../fixtures/drawn-before.js';
 import {
   accountOf,
   codeOf,
@@ -189,6 +192,16 @@ describe('the same identity', () => {
 });
 
 describe('an answer', () => {
+  it('with keys that this backend cannot use is told as that, and is no proof against the directory', async () => {
+    const { cache, meet } = world({ provider: nobleProvider() });
+    const suite = 'RSA3072-PS256';
+    const { record } = await run(createAccount(drawnBefore(), { address: 'alice', suite, now: START }));
+    expect(await meet(record)).toBe('DIRECTORY_SUITE_UNAVAILABLE');
+    await meet(alice.record);
+    expect(await meet(record)).toBe('DIRECTORY_SUITE_UNAVAILABLE');
+    expect(cache.cached('alice')?.version).toBe(1);
+  });
+
   it('with somebody else’s record is refused', async () => {
     const { cache, meet } = world();
     const bob = await accountOf('bob');

@@ -1,39 +1,22 @@
 import { expect, test, vi } from 'vitest';
-import { key } from '../../scripts/vectors/keys.js';
 import type { Messenger } from '../../src/client/messenger.js';
 import type { RoomFrame } from '../../src/client/room/events.js';
 import type { Member } from '../../src/client/room/members.js';
 import type { Room } from '../../src/client/room/room.js';
 import { RoomSession } from '../../src/client/room/session.js';
 import { nativeProvider } from '../../src/crypto/native.js';
-import type { CryptoProvider, KeyAlgorithm } from '../../src/crypto/provider.js';
 import { atOnce, run } from '../../src/crypto/steps.js';
 import { readRoomStatement } from '../../src/protocol/room/room-statement.js';
 import { ratchetSenderKey } from '../../src/protocol/room/sender-key.js';
 import { openFrame } from '../../src/protocol/room/sframe.js';
 import { closing, createWorld, until, type World } from '../client/world.js';
+import { drawnBefore } from '../fixtures/drawn-before.js';
 
 const provider = nativeProvider();
 const admit = ['alice', 'bob', 'casey'];
 const timing = { heartbeat: 200, silentAfter: 2_000, goneAfter: 6_000 };
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const bytes = (body: string) => new TextEncoder().encode(body);
-
-/** RSA keys that were drawn before: to draw three takes a core for seconds, more or fewer by chance, and with it all that run here. */
-function drawnBefore(): CryptoProvider {
-  const provider = nativeProvider();
-  const drawn: Partial<Record<KeyAlgorithm, string[]>> = {
-    PS256: ['dave.identity', 'dave.sign'],
-    'RSA-OAEP-256': ['dave.seal'],
-  };
-  return {
-    ...provider,
-    generateKey(algorithm, extractable) {
-      const name = drawn[algorithm]?.shift();
-      return name === undefined ? provider.generateKey(algorithm, extractable) : key(name);
-    },
-  };
-}
 
 /** What arrives in a room, as `from: body`. */
 function collect(room: Room): string[] {

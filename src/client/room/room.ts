@@ -44,6 +44,7 @@ export interface JoinOptions {
    * trust one another not to write in each other's name. All members must say the same.
    */
   readonly signatures?: boolean;
+  /** When members count as absent; with the defaults for what is left out, each is less than the next. */
   readonly timing?: Partial<PresenceTiming>;
 }
 
