@@ -182,12 +182,26 @@ test('the creator invites, and expels', async () => {
   await complete(ofBob, 'alice', 'casey');
   await complete(ofCasey, 'alice', 'bob');
   const out = Promise.all([ofBob, ofCasey].map((room) => new Promise((resolve) => room.on('left', resolve))));
+  const taken: string[] = [];
+  const read = (async () => {
+    for await (const frame of ofBob.frames()) taken.push(text(frame.bytes));
+  })();
+  await ofAlice.send(bytes('before'));
+  await until(() => taken.length === 1 || undefined);
   await ofAlice.expel('bob');
   expect(await out).toMatchObject([
     { address: 'bob', reason: 'expelled' },
     { address: 'bob', reason: 'expelled' },
   ]);
   expect(ofCasey.members.map(({ address }) => address)).toEqual(['alice']);
+  await ofAlice.send(bytes('after'));
+  await read;
+  expect(taken).toEqual(['before']);
+  const closed = { code: 'USAGE_CLOSED' };
+  await expect(ofBob.send(bytes('still here?'))).rejects.toMatchObject(closed);
+  await expect(ofBob.assembled()).rejects.toMatchObject(closed);
+  expect(await ofBob.frames().next()).toEqual({ done: true, value: undefined });
+  await ofBob.leave();
 });
 
 test('who comes after an expulsion hears of it from the others, not from the expelled; a later invitation outweighs it', async () => {

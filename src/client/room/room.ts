@@ -72,6 +72,7 @@ export class Room {
     this.#left = new Promise((resolve) => {
       this.#tellLeft = resolve;
     });
+    this.on('left', () => this.#parts.session.isOut && this.#parts.queue.close());
   }
 
   /** The other members that we know, as they are now. */
@@ -117,7 +118,8 @@ export class Room {
    * 256 frames of one quality of service are one message. Nothing is kept: what the transport cannot take is lost.
    *
    * @param bytes - at most 256 KiB; yours again when this returns
-   * @throws `USAGE_CLOSED`, `USAGE_PAYLOAD_TOO_LARGE`, `USAGE_INVALID_ARGUMENT`; `TRANSPORT_CLOSED` while not connected
+   * @throws `USAGE_CLOSED` when the room was left, or its creator has put us out; `USAGE_PAYLOAD_TOO_LARGE`, `USAGE_INVALID_ARGUMENT`;
+   *   `TRANSPORT_CLOSED` while not connected
    */
   send(bytes: Uint8Array, options: FrameOptions = {}): Promise<void> {
     try {
@@ -130,7 +132,7 @@ export class Room {
     }
   }
 
-  /** The frames of the others, for one loop; ends with {@link leave}. @throws `USAGE_CONSUMER_EXISTS` */
+  /** The frames of the others, for one loop; ends with {@link leave}, and when the creator puts us out. @throws `USAGE_CONSUMER_EXISTS` */
   frames(): AsyncIterableIterator<RoomFrame> {
     return this.#parts.queue.frames();
   }
@@ -184,5 +186,6 @@ export class Room {
 
   #assertOpen(): void {
     if (this.#leaving) throw new SealMQError('USAGE_CLOSED', 'the room was left');
+    if (this.#parts.session.isOut) throw new SealMQError('USAGE_CLOSED', 'the creator of the room has put us out');
   }
 }

@@ -66,6 +66,8 @@ export class RoomSession {
   #media: MediaKeys | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #beatAt = 0;
+  /** The creator has put us out. */
+  #isOut = false;
 
   private constructor(context: RoomContext, first: SenderKey, options: SessionOptions) {
     this.#context = context;
@@ -137,6 +139,11 @@ export class RoomSession {
     }));
   }
 
+  /** Whether the creator of the room has put us out: nobody reads what we send, and we read nobody. */
+  get isOut(): boolean {
+    return this.#isOut;
+  }
+
   /** Addresses on the roster that are not there. */
   get absent(): readonly string[] {
     return this.#roster.absent;
@@ -156,6 +163,7 @@ export class RoomSession {
 
   /** What came on a topic of the room. Never waits. */
   take(place: RoomPlace, bytes: Uint8Array): void {
+    if (this.#isOut) return;
     switch (place.kind) {
       case 'statement':
         if (bytes.length > MAX_STATEMENT_BYTES) this.#tooLarge();
@@ -277,6 +285,7 @@ export class RoomSession {
   }
 
   #expelled(): void {
+    this.#isOut = true;
     this.stop();
     this.events.emit('left', { ...this.#context.port.self, reason: 'expelled' });
   }
