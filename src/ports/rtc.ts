@@ -66,7 +66,7 @@ export interface RtcConnection {
   readonly maxMessageBytes: number;
   /** Bytes that wait to go out. */
   buffered(channel: RtcChannel): number;
-  /** Sends one message. @throws `TRANSPORT_CLOSED` unless connected */
+  /** Sends one message; its memory is the caller's again afterwards. @throws `TRANSPORT_CLOSED` unless connected */
   send(channel: RtcChannel, bytes: Uint8Array): void;
   /** The way it has taken, once connected. */
   path(): Promise<RtcPath>;

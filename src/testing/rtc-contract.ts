@@ -77,6 +77,19 @@ export function rtcContract(name: string, { left, right }: RtcSubject, tests: Te
       }
     });
 
+    clause('sends what was there when it was told to, whatever becomes of that memory', async (a, b) => {
+      await connect(a, b);
+      const count = 40;
+      const bytes = new Uint8Array(16_384);
+      for (let i = 1; i <= count; i++) a.connection.send('ordered', bytes.fill(i));
+      bytes.fill(0);
+      await b.until(() => b.received.length === count);
+      deepEqual(
+        b.received.every((message, i) => equal(message.bytes, new Uint8Array(bytes.length).fill(i + 1))),
+        true,
+      );
+    });
+
     clause('says what waits, and when the greater part is out', async (a, b) => {
       await connect(a, b);
       let sent = 0;

@@ -36,8 +36,8 @@ function weriftPeer({ iceServers, policy }: RtcOptions): PeerConnection<RTCDataC
     onChannel(listener) {
       peer.onDataChannel.subscribe(listener);
     },
-    // Its type asks for a Buffer: another view of the same bytes.
-    send: (channel, bytes) => channel.send(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)),
+    // A copy: what it sends later, or again, it takes from there.
+    send: (channel, bytes) => channel.send(Buffer.from(bytes)),
     listen(channel, { open, closed, message, low }) {
       channel.stateChanged.subscribe((state) => {
         if (state === 'open') open();

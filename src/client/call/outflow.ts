@@ -2,7 +2,7 @@ import { utf8 } from '../../bytes/bytes.js';
 import { SealMQError } from '../../errors.js';
 import { createCourtesy } from '../../pause.js';
 import type { RtcChannel } from '../../ports/rtc.js';
-import { counter, RECORD_OVERHEAD, type RecordCipher } from '../../protocol/call/cipher.js';
+import { counter, RECORD_OVERHEAD, type RecordCipher, recordBytes } from '../../protocol/call/cipher.js';
 import {
   type CallControl,
   CHUNK_OVERHEAD,
@@ -14,6 +14,7 @@ import {
 } from '../../protocol/call/record.js';
 import { createSignal } from '../signal.js';
 import { WINDOW } from './inflow.js';
+import { RecordMemory, type Slot } from './record-memory.js';
 import type { Way } from './way.js';
 
 /** Bytes of a message in one record. */
@@ -24,7 +25,8 @@ export class Outflow {
   readonly #cipher: RecordCipher;
   readonly #changed = createSignal();
   /** Records of the ordered stream without acknowledgement, by their number. */
-  readonly #kept = new Map<number, Uint8Array>();
+  readonly #kept = new Map<number, Slot>();
+  readonly #memory = new RecordMemory();
   readonly #counters = { [Stream.ordered]: 0, [Stream.unordered]: 0, [Stream.control]: 0 };
   #turns: Record<RtcChannel, Promise<unknown>> = { ordered: Promise.resolve(), unordered: Promise.resolve() };
   #way: Way | undefined;
@@ -84,7 +86,7 @@ export class Outflow {
 
   /** Sends again what is not acknowledged. */
   repeat(): void {
-    for (const record of this.#kept.values()) this.#way?.send('ordered', record);
+    for (const { bytes } of this.#kept.values()) this.#way?.send('ordered', bytes);
     this.#changed.notify();
   }
 
@@ -93,11 +95,13 @@ export class Outflow {
     this.#heard = Math.max(this.#heard, next);
     this.#taken = Math.max(this.#taken, taken);
     this.#credit = Math.max(this.#credit, credit);
-    for (const n of this.#kept.keys()) {
+    for (const [n, slot] of this.#kept) {
       // The last one is said again until all of it has been taken: that, too, can be lost.
       if (n >= next || (n === this.#endRecord && taken <= n)) break;
       this.#kept.delete(n);
+      this.#memory.give(slot);
     }
+    if (this.#kept.size === 0) this.#memory.trim();
     this.#changed.notify();
   }
 
@@ -156,11 +160,12 @@ export class Outflow {
     by?: Way,
   ): Promise<void> | undefined {
     const n = this.#counters[stream]++;
+    const slot = stream === Stream.ordered ? this.#memory.take(recordBytes(content)) : undefined;
     const go = (record: Uint8Array) => {
-      if (stream === Stream.ordered) this.#kept.set(n, record);
+      if (slot) this.#kept.set(n, slot);
       (by ?? this.#way)?.send(channel, record);
     };
-    const record = this.#cipher.seal(counter(n, stream), content);
+    const record = this.#cipher.seal(counter(n, stream), content, slot?.bytes);
     if (record instanceof Promise) return record.then(go);
     go(record);
     return undefined;

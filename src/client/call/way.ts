@@ -13,7 +13,10 @@ export interface Way {
   full(channel: RtcChannel): boolean;
   /** Whether everything has gone out that was sent: what is still under way need not be said again. */
   readonly clear: boolean;
-  /** Sends one record, as `RecordCipher.seal` made it; one that cannot go is lost, and goes again over the next way. */
+  /**
+   * Sends one record, as `RecordCipher.seal` made it; one that cannot go is lost, and goes again over the next way. Its memory is the
+   * sender's again afterwards.
+   */
   send(channel: RtcChannel, record: Uint8Array): void;
   /** Called when there is room again. */
   onRoom: () => void;

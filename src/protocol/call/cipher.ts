@@ -60,18 +60,27 @@ export function* openBody(
 
 /** One direction of the line: a key, and the AAD that all its records share. */
 export interface RecordCipher {
-  /** A record as it goes over a data channel: counter, ciphertext, tag. @param content - in parts, one after the other */
-  seal(ctr: Uint8Array, content: readonly Uint8Array[]): Awaitable<Uint8Array>;
+  /**
+   * A record as it goes over a data channel: counter, ciphertext, tag.
+   *
+   * @param content - in parts, one after the other
+   * @param record - where it is made, {@link recordBytes} long; memory of its own unless given
+   */
+  seal(ctr: Uint8Array, content: readonly Uint8Array[], record?: Uint8Array): Awaitable<Uint8Array>;
   /** `null` when it does not decrypt. */
   open(ctr: Uint8Array, ciphertext: Uint8Array): Awaitable<Uint8Array | null>;
+}
+
+/** Length of the record of a content in parts. */
+export function recordBytes(content: readonly Uint8Array[]): number {
+  return content.reduce((sum, { length }) => sum + length, RECORD_OVERHEAD);
 }
 
 /** The cipher of one direction, under `msg-a` or `msg-b`. */
 export function recordCipher(provider: CryptoProvider, key: Uint8Array, call: Uint8Array): RecordCipher {
   const aad = callAad(call, 'msg');
   return {
-    seal(ctr, content) {
-      const record = new Uint8Array(content.reduce((sum, { length }) => sum + length, RECORD_OVERHEAD));
+    seal(ctr, content, record = new Uint8Array(recordBytes(content))) {
       record.set(ctr);
       const target = record.subarray(COUNTER_BYTES);
       return after(provider.aesGcmEncryptInto(target, key, ctr, aad, content), () => record);

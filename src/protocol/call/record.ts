@@ -103,13 +103,13 @@ export function encodeChunk(chunk: Chunk): readonly Uint8Array[] {
 /** @throws `DECODE_CBOR` */
 export function decodeChunk(content: Uint8Array): Chunk {
   const flags = content[0] ?? 0xff;
-  const view = new DataView(content.buffer, content.byteOffset, content.length);
-  if (flags === END && content.length === END_BYTES) return { unordered: view.getUint32(1) };
+  const number = (at: number) => new DataView(content.buffer, content.byteOffset, content.length).getUint32(at);
+  if (flags === END && content.length === END_BYTES) return { unordered: number(1) };
   const placed = (flags & PLACED) !== 0;
   if (flags > 7 || (placed && content.length < CHUNK_OVERHEAD)) throw new SealMQError('DECODE_CBOR', 'malformed chunk');
   const common = { text: (flags & TEXT) !== 0, last: (flags & LAST) !== 0 };
   if (!placed) return { ...common, bytes: content.subarray(1) };
-  const place = { message: view.getUint32(1), index: view.getUint32(5) };
+  const place = { message: number(1), index: number(5) };
   return { ...common, place, bytes: content.subarray(CHUNK_OVERHEAD) };
 }
 
