@@ -83,6 +83,7 @@ export type {
   ConnectionState,
   DisconnectCause,
   PublishOptions,
+  SubscribeOptions,
   Transport,
   TransportHandlers,
 } from './ports/transport.js';

@@ -69,7 +69,9 @@ export function createRooms(context: Context): Rooms {
     assertOptions(options, JOIN_RULES, 'options');
     const timing = presenceTiming(options.timing);
     const guests = guestList(options.admit, options.roster);
-    const filters = roomFilters(topicPrefix, name, account.device.id, { frames: options.frames ?? true });
+    const control = roomFilters(topicPrefix, name, account.device.id, { frames: false });
+    const all = roomFilters(topicPrefix, name, account.device.id, { frames: options.frames ?? true });
+    const frames = all.filter((filter) => !control.includes(filter));
     const port = roomPort(context, name);
     const queue = createFrameQueue();
     await store.batch([{ type: 'put', key: STORED + name, value: new Uint8Array(0) }]);
@@ -82,15 +84,17 @@ export function createRooms(context: Context): Rooms {
         }
       },
     });
-    const room = new Room(name, { session, queue, port, release: () => release(name, filters) });
+    const room = new Room(name, { session, queue, port, release: () => release(name, all) });
     joined.set(name, { room, session });
     try {
-      await transport.subscribe(filters);
+      // Our own frames are no use to us; our own heartbeats tell whether the way to the broker and back works.
+      const further = frames.length > 0 ? [transport.subscribe(frames, { noLocal: true })] : [];
+      await Promise.all([transport.subscribe(control), ...further]);
       await session.start();
       return room;
     } catch (error) {
       session.stop();
-      await release(name, filters);
+      await release(name, all);
       throw error;
     }
   }

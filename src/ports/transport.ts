@@ -68,6 +68,12 @@ export interface TransportHandlers {
   will?(): Promise<Will | undefined>;
 }
 
+/** How further filters are subscribed to. */
+export interface SubscribeOptions {
+  /** What this transport publishes itself need not come back, if the broker can tell (MQTT 5 §3.8.3.1, No Local): it may all the same. */
+  readonly noLocal?: boolean;
+}
+
 /**
  * A publish/subscribe transport with at-least-once delivery and a session that the broker keeps while we are away:
  * MQTT, or anything that can do the same.
@@ -91,7 +97,7 @@ export interface Transport {
    *
    * @throws `TRANSPORT_REFUSED` when the broker denies one of them: then none is kept; `TRANSPORT_CLOSED`
    */
-  subscribe(filters: readonly string[]): Promise<void>;
+  subscribe(filters: readonly string[], options?: SubscribeOptions): Promise<void>;
 
   /**
    * Takes filters of {@link subscribe} back, or those that an earlier life of the session left behind. Nothing on them is

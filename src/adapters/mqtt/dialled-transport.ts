@@ -1,6 +1,12 @@
 import { isSealMQError, SealMQError } from '../../errors.js';
 import { pauseFor } from '../../pause.js';
-import type { ConnectionState, PublishOptions, Transport, TransportHandlers } from '../../ports/transport.js';
+import type {
+  ConnectionState,
+  PublishOptions,
+  SubscribeOptions,
+  Transport,
+  TransportHandlers,
+} from '../../ports/transport.js';
 import { createBackoff } from './backoff.js';
 import { type CredentialSource, credentialSource } from './credentials.js';
 import { createDialler, type Dialler } from './dialler.js';
@@ -61,8 +67,8 @@ export class DialledTransport implements Transport {
     return this.#link.publisher.publish(topic, payload, options);
   }
 
-  subscribe(filters: readonly string[]): Promise<void> {
-    return this.#subscriptions.add(filters);
+  subscribe(filters: readonly string[], options?: SubscribeOptions): Promise<void> {
+    return this.#subscriptions.add(filters, options);
   }
 
   unsubscribe(filters: readonly string[]): Promise<void> {

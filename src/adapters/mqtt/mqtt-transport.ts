@@ -38,9 +38,9 @@ export function mqttTransport(options: MqttTransportOptions): Transport {
       if (filters.length > 0) assertFilters(filters);
       return transport.open(filters, handlers);
     },
-    async subscribe(filters) {
+    async subscribe(filters, options) {
       assertFilters(filters);
-      return transport.subscribe(filters);
+      return transport.subscribe(filters, options);
     },
     unsubscribe: (filters) => transport.unsubscribe(filters),
     publish: (topic, payload, how) => transport.publish(topic, payload, how),

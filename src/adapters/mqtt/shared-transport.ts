@@ -1,6 +1,12 @@
 import type { IConnackPacket, MqttClient } from 'mqtt';
 import { isSealMQError, SealMQError } from '../../errors.js';
-import type { ConnectionState, PublishOptions, Transport, TransportHandlers } from '../../ports/transport.js';
+import type {
+  ConnectionState,
+  PublishOptions,
+  SubscribeOptions,
+  Transport,
+  TransportHandlers,
+} from '../../ports/transport.js';
 import type { Verdict } from './handovers.js';
 import { hookIntake, verdictOf } from './intake.js';
 import { type Loss, withoutDelay } from './link.js';
@@ -52,7 +58,8 @@ export class SharedTransport implements Transport {
     return this.#publisher.publish(topic, payload, options);
   }
 
-  subscribe(filters: readonly string[]): Promise<void> {
+  /** Others publish by the application's client as well, and are heard: nothing is kept from coming back. */
+  subscribe(filters: readonly string[], _options?: SubscribeOptions): Promise<void> {
     return this.#subscriptions.add(filters);
   }
 

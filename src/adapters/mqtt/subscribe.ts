@@ -4,11 +4,16 @@ import { SealMQError } from '../../errors.js';
 /**
  * Subscribes `filters` with QoS 1. The packet is written before this returns, so it goes before whatever is published next.
  *
+ * @param noLocal - which of them are not to bring what this client publishes; every filter does so in MQTT 3.1.1
  * @throws `TRANSPORT_REFUSED` when the broker denies a filter, `TRANSPORT_CLOSED` when the connection ends before its answer
  */
-export function subscribe(client: MqttClient, filters: readonly string[]): Promise<void> {
+export function subscribe(
+  client: MqttClient,
+  filters: readonly string[],
+  noLocal: (filter: string) => boolean = () => false,
+): Promise<void> {
   // MQTT 5 §3.8.3.1, retain handling 1: what is retained comes with a new subscription, not with a renewed one.
-  const requests = Object.fromEntries(filters.map((filter) => [filter, { qos: 1, rh: 1 }]));
+  const requests = Object.fromEntries(filters.map((filter) => [filter, { qos: 1, rh: 1, nl: noLocal(filter) }]));
   // Without this flag the client leaves out what it believes to be in place.
   const map = Object.assign(requests, { resubscribe: true }) as unknown as ISubscriptionMap;
   return new Promise((resolve, reject) => {

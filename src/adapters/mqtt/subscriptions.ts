@@ -1,5 +1,6 @@
 import type { MqttClient } from 'mqtt';
 import { isSealMQError, SealMQError } from '../../errors.js';
+import type { SubscribeOptions } from '../../ports/transport.js';
 import { subscribe, unsubscribe } from './subscribe.js';
 import { topicMatcher } from './topic-filter.js';
 
@@ -17,7 +18,7 @@ export interface Subscriptions {
   /** The connection is gone. */
   lost(): void;
   /** Resolves when the filters are in place, on this connection or a later one. @throws `TRANSPORT_REFUSED`, `TRANSPORT_CLOSED` */
-  add(filters: readonly string[]): Promise<void>;
+  add(filters: readonly string[], options?: SubscribeOptions): Promise<void>;
   /** Nothing of these filters is handed in any more; the broker is told now or on the next connection. */
   remove(filters: readonly string[]): Promise<void>;
   /** Nobody waits any longer. */
@@ -27,7 +28,7 @@ export interface Subscriptions {
 /** @param shareGroup - of the first filters, where the broker has shared subscriptions */
 export function createSubscriptions(shareGroup?: string): Subscriptions {
   let first: readonly string[] = [];
-  const added = new Set<string>();
+  const added = new Map<string, SubscribeOptions>();
   /** Removed while the broker could not be told: its session may still have them. */
   const removed = new Set<string>();
   let owns = topicMatcher([]);
@@ -36,8 +37,10 @@ export function createSubscriptions(shareGroup?: string): Subscriptions {
   let waiting: (() => void)[] = [];
 
   const match = (): void => {
-    owns = topicMatcher([...first, ...added]);
+    owns = topicMatcher([...first, ...added.keys()]);
   };
+
+  const noLocal = (filter: string): boolean => added.get(filter)?.noLocal ?? false;
 
   const wake = (): void => {
     const woken = waiting;
@@ -71,16 +74,16 @@ export function createSubscriptions(shareGroup?: string): Subscriptions {
       tellRemoved(next, sessionPresent, removed);
       // Each time: a broker can have the session and not its subscriptions, and we would be deaf for good.
       // A later filter that is denied now is no reason to give the connection up.
-      const later = added.size > 0 ? subscribe(next, [...added]).catch(() => {}) : undefined;
+      const later = added.size > 0 ? subscribe(next, [...added.keys()], noLocal).catch(() => {}) : undefined;
       if (first.length > 0) await subscribe(next, shareGroup === undefined ? first : shared(next, shareGroup, first));
       await later;
     },
     lost() {
       client = undefined;
     },
-    async add(filters) {
+    async add(filters, options = {}) {
       for (const filter of filters) {
-        added.add(filter);
+        added.set(filter, options);
         removed.delete(filter);
       }
       match();
@@ -88,7 +91,7 @@ export function createSubscriptions(shareGroup?: string): Subscriptions {
       for (;;) {
         tried = await connection(tried);
         try {
-          return await subscribe(tried, filters);
+          return await subscribe(tried, filters, noLocal);
         } catch (error) {
           if (!isSealMQError(error, 'TRANSPORT_REFUSED')) continue;
           forget(filters);
