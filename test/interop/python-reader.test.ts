@@ -14,9 +14,10 @@ import {
 } from '../../src/protocol/identity/index.js';
 import { peer } from '../peers/require.js';
 import { type Answer, askPython, type Job, opening, pythonAvailable, type Sender } from './python.js';
-import { hex, keyOf, named, type Vectors, vectorsOf } from './vectors.js';
+import { hex, keyOf, named, type RelayVectors, type Vectors, vectorsOf } from './vectors.js';
 
 const vectors = vectorsOf<Vectors>('envelope.json');
+const relayVectors = vectorsOf<RelayVectors>('relay.json');
 const NOW = vectors.now;
 const provider = nativeProvider();
 
@@ -134,6 +135,38 @@ describe.skipIf(!peer('python3-cbor2', pythonAvailable()))(
             return [`${job.device} ${job.channel}`, { op: 'state-tag', ...job }, { kind: 'verified', tag }];
           }),
         );
+      });
+
+      test('what is said to a relay: by that key, to that relay, under that word only', () => {
+        const { speaker, relay, handIn, updates, message } = relayVectors;
+        const job = {
+          ...{ op: 'relay', key: keyOf(vectors, relay.sealKey).privateKey, speaker: publicKey(speaker.signKey) },
+          identity: keyOf(vectors, relay.identity).thumbprint,
+        };
+        const said = [
+          { name: 'hand-in', word: 'hand-in', ...handIn, message },
+          ...updates.map((update) => ({ word: 'update', ...update })),
+        ];
+        check(
+          said.flatMap(({ name, word, sealed, ...verified }): Case[] => {
+            const right = { ...job, word, sealed };
+            const otherWord = word === 'update' ? 'hand-in' : 'update';
+            return [
+              [name, right, { kind: 'verified', ...verified }],
+              [`${name} by another`, { ...right, speaker: publicKey('mallory.sign') }, { kind: 'unverifiable' }],
+              [`${name} to another relay`, { ...right, identity: '00'.repeat(32) }, { kind: 'not-for-me' }],
+              [`${name} as ${otherWord}`, { ...right, word: otherWord }, { kind: 'unverifiable' }],
+            ];
+          }),
+        );
+      });
+
+      test('what a push brings', () => {
+        const notes = relayVectors.wakeNotes.map(({ name, note, dial }): Case => {
+          return [name, { op: 'wake-note', note }, { kind: 'verified', note: defined({ type: 'call', dial }) }];
+        });
+        const wrong = ['', 'oWR0eXBlZHBvc3Q', `${relayVectors.wakeNotes[0]?.note}AA`];
+        check([...notes, ...wrong.map((note): Case => [note, { op: 'wake-note', note }, { kind: 'malformed' }])]);
       });
 
       test('keys and their thumbprints', () => {

@@ -14,6 +14,7 @@ from keys import PublicKey, private_sealing_key, public_key, signing_key
 from link import follow_link, is_welcome, read_link
 from message import open_message
 from records import follow_key_lists, succession, verify_record, verify_statement
+from relay import open_at_relay, read_wake_note
 from states import state_tag
 
 
@@ -101,6 +102,17 @@ def op_state_tag(job: dict) -> dict:
     return {"kind": "verified", "tag": state_tag(bytes.fromhex(job["key"]), job["device"], job["channel"])}
 
 
+def op_relay(job: dict) -> dict:
+    """`word` (hand-in or update), `sealed`, the relay's private sealing `key` and `identity`, and the `speaker`'s key."""
+    keys, identity = [private_sealing_key(bytes.fromhex(job["key"]))], bytes.fromhex(job["identity"])
+    return open_at_relay(job["word"], bytes.fromhex(job["sealed"]), keys, identity, key_of(job["speaker"]))
+
+
+def op_wake_note(job: dict) -> dict:
+    """`note`, what a push brings."""
+    return {"kind": "verified", "note": read_wake_note(job["note"])}
+
+
 def op_key_lists(job: dict) -> dict:
     """`lists`, the key lists of a chain, and `pinned`, a thumbprint or null."""
     chain = encode([bytes.fromhex(each) for each in job["lists"]])
@@ -151,7 +163,9 @@ OPS = {
     "key-lists": op_key_lists,
     "control": op_control,
     "link": op_link,
+    "relay": op_relay,
     "state-tag": op_state_tag,
+    "wake-note": op_wake_note,
     "public-key": op_public_key,
     "private-key": op_private_key,
     "cbor": op_cbor,

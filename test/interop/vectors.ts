@@ -63,6 +63,21 @@ interface Statement {
   readonly sign1: string;
 }
 
+interface Said {
+  readonly statement: string;
+  readonly sealed: string;
+}
+
+/** What test/vectors/relay.json holds. */
+export interface RelayVectors {
+  readonly speaker: { readonly signKey: string };
+  readonly relay: { readonly identity: string; readonly sealKey: string };
+  readonly message: string;
+  readonly handIn: Said;
+  readonly updates: readonly (Said & { readonly name: string })[];
+  readonly wakeNotes: readonly { readonly name: string; readonly note: string; readonly dial?: string }[];
+}
+
 /** What test/vectors/envelope.json holds, as far as the reader looks at it. */
 export interface Vectors {
   readonly now: number;
