@@ -13,8 +13,11 @@ import { udpNetwork } from './udp-network.js';
 
 const STACKS = { 'node-datachannel': nodeDataChannelRtc, werift: weriftRtc };
 
-/** After three of them without a sign of life a way is doubted, after six the other side is taken for gone. */
-const OPTIONS = { heartbeat: 1_000, fallbackAfter: 20_000 };
+/** After three of them without a sign of life a way is doubted, after six the other side is taken for gone: more than a busy machine stands still. */
+const OPTIONS = { heartbeat: 1_500, fallbackAfter: 20_000 };
+
+/** Several ways are looked for one after the other, and an attempt that fails is followed by a longer pause. */
+const PATIENCE = { timeout: 120_000 };
 
 /** One who sends numbers until told to stop, and takes those of the other side. */
 interface Talk {
@@ -59,20 +62,32 @@ async function talking(caller: CallOptions, callee: CallOptions): Promise<readon
   return [a, b];
 }
 
+/** Waits until `has` holds for both; a call that is over waits for nothing. */
+async function both(talks: readonly Talk[], has: (talk: Talk, i: number) => boolean): Promise<void> {
+  const over = Promise.race(talks.map(({ call }) => call.ended)).then(({ reason, by }) => {
+    throw new Error(`the call is over: ${reason}, by ${by}`);
+  });
+  let waiting = true;
+  const held = until(() => talks.every(has) || !waiting || undefined);
+  await Promise.race([held, over]).finally(() => {
+    waiting = false;
+  });
+}
+
 /** Waits until both have heard a hundred more. */
 async function more(talks: readonly Talk[]): Promise<void> {
   const before = talks.map(({ got }) => got.length);
-  await until(() => talks.every(({ got }, i) => got.length > (before[i] as number) + 100) || undefined);
+  await both(talks, ({ got }, i) => got.length > (before[i] as number) + 100);
 }
 
 const pathsOf = (talks: readonly Talk[]) => talks.map(({ call }) => call.path);
 
-/** Waits until both have lost their way and are on this one. */
-async function arrived(talks: readonly Talk[], path: string): Promise<void> {
+/** Waits until both have lost their way by what `happens`, and are on this one. */
+async function arrived(talks: readonly Talk[], path: string, happens: () => unknown): Promise<void> {
+  // Before it happens: they may be quicker there than what happens is done.
   const before = talks.map(({ paths }) => paths.length);
-  await until(
-    () => talks.every(({ paths }, i) => paths.length > (before[i] as number) && paths.at(-1) === path) || undefined,
-  );
+  await happens();
+  await both(talks, ({ paths }, i) => paths.length > (before[i] as number) && paths.at(-1) === path);
 }
 
 /** Ends both directions: each number has come once, in its place. */
@@ -85,7 +100,7 @@ async function allHeard([a, b]: readonly [Talk, Talk]): Promise<void> {
 
 describe.each(['node-datachannel', 'werift'] as const)('a call over %s whose packets are swallowed', (stack) => {
   test('goes on over a new connection, and over MQTT where no packet passes any more', {
-    timeout: 60_000,
+    ...PATIENCE,
   }, async () => {
     const network = udpNetwork();
     closing(() => network.close());
@@ -93,14 +108,12 @@ describe.each(['node-datachannel', 'werift'] as const)('a call over %s whose pac
     const talks = await talking(rtc(), rtc());
     expect(pathsOf(talks)).toEqual(['direct', 'direct']);
 
-    network.cut();
-    await arrived(talks, 'direct');
+    await arrived(talks, 'direct', () => network.cut());
     const { forwarded } = network;
     await more(talks);
     expect(network.forwarded).toBeGreaterThan(forwarded);
 
-    network.die();
-    await arrived(talks, 'mqtt');
+    await arrived(talks, 'mqtt', () => network.die());
     await more(talks);
     await allHeard(talks);
     expect(pathsOf(talks)).toEqual(['mqtt', 'mqtt']);
@@ -108,19 +121,18 @@ describe.each(['node-datachannel', 'werift'] as const)('a call over %s whose pac
   });
 });
 
-test('one whose stack has noticed nothing follows the other to MQTT', { timeout: 60_000 }, async () => {
+test('one whose stack has noticed nothing follows the other to MQTT', PATIENCE, async () => {
   const rtc = breakable(nodeDataChannelRtc());
   const talks = await talking({ rtc }, { rtc: nodeDataChannelRtc() });
   expect(pathsOf(talks)).toEqual(['direct', 'direct']);
   // The caller neither hears nor is heard any more, and its next connections are no better.
-  rtc.break(true);
-  await arrived(talks, 'mqtt');
+  await arrived(talks, 'mqtt', () => rtc.break(true));
   await more(talks);
   await allHeard(talks);
 });
 
 describe.skipIf(!peer('coturn', coturnAvailable()))('a call by a TURN server that is shut down', () => {
-  test('goes on by the next one, and over MQTT when there is none', { timeout: 60_000 }, async () => {
+  test('goes on by the next one, and over MQTT when there is none', PATIENCE, async () => {
     const servers = [await startCoturn(), await startCoturn()];
     for (const server of servers) closing(() => server.stop());
     const iceServers = () =>
@@ -131,8 +143,7 @@ describe.skipIf(!peer('coturn', coturnAvailable()))('a call by a TURN server tha
     const talks = await talking(calls(), calls());
     expect(pathsOf(talks)).toEqual(['turn', 'turn']);
     for (const path of ['turn', 'mqtt']) {
-      await servers.shift()?.stop();
-      await arrived(talks, path);
+      await arrived(talks, path, () => servers.shift()?.stop());
       await more(talks);
     }
     await allHeard(talks);
