@@ -65,12 +65,48 @@ describe('a pool of workers', () => {
       asked.push(`${from} ${kid.length} ${issuedAt}`);
       return context.senderKey();
     };
-    const outcomes = await Promise.all(sealed.map((bytes) => pool.open(bytes, { ...context, senderKey })));
+    const asking = { ...context, senderKey };
+    const outcomes = await Promise.all(sealed.map((bytes) => pool.open(bytes, asking)));
     expect(outcomes.every(({ kind }) => kind === 'opened')).toBe(true);
     expect(outcomes[7]).toMatchObject({
       message: { from: 'alice', device: 'a1', payload: new TextEncoder().encode('7') },
     });
     expect(new Set(asked)).toEqual(new Set([`alice 32 ${NOW}`]));
+    // Once a batch, not once a message.
+    expect(asked.length).toBeLessThan(sealed.length / 2);
+  });
+
+  test('asks by the context of each message, and hands out bytes that share no memory', async () => {
+    const { keys, draft, context } = await parties();
+    const first = await pool.seal(draft('first'), keys);
+    const second = await pool.seal({ ...draft('second'), issuedAt: NOW + 1 }, keys);
+    const other = { ...context, senderKey: () => ({ refused: 'blocked' as const }) };
+    const [opened, later, refused] = await Promise.all([
+      pool.open(first, context),
+      pool.open(second, context),
+      pool.open(first, other),
+    ]);
+    expect(opened).toMatchObject({ kind: 'opened', message: { issuedAt: NOW } });
+    expect(later).toMatchObject({ kind: 'opened', message: { issuedAt: NOW + 1 } });
+    expect(refused).toEqual({ kind: 'sender-refused', reason: 'blocked', from: 'alice' });
+    const { payload, id } = (opened as Extract<typeof opened, { kind: 'opened' }>).message;
+    for (const bytes of [first, payload, id]) expect(bytes.buffer.byteLength).toBe(bytes.length);
+  });
+
+  test('does not wait with a batch for the sender of one of its messages', async () => {
+    const { provider, keys, draft, context } = await parties();
+    const mine = sealmq.createEnvelopePool({ provider, workers: 1 });
+    const sealed = await mine.seal(draft('hello'), keys);
+    let answer = (_: ReturnType<typeof context.senderKey>) => {};
+    const senderKey = () =>
+      new Promise<ReturnType<typeof context.senderKey>>((resolve) => {
+        answer = resolve;
+      });
+    const slow = mine.open(sealed, { ...context, senderKey });
+    expect(await mine.open(sealed, context)).toMatchObject({ kind: 'opened' });
+    answer(context.senderKey());
+    expect(await slow).toMatchObject({ kind: 'opened' });
+    await mine.close();
   });
 
   test('answers what the plain function answers of a message that is not good', async () => {
@@ -118,10 +154,13 @@ describe('a pool of workers', () => {
     const jobs = Array.from({ length: 500 }, (_, i) =>
       i === 400
         ? mine.seal(draft('refused'), { ...keys, recipients: [{} as never] }).catch((error: unknown) => error)
-        : mine.seal({ ...draft(''), payload: room.subarray(i, i + 3) }, keys),
+        : i === 401
+          ? mine.seal({ ...draft(''), padding: (() => 1) as never }, keys).catch((error: unknown) => error)
+          : mine.seal({ ...draft(''), payload: room.subarray(i, i + 3) }, keys),
     );
     const sealed = await Promise.all(jobs);
     expect(sealed[400]).toBeInstanceOf(Error);
+    expect(sealed[401]).toMatchObject({ code: 'USAGE_INVALID_ARGUMENT' });
     const large = new Uint8Array(100_000);
     large.set(sealed[499] as Uint8Array, 5);
     const view = large.subarray(5, 5 + (sealed[499] as Uint8Array).length);
@@ -129,6 +168,25 @@ describe('a pool of workers', () => {
       kind: 'opened',
       message: { payload: Uint8Array.of(65, 65, 65) },
     });
+    await mine.close();
+  });
+
+  test('loses with a thread that dies what it had, and goes on with another', async () => {
+    const { provider, keys, draft, context } = await parties();
+    // The first hand-over of a key is none, which no thread survives.
+    let garbage = true;
+    const exportPrivateKey = (key: typeof keys.signKey) => {
+      const coseKey = garbage ? new Uint8Array(3) : provider.exportPrivateKey(key);
+      garbage = false;
+      return coseKey;
+    };
+    const mine = sealmq.createEnvelopePool({ provider: { ...provider, exportPrivateKey }, workers: 1 });
+    const lost = await Promise.allSettled(Array.from({ length: 3 }, () => mine.seal(draft('lost'), keys)));
+    expect(lost.map((each) => each.status === 'rejected' && each.reason.code)).toEqual(
+      Array.from({ length: 3 }, () => 'STATE_UNAVAILABLE'),
+    );
+    const sealed = await mine.seal(draft('kept'), keys);
+    expect(await mine.open(sealed, context)).toMatchObject({ kind: 'opened' });
     await mine.close();
   });
 

@@ -35,6 +35,9 @@ export interface EnvelopePool {
   close(): Promise<void>;
 }
 
+/** A share that is not split any more: waking a thread costs as much as handing over ten messages. */
+const SMALL_BATCH = 16;
+
 /** Most bytes of messages in one batch, unless the first alone has more. */
 const MAX_BATCH_BYTES = 262_144;
 
@@ -51,15 +54,16 @@ export function createEnvelopePool({ provider, workers = availableParallelism() 
   const threads = Array.from({ length: workers }, start);
 
   /**
-   * What waits goes to the threads, the one with the least to do first. Each is given a part of what is its share, and the
-   * next part before it is through: early parts are large, for few messages, and the last ones small, so that a thread
-   * whose core is slowed down by other work does not hold up the end.
+   * What waits goes to the threads, the one with the least to do first. Each is given half of its share at a time, and the
+   * next part before it is through: large parts at first, small ones at last, so that a thread whose core is slowed down by
+   * other work does not hold up the end.
    */
   function feed(): void {
     while (waiting.length > 0) {
       for (const [i, { dead }] of threads.entries()) if (dead) threads[i] = start();
       const worker = threads.reduce((least, each) => (each.load < least.load ? each : least));
-      const part = Math.min(BATCH, Math.ceil(waiting.length / (2 * threads.length)));
+      const share = Math.ceil(waiting.length / threads.length);
+      const part = share <= SMALL_BATCH ? share : Math.min(BATCH, Math.max(SMALL_BATCH, Math.ceil(share / 2)));
       if (worker.load > part) return;
       worker.take(waiting.splice(0, withinBytes(waiting, part)));
     }
