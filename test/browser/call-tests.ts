@@ -1,6 +1,10 @@
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
+import { udpNetwork } from '../call/udp-network.js';
+import { until } from '../client/world.js';
 import { setCallScene, talk } from './call-scene.js';
 import type { Stage } from './chromium.js';
+
+const MEGABYTE = 1024 * 1024;
 
 /** Calls with browsers: their own WebRTC, their own crypto, and a broker's WebSocket between them. */
 export function callTests(stage: () => Stage): void {
@@ -35,4 +39,35 @@ export function callTests(stage: () => Stage): void {
       await page('ended');
     },
   );
+
+  it('a browser and Node find a new direct way when the old one swallows everything', {
+    timeout: 120_000,
+  }, async () => {
+    const network = udpNetwork();
+    onTestFinished(() => network.close());
+    // The browser tells no address of its own: each of its packets goes by what Node has told.
+    const scene = await setCallScene(stage(), { heartbeat: 1_500, fallbackAfter: 20_000 });
+    const page = await scene.inChromium('alice');
+    const node = await scene.inNode('bob', 'node-datachannel', network.through);
+    await node('awaitCall');
+    await page('call', 'bob');
+    await node('taken');
+    expect([await page('paths'), await node('paths')]).toEqual([['direct'], ['direct']]);
+    network.cut();
+    for (const side of [page, node]) {
+      await until(async () => {
+        const paths = await side('paths');
+        return (paths.length > 1 && paths.at(-1) === 'direct') || undefined;
+      });
+    }
+    const { forwarded } = network;
+    const [toNode, toPage] = [node('readAll'), page('readAll')];
+    const sent = [await page('sendBytes', MEGABYTE), await node('sendBytes', MEGABYTE)];
+    for (const side of [page, node]) await side('end');
+    expect([...(await toNode), ...(await toPage)]).toEqual(sent);
+    // No packet has 1,500 bytes.
+    expect(network.forwarded - forwarded).toBeGreaterThan((2 * MEGABYTE) / 1_500);
+    await page('hangUp');
+    await node('ended');
+  });
 }

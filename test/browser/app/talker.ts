@@ -17,6 +17,8 @@ export interface Talker {
   /** Everything up to the end of what the other side sends: the text, or the SHA-256 of the bytes. */
   readAll(): Promise<readonly string[]>;
   path(): CallPath | undefined;
+  /** The ways that were taken since the call stood, in order; `undefined` for none. */
+  paths(): readonly (CallPath | undefined)[];
   complete(): boolean;
   ended(): Promise<CallEnd>;
 }
@@ -30,11 +32,16 @@ async function digest(bytes: Uint8Array): Promise<string> {
 export function talkerOf(messenger: () => Messenger): Talker {
   let call: Call;
   let taking: Promise<Call>;
+  let paths: (CallPath | undefined)[] = [];
+  const begin = (next: Call): string => {
+    call = next;
+    const taken: typeof paths = [next.path];
+    paths = taken;
+    next.on('path', (path) => taken.push(path));
+    return next.id;
+  };
   return {
-    async call(to) {
-      call = await messenger().call(to);
-      return call.id;
-    },
+    call: async (to) => begin(await messenger().call(to)),
     awaitCall() {
       taking = new Promise((resolve, reject) => {
         const stop = messenger().on('call', (incoming) => {
@@ -43,10 +50,7 @@ export function talkerOf(messenger: () => Messenger): Talker {
         });
       });
     },
-    async taken() {
-      call = await taking;
-      return call.id;
-    },
+    taken: async () => begin(await taking),
     say: (text) => call.send(text),
     async sendBytes(length) {
       const bytes = new Uint8Array(length);
@@ -62,6 +66,7 @@ export function talkerOf(messenger: () => Messenger): Talker {
       return read;
     },
     path: () => call.path,
+    paths: () => paths,
     complete: () => call.complete,
     ended: () => call.ended,
   };
