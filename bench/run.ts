@@ -25,7 +25,7 @@ const BENCHMARKS: Readonly<Record<string, { title: string; run: () => Promise<Re
     run: envelopeBesideRivals,
   },
   footprint: { title: 'Memory and disk', run: footprint },
-  workers: { title: 'In bulk on all cores (ratio: messages per second, to one core)', run: workers },
+  workers: { title: 'In bulk on all cores (ratio: messages per second)', run: workers },
   directory: { title: 'Key directory (ratio: ours to the bare thing, 1 is the limit)', run: directory },
   registration: { title: 'Registration by a code, and the Bloom filter', run: registration },
   delivery: { title: 'End to end in processes of their own (ratio: ours to the other, 1 is the limit)', run: delivery },

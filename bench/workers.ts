@@ -25,25 +25,26 @@ export async function workers(): Promise<Result[]> {
         return done;
       }),
     );
-  const times = await sideBySide({
+  const works = {
     'pool seal': () => Promise.all(each(() => pool.seal(sealDraft(payload), sealKeys))),
     'alone seal': () => together('seal'),
     seal: async () => each(() => sealed(payload)),
     'pool open': () => Promise.all(each(() => pool.open(message, openContext))),
     'alone open': () => together('open'),
     open: async () => each(() => opened(message)),
-  });
+  };
+  const times = await sideBySide(works, BATCH);
   await pool.close();
   for (const child of alone) child.disconnect();
-  const beside = 'one core';
+  const result = (name: string, time: number, beside: string, other: number): Result => {
+    return { name, value: (BATCH * 1e6) / time, unit: 'msgs/s', beside, ratio: other / time };
+  };
   return (['seal', 'open'] as const).flatMap((verb) => {
-    const line = (what: string, time: number): Result => {
-      const perSecond = (BATCH * 1e6) / time;
-      return { name: `${verb} 1 KiB ${what}`, value: perSecond, unit: 'msgs/s', beside, ratio: times[verb] / time };
-    };
+    const [one, inPool, apart] = [times[verb], times[`pool ${verb}`], times[`alone ${verb}`]];
     return [
-      line(`on ${cores} cores`, times[`pool ${verb}`]),
-      line(`in ${cores} processes that share nothing`, times[`alone ${verb}`]),
+      result(`${verb} 1 KiB on ${cores} cores`, inPool, 'one core', one),
+      result(`${verb} 1 KiB in ${cores} processes that share nothing`, apart, 'one core', one),
+      result(`${verb} 1 KiB on ${cores} cores`, inPool, `${cores} processes that share nothing`, apart),
     ];
   });
 }
