@@ -35,8 +35,8 @@ export interface EnvelopePool {
   close(): Promise<void>;
 }
 
-/** A share that is not split any more: waking a thread costs as much as handing over ten messages. */
-const SMALL_BATCH = 16;
+/** Least jobs of one batch, where there are as many: waking a thread costs as much as handing over several. */
+const SMALL_BATCH = 4;
 
 /** Most bytes of messages in one batch, unless the first alone has more. */
 const MAX_BATCH_BYTES = 262_144;
@@ -54,18 +54,17 @@ export function createEnvelopePool({ provider, workers = availableParallelism() 
   const threads = Array.from({ length: workers }, start);
 
   /**
-   * What waits goes to the threads, the one with the least to do first. Each is given half of its share at a time, and the
-   * next part before it is through: large parts at first, small ones at last, so that a thread whose core is slowed down by
-   * other work does not hold up the end.
+   * What waits goes to the threads, the one with the least to do first. Each is given its share, a batch at most, and the
+   * next before it is through: the last batches are small, so that a thread whose core is slowed down by other work does
+   * not hold up the end.
    */
   function feed(): void {
     while (waiting.length > 0) {
       for (const [i, { dead }] of threads.entries()) if (dead) threads[i] = start();
       const worker = threads.reduce((least, each) => (each.load < least.load ? each : least));
-      const share = Math.ceil(waiting.length / threads.length);
-      const part = share <= SMALL_BATCH ? share : Math.min(BATCH, Math.max(SMALL_BATCH, Math.ceil(share / 2)));
-      if (worker.load > part) return;
-      worker.take(waiting.splice(0, withinBytes(waiting, part)));
+      if (worker.load > BATCH) return;
+      const share = Math.min(BATCH, Math.max(SMALL_BATCH, Math.ceil(waiting.length / threads.length)));
+      worker.take(waiting.splice(0, withinBytes(waiting, share)));
     }
   }
 
@@ -74,7 +73,7 @@ export function createEnvelopePool({ provider, workers = availableParallelism() 
     return new Promise<T>((resolve, reject) => {
       const waits = waiting.push(toJob(resolve, reject));
       if (waits === 1) setImmediate(feed);
-      else if (waits % BATCH === 0) feed();
+      else if (waits % (BATCH * threads.length) === 0) feed();
     });
   }
 
