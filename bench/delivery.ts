@@ -21,7 +21,7 @@ const SIZES = [
 const WARM_UP = 3;
 const ROUNDS = 3;
 const COUNT = {
-  ...{ plain: 20_000, 'one-shot': 3000, messenger: 2000 },
+  ...{ plain: 20_000, 'one-shot': 3000, messenger: 6000 },
   ...{ room: 60_000, 'room-one-a-turn': 20_000 },
 } satisfies Record<ContenderName, number>;
 

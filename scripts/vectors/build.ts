@@ -1,3 +1,4 @@
+import { batches } from './batches.js';
 import { controlVectors } from './control.js';
 import { forgeFrom } from './forge.js';
 import { keyVectors } from './keys.js';
@@ -51,6 +52,7 @@ export function buildVectors(): Vectors {
     statements: statementVectors(records),
     links,
     control: controlVectors(records, links),
+    batches,
     stateTags,
     cbor,
     padding,

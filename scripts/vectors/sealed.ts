@@ -5,11 +5,13 @@ import { encodePublicKey } from '../../src/cose/key.js';
 import { decodeSign1, encodeSign1, type Sign1 } from '../../src/cose/sign1.js';
 import { nativeProvider } from '../../src/crypto/native.js';
 import { atOnce } from '../../src/crypto/steps.js';
+import { BATCH_TYPE, encodeBatch } from '../../src/protocol/envelope/batch.js';
 import { type Claims, decodeClaims, MAX_RECIPIENTS } from '../../src/protocol/envelope/claims.js';
 import { CONTROL_TYPE, encodeControl } from '../../src/protocol/envelope/control.js';
 import { DEFAULT_PADDING, type Draft, sealSync } from '../../src/protocol/envelope/seal.js';
 import type { Family } from '../../src/protocol/envelope/topics.js';
 import { itemEnd } from '../../test/bytes/item-end.js';
+import { READINGS } from './batches.js';
 import { fixedBytes, fixedProvider, type Trace, type WrapTrace } from './fixed-provider.js';
 import { key, thumbprintOf } from './keys.js';
 import type { ClaimsVector, RecipientVector, SealedVector, SignedVector } from './types.js';
@@ -131,6 +133,13 @@ const ORDERS: readonly Order[] = [
       ...{ contentType: 'application/senml+json', inReplyTo: fixedBytes('inReplyTo', 16) },
       payload: utf8('[{"n":"boiler","u":"Cel","v":64.5}]'),
     },
+  },
+  {
+    name: 'batch',
+    about: 'Three messages of the application in one, the first of `batches`.',
+    signKey: 'alice.sign',
+    to: { 'bob.phone.seal': 'bob' },
+    draft: { ...HELLO, from: 'alice', audience: 'bob', seq: 11, contentType: BATCH_TYPE, payload: encodeBatch(READINGS) },
   },
   {
     name: 'own-copy',

@@ -1,5 +1,6 @@
 import type { KeyAlgorithm } from '../../src/crypto/provider.js';
 import type { ErrorCode } from '../../src/errors.js';
+import type { BatchMessage } from '../../src/protocol/envelope/batch.js';
 import type { Control, LinkControl, RecordNotice } from '../../src/protocol/envelope/control.js';
 import type { OpenOutcome, SenderRefusal } from '../../src/protocol/envelope/open.js';
 import type { Family } from '../../src/protocol/envelope/topics.js';
@@ -140,7 +141,7 @@ export interface RefusedRecordVector {
 }
 
 /** The same with bytes as JSON has them. */
-type HexFields<T> = { readonly [Name in keyof T]: T[Name] extends Uint8Array ? Hex : T[Name] };
+type HexFields<T> = { readonly [Name in keyof T]: T[Name] extends Uint8Array | undefined ? Hex : T[Name] };
 
 /** A control message, as the payload of a sealed message of family `control`. */
 export interface ControlVector {
@@ -150,6 +151,9 @@ export interface ControlVector {
   readonly control: Exclude<Control, RecordNotice | LinkControl> | HexFields<RecordNotice> | HexFields<LinkControl>;
   readonly bytes: Hex;
 }
+
+/** One message of a batch; binary fields are in hexadecimal. */
+export type BatchedVector = HexFields<BatchMessage>;
 
 /** A device link and what the two devices say about it. */
 export interface LinkVector {
@@ -197,6 +201,16 @@ export interface Vectors {
     readonly accepted: readonly ControlVector[];
     /** Read, though nobody writes them. */
     readonly tolerated: readonly ControlVector[];
+    readonly refused: readonly { readonly about: string; readonly bytes: Hex }[];
+  };
+  /** Payloads of messages that carry several. */
+  readonly batches: {
+    readonly accepted: readonly {
+      readonly name: string;
+      readonly about: string;
+      readonly messages: readonly BatchedVector[];
+      readonly bytes: Hex;
+    }[];
     readonly refused: readonly { readonly about: string; readonly bytes: Hex }[];
   };
   /** The last level of a state's topic. */

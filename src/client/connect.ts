@@ -2,6 +2,7 @@ import { asSealMQError } from '../errors.js';
 import type { ConnectionState, TransportHandlers } from '../ports/transport.js';
 import { type Family, filterOf } from '../protocol/envelope/topics.js';
 import { type Announcements, createAnnouncements } from './announcements.js';
+import { type Batches, createBatches } from './batches.js';
 import { type Calls, createCalls } from './calls.js';
 import { type Contacts, createContacts } from './contacts.js';
 import type { Context } from './context.js';
@@ -44,6 +45,7 @@ export interface Parts {
   readonly clock: DirectoryClock;
   readonly outbox: Outbox;
   readonly handIns: HandIns;
+  readonly batches: Batches;
   readonly counters: SendCounters;
   readonly tracking: Tracking;
   readonly sentBox: SentBox;
@@ -233,5 +235,6 @@ async function openSending(context: Context, settings: Settings, clock: Director
   const isPending = (key: string) => outbox.isPending(key) || handIns.isPending(key);
   const parts = { sentBox, counters, tracking, republishAfter, isPending };
   const redelivery = createRedelivery(context, parts);
-  return { counters, tracking, sentBox, notices, outbox, handIns, answers, questions, redelivery };
+  const batches = createBatches(context.maxPayloadBytes);
+  return { batches, counters, tracking, sentBox, notices, outbox, handIns, answers, questions, redelivery };
 }

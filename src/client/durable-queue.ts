@@ -20,7 +20,11 @@ const DIGITS = 16;
 const TIME_BYTES = 8;
 
 /** How much of what was just appended is held in memory besides, so that it need not be read back. */
-const HELD_BYTES = 4 << 20;
+const HELD_BYTES = 16 << 20;
+
+/** What is read from the store at once: this many entries, or bytes. */
+const PAGE_ENTRIES = 64;
+const PAGE_BYTES = 256 << 10;
 
 /** What memory knows of an entry. */
 interface Known {
@@ -46,6 +50,8 @@ export class DurableQueue {
   /** In order. */
   readonly #known = new Map<number, Known>();
   #heldBytes = 0;
+  /** Values of what was last read from the store. */
+  #page = new Map<number, Uint8Array>();
   readonly #changed = createSignal();
   #bytes = 0;
   #next = 1;
@@ -139,6 +145,7 @@ export class DurableQueue {
   replace(n: number, value: Uint8Array): StoreOperation {
     const { at } = this.#known.get(n) ?? { at: this.#now() };
     this.#forget(n);
+    this.#page.delete(n);
     this.#add(n, { at, size: value.length, durable: true });
     return { type: 'put', key: this.#key(n), value: timed(at, value) };
   }
@@ -178,12 +185,13 @@ export class DurableQueue {
     return this.#readHeld(after, limit) ?? this.#readStored(after, limit);
   }
 
-  /** What memory holds of the entries after `after`; `undefined` when the first of them lies in the store only. */
+  /** What memory has of the entries after `after`; `undefined` when the first of them lies in the store only. */
   #readHeld(after: number, limit: number): QueueEntry[] | undefined {
     const entries: QueueEntry[] = [];
-    for (const [n, { durable, offered, value }] of this.#known) {
+    for (const [n, { durable, offered, value: held }] of this.#known) {
       if (n <= after) continue;
-      if (entries.length === limit || !(durable || (offered && value))) break;
+      if (entries.length === limit || !(durable || (offered && held))) break;
+      const value = held ?? this.#page.get(n);
       if (!value) return entries.length > 0 ? entries : undefined;
       // A copy, as from the store: the reader may write into it.
       entries.push({ n, value: value.slice() });
@@ -192,14 +200,18 @@ export class DurableQueue {
   }
 
   async #readStored(after: number, limit: number): Promise<QueueEntry[]> {
-    const entries: QueueEntry[] = [];
+    const page = new Map<number, Uint8Array>();
+    let bytes = 0;
     // Released entries lie before these and among them, any number of them.
     for await (const [key, stored] of this.#store.iterator(this.#range(Math.max(after, this.passed)))) {
       const n = Number(key.slice(-DIGITS));
-      if (this.#known.has(n)) entries.push({ n, value: storedValue(stored) });
-      if (entries.length === limit) break;
+      if (!this.#known.has(n)) continue;
+      page.set(n, storedValue(stored));
+      bytes += stored.length;
+      if (page.size >= limit && (page.size >= PAGE_ENTRIES || bytes >= PAGE_BYTES)) break;
     }
-    return entries;
+    this.#page = page;
+    return [...page].slice(0, limit).map(([n, value]) => ({ n, value: value.slice() }));
   }
 
   /** All durable entries, in order, as they are when the iteration begins. */

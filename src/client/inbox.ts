@@ -146,13 +146,19 @@ export class Inbox {
   }
 
   /**
-   * Moves an entry to the opened ones, together with `operations`. The application may have it while that is being written, and
-   * what it is done with by then is not written at all: until that is durable the broker has no acknowledgement either.
+   * Moves what came to the opened entries, together with `operations`. The application may have them while that is being written,
+   * and what it is done with by then is not written at all: until that is durable the broker has no acknowledgement either.
    */
-  hand(taken: readonly StoreOperation[], entry: OpenedEntry, operations: readonly StoreOperation[]): void {
-    const { n, operation } = this.opened.append(openedCodec.encode(entry));
-    this.#commit([...taken, operation, ...operations], () => this.opened.confirm(n));
-    this.opened.offer(n);
+  hand(
+    taken: readonly StoreOperation[],
+    entries: readonly Omit<OpenedEntry, 'failures'>[],
+    operations: readonly StoreOperation[],
+  ): void {
+    const opened = entries.map((entry) => this.opened.append(openedCodec.encode({ ...entry, failures: 0 })));
+    this.#commit([...taken, ...opened.map(({ operation }) => operation), ...operations], () => {
+      for (const { n } of opened) this.opened.confirm(n);
+    });
+    for (const { n } of opened) this.opened.offer(n);
   }
 
   /** Moves an entry to the quarantine. */

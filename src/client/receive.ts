@@ -142,7 +142,7 @@ async function settle(
     message: outcome.message,
     expired: outcome.kind === 'expired',
     tag,
-    hand: (entry, operations) => inbox.hand(take(), { ...entry, failures: 0 }, operations),
+    hand: (entries, operations) => inbox.hand(take(), entries, operations),
     drop,
   });
 }

@@ -11,9 +11,9 @@ export interface Arrival {
   readonly expired: boolean;
   /** The last level of a topic that has one of its own behind the family's. */
   readonly tag: string | undefined;
-  /** To the application, together with `operations`, in one batch. */
-  hand(entry: Omit<OpenedEntry, 'failures'>, operations: readonly StoreOperation[]): void;
-  /** Forgotten together with `operations`, in one batch: silently when it has served its purpose, else with the reason. */
+  /** To the application, together with `operations`, all or nothing. */
+  hand(entries: readonly Omit<OpenedEntry, 'failures'>[], operations: readonly StoreOperation[]): void;
+  /** Forgotten together with `operations`, all or nothing: silently when it has served its purpose, else with the reason. */
   drop(rejection?: Rejection, operations?: readonly StoreOperation[]): void;
 }
 

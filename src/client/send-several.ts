@@ -15,14 +15,15 @@ import type { HandIns } from './relay/hand-ins.js';
 import { relayRecord } from './relay/make-hand-in.js';
 import {
   assertReceiver,
-  type Content,
-  composer,
+  type Composed,
+  compose,
   readersOfCopies,
   receiverRecord,
   type SendOptions,
   type SendState,
   type Sent,
   sealEntry,
+  timesOf,
 } from './send.js';
 import { sentKey } from './tracking.js';
 
@@ -57,14 +58,14 @@ export async function sendSeveral(
   payload: Payload,
   options: SendOptions = {},
 ): Promise<SentToSeveral> {
-  const { size, compose } = composer(context, payload, options);
+  const composed = compose(context, payload, options);
   const receivers = sortedReceivers(to, context.account.address);
   for (const one of receivers) assertReceiver(context, one);
   await context.account.assertRegistered(context.keys);
-  const release = await reserveBoth(state, size, options.whenFull ?? 'wait');
-  const posted = await post(context, state, receivers, compose, options).finally(release);
+  const release = await reserveBoth(state, composed.message.payload.length, options.whenFull ?? 'wait');
+  const posted = await post(context, state, receivers, composed).finally(release);
   await posted.durable;
-  const id = toBase64url(posted.id);
+  const id = toBase64url(composed.message.id);
   const each = posted.each.map((one, i) => ({ ...one, id, published: publishedOf(posted.outcomes, i) }));
   return { id, to: receivers, each, outcomes: posted.outcomes };
 }
@@ -89,17 +90,16 @@ async function post(
   context: Context,
   { outbox, handIns, counters, tracking }: HandInState,
   receivers: readonly string[],
-  compose: () => Content,
-  options: SendOptions,
+  { message, terms }: Composed,
 ) {
   const { account } = context;
+  const { kept, copied } = terms;
   const records = await Promise.all([...receivers.map((one) => receiverRecord(context, one)), relayRecord(context)]);
-  if (options.expiresIn !== undefined) await context.settled();
+  if (terms.expiresIn !== undefined) await context.settled();
   return counters.nextOfAll(receivers, account.stream, async (seqs, counted) => {
-    const content = compose();
+    const content = { ...message, ...timesOf(context, terms) };
     const { id, issuedAt, expiresAt } = content;
     const readers = receivers.map((_, i) => activeDevices(records[i] as (typeof records)[number], issuedAt));
-    const kept = options.receipt ?? context.awaitReceipts;
     const addressed =
       receivers.length === 1
         ? { audience: receivers[0] as string, seq: seqs[0] as number }
@@ -117,17 +117,17 @@ async function post(
       seq,
       ...tracking.follow(kept ? sentKey(one, entry.stream, seq) : undefined),
     }));
-    const copyReaders = options.copy === false ? [] : readersOfCopies(context);
+    const copyReaders = copied ? readersOfCopies(context) : [];
     if (copyReaders.length === 0) {
-      return { id, each, ...handIns.put(entry, (operation) => context.tryCommit([...counted, operation])) };
+      return { each, ...handIns.put(entry, (operation) => context.tryCommit([...counted, operation])) };
     }
     return counters.next(account.address, account.stream, async (copySeq, copyCounted) => {
       const whole = receivers.length === 1 ? (receivers[0] as string) : receivers;
-      const copied = { ...content, audience: account.address, to: whole, seq: copySeq };
-      const copy = await sealEntry(context, copied, copyReaders, kept);
+      const copyContent = { ...content, audience: account.address, to: whole, seq: copySeq };
+      const copy = await sealEntry(context, copyContent, copyReaders, kept);
       context.echoes.note(copy.sealed);
       const write = (operation: typeof copyCounted) => outbox.put(copy, [...counted, copyCounted, operation]).durable;
-      return { id, each, ...handIns.put(entry, write) };
+      return { each, ...handIns.put(entry, write) };
     });
   });
 }

@@ -2,13 +2,15 @@ import { fromBase64url, toBase64url } from '../bytes/base64url.js';
 import { present } from '../bytes/fields.js';
 import { SealMQError } from '../errors.js';
 import { assertAddress } from '../protocol/address.js';
-import { MESSAGE_ID_BYTES } from '../protocol/envelope/claims.js';
+import { BATCH_TYPE, type BatchMessage, encodeBatch } from '../protocol/envelope/batch.js';
+import { encodeOwnClaims, MESSAGE_ID_BYTES } from '../protocol/envelope/claims.js';
 import { type Draft, seal } from '../protocol/envelope/seal.js';
 import { topicOf } from '../protocol/envelope/topics.js';
 import { activeDevices } from '../protocol/identity/account.js';
 import type { DeviceEntry } from '../protocol/identity/device.js';
 import type { KeyRecord } from '../protocol/identity/record.js';
 import { assertOptions, flag, lifetime, oneOf, type Rules, text } from './arguments.js';
+import type { Batch, Batches, PostedBatch, Terms } from './batches.js';
 import { type Context, seconds } from './context.js';
 import type { OutboxEntry } from './entries.js';
 import { encodePayload, type Payload } from './message.js';
@@ -54,7 +56,7 @@ const SEND_RULES: Rules<SendOptions> = {
 export interface Sent extends Tracked {
   readonly id: string;
   readonly to: string;
-  /** This device's running number of messages to `to`. */
+  /** This device's running number of sealed messages to `to`: those that were sealed together share one. */
   readonly seq: number;
   /** Resolves when the broker has acknowledged it; rejects when it expired or was refused, or on `close()` (`USAGE_CLOSED`). */
   readonly published: Promise<void>;
@@ -63,12 +65,14 @@ export interface Sent extends Tracked {
 /** What {@link send} needs besides the context. */
 export interface SendState {
   readonly outbox: Outbox;
+  readonly batches: Batches;
   readonly counters: SendCounters;
   readonly tracking: Tracking;
 }
 
 /**
- * Room → directory → seal → counter and outbox entry in one atomic batch, with a copy for our own other devices; the outbox publishes. The mirror image of `receive.ts`.
+ * Room → directory → seal → counter and outbox entry in one atomic batch, with a copy for our own other devices; the outbox publishes.
+ * What waits for the same receiver is sealed together. The mirror image of `receive.ts`.
  *
  * @throws `STATE_NOT_REGISTERED`, `USAGE_INVALID_ADDRESS`, `USAGE_INVALID_ARGUMENT`, `USAGE_PAYLOAD_TOO_LARGE`, `USAGE_CONTACT_BLOCKED`,
  *   `DIRECTORY_NOT_FOUND`, `DIRECTORY_IDENTITY_HELD`, `DIRECTORY_RECORD_EXPIRED`, `DIRECTORY_NO_ACTIVE_DEVICE`,
@@ -76,61 +80,58 @@ export interface SendState {
  */
 export async function send(
   context: Context,
-  { outbox, counters, tracking }: SendState,
+  state: SendState,
   to: string,
   payload: Payload,
   options: SendOptions = {},
 ): Promise<Sent> {
-  const { size, compose } = composer(context, payload, options);
+  const { message, terms } = compose(context, payload, options);
   assertReceiver(context, to);
   await context.account.assertRegistered(context.keys);
   // Before a turn to be numbered is taken: whoever holds one must not wait for what others do.
-  const release = await outbox.capacity.reserve(size, options.whenFull ?? 'wait');
-  const posted = await post(context, { outbox, counters, tracking }, to, compose, options).finally(release);
+  const release = await state.outbox.capacity.reserve(message.payload.length, options.whenFull ?? 'wait');
+  const posted = await state.batches.add(to, message, terms, (batch) => post(context, state, batch)).finally(release);
   await posted.durable;
   const { delivered, deliveredTo } = posted.tracked;
-  return { id: toBase64url(posted.id), to, seq: posted.seq, published: posted.acknowledged, delivered, deliveredTo };
+  return { id: toBase64url(message.id), to, seq: posted.seq, published: posted.acknowledged, delivered, deliveredTo };
 }
 
-/** Numbers, seals and keeps a message for which there is room. */
-async function post(
-  context: Context,
-  { outbox, counters, tracking }: SendState,
-  to: string,
-  compose: () => Content,
-  options: SendOptions,
-) {
+/** Numbers, seals and keeps messages for which there is room. */
+async function post(context: Context, { outbox, counters, tracking }: SendState, batch: Batch): Promise<PostedBatch> {
   const { account } = context;
+  const { to, terms } = batch;
+  const { kept, copied } = terms;
   const record = await receiverRecord(context, to);
   // A time to live that is counted from a wrong moment could be over before it begins.
-  if (options.expiresIn !== undefined) await context.settled();
+  if (terms.expiresIn !== undefined) await context.settled();
   return counters.next(to, account.stream, async (seq, counted) => {
-    const content = compose();
-    const { id, issuedAt } = content;
-    const kept = options.receipt ?? context.awaitReceipts;
-    const entry = await sealEntry(context, { ...content, audience: to, seq }, activeDevices(record, issuedAt), kept);
+    const content = { ...contentOf(context, batch.close()), ...timesOf(context, terms) };
+    const readers = activeDevices(record, content.issuedAt);
+    const entry = await sealEntry(context, { ...content, audience: to, seq }, readers, kept);
     const tracked = tracking.follow(kept ? sentKey(to, entry.stream, seq) : undefined);
-    const copyReaders = options.copy === false || to === account.address ? [] : readersOfCopies(context);
-    if (copyReaders.length === 0) return { id, seq, tracked, ...outbox.put(entry, [counted]) };
+    const copyReaders = !copied || to === account.address ? [] : readersOfCopies(context);
+    if (copyReaders.length === 0) return { seq, tracked, ...outbox.put(entry, [counted]) };
     return counters.next(account.address, account.stream, async (copySeq, copyCounted) => {
-      const copied = { ...content, audience: account.address, to, seq: copySeq };
-      const copy = await sealEntry(context, copied, copyReaders, kept);
+      const copyContent = { ...content, audience: account.address, to, seq: copySeq };
+      const copy = await sealEntry(context, copyContent, copyReaders, kept);
       context.echoes.note(copy.sealed);
-      return { id, seq, tracked, ...outbox.put(entry, [counted, copyCounted], copy) };
+      return { seq, tracked, ...outbox.put(entry, [counted, copyCounted], copy) };
     });
   });
 }
 
-/** What is the same in a message and its copies, whoever they are for. */
-export type Content = Pick<Draft, 'issuedAt' | 'payload' | 'contentType' | 'channel' | 'expiresAt' | 'inReplyTo'> & {
-  readonly id: Uint8Array;
-};
+/** What the sealed message carries: the application's, or several of them. */
+function contentOf({ provider }: Context, messages: readonly BatchMessage[]): BatchMessage {
+  const [only] = messages;
+  if (only && messages.length === 1) return only;
+  const id = provider.randomBytes(MESSAGE_ID_BYTES).slice();
+  return { id, payload: encodeBatch(messages), contentType: BATCH_TYPE };
+}
 
-/** Makes the content of a message when its turn to be numbered has come. */
-export interface Composer {
-  /** Bytes of the payload. */
-  readonly size: number;
-  compose(): Content;
+/** A message as the application gave it, and what it wants for it. */
+export interface Composed {
+  readonly message: BatchMessage;
+  readonly terms: Terms;
 }
 
 /**
@@ -138,26 +139,29 @@ export interface Composer {
  *
  * @throws `USAGE_INVALID_ARGUMENT`, `DECODE_BASE64URL`, at once: what is wrong with `payload` and `options` is the caller's
  */
-export function composer(context: Context, payload: Payload, options: SendOptions): Composer {
+export function compose(context: Context, payload: Payload, options: SendOptions): Composed {
   assertOptions(options, SEND_RULES, 'options');
-  const { bytes, contentType } = encodePayload(payload);
+  const { bytes, ...encoded } = encodePayload(payload);
+  const { channel, expiresIn, contentType = encoded.contentType } = options;
+  if (contentType === BATCH_TYPE)
+    throw new SealMQError('USAGE_INVALID_ARGUMENT', `${BATCH_TYPE} is not for applications`);
   const inReplyTo = options.inReplyTo === undefined ? undefined : fromBase64url(options.inReplyTo);
-  const { channel, expiresIn } = options;
-  const compose = () => {
-    const issuedAt = seconds(context);
-    const expiresAt = expiresIn === undefined ? undefined : issuedAt + Math.ceil(expiresIn);
-    const id = context.provider.randomBytes(MESSAGE_ID_BYTES).slice();
-    return present({
-      ...{ issuedAt, expiresAt, id, inReplyTo, payload: bytes },
-      ...{ contentType: options.contentType ?? contentType, channel },
-    });
-  };
-  return { size: bytes.length, compose };
+  const id = context.provider.randomBytes(MESSAGE_ID_BYTES).slice();
+  const message = present({ id, inReplyTo, payload: bytes, contentType, channel });
+  // What nobody could read must not spoil the company of others.
+  encodeOwnClaims(message);
+  const kept = options.receipt ?? context.awaitReceipts;
+  return { message, terms: { expiresIn, kept, copied: options.copy ?? context.copies } };
+}
+
+/** When a message is sealed, and how long it is of use. Seconds. */
+export function timesOf(context: Context, { expiresIn }: Terms): Pick<Draft, 'issuedAt' | 'expiresAt'> {
+  const issuedAt = seconds(context);
+  return present({ issuedAt, expiresAt: expiresIn === undefined ? undefined : issuedAt + Math.ceil(expiresIn) });
 }
 
 /** Our other devices, for what goes to somebody else: they get it as a message of its own that says to whom it was. */
-export function readersOfCopies({ account, copies, now }: Context): readonly DeviceEntry[] {
-  if (!copies) return [];
+export function readersOfCopies({ account, now }: Context): readonly DeviceEntry[] {
   return activeDevices(account.record, seconds({ now })).filter(({ id }) => id !== account.device.id);
 }
 

@@ -1,6 +1,9 @@
 import { present } from '../bytes/fields.js';
+import { isSealMQError } from '../errors.js';
+import { BATCH_TYPE, decodeBatch } from '../protocol/envelope/batch.js';
 import type { OpenedMessage } from '../protocol/envelope/open.js';
 import type { Context } from './context.js';
+import type { OpenedEntry } from './entries.js';
 import { Message } from './message.js';
 import type { Reception } from './reception.js';
 import type { Numbering, Seen } from './seen.js';
@@ -36,11 +39,27 @@ export function settleMessage(context: Context, { seen, onMessage, onArrival }: 
     // It has come, so nobody needs to ask for it.
     if (expired) return drop({ reason: 'expired', from }, operations);
 
-    const entry = { ...messageFields(message, device, seq), ...copyOf(context, message), ...receiversOf(message) };
+    const common = { ...copyOf(context, message), ...receiversOf(message) };
+    const entries: Omit<OpenedEntry, 'failures'>[] = [];
+    try {
+      for (const each of messagesIn(message)) entries.push({ ...messageFields(each, device, seq), ...common });
+    } catch (error) {
+      if (!isSealMQError(error)) throw error;
+      // Its sender signed it like that, and has no better one.
+      return drop({ reason: 'malformed', from, error }, operations);
+    }
     // An answer that this process waits for is settled by being handed over; after a crash nobody waits any more.
-    if (message.inReplyTo && onMessage(new Message(entry))) drop(undefined, operations);
-    else hand(entry, operations);
+    const unasked = entries.filter((entry) => !(entry.inReplyTo && onMessage(new Message(entry))));
+    if (unasked.length === 0) drop(undefined, operations);
+    else hand(unasked, operations);
   };
+}
+
+/** The application's messages that a sealed one carries: several where it is a batch. @throws `DECODE_CBOR`, `DECODE_CLAIMS` */
+function messagesIn(message: OpenedMessage): readonly OpenedMessage[] {
+  const { contentType, channel: _, inReplyTo: __, ...common } = message;
+  if (contentType !== BATCH_TYPE) return [message];
+  return decodeBatch(message.payload).map((own) => ({ ...common, ...own }));
 }
 
 /** To whom the message was of which this is a copy. Only our own devices can say so; of others the claim means nothing. */

@@ -13,6 +13,6 @@ export function settleWill(latest: Latest): Reception {
     if (outcome !== 'new') return drop({ reason: outcome, from });
     const kept = [latest.keep(origin, { version, id })];
     if (expired) return drop({ reason: 'expired', from }, kept);
-    hand({ ...messageFields(message, device), family: 'will' }, kept);
+    hand([{ ...messageFields(message, device), family: 'will' }], kept);
   };
 }

@@ -44,8 +44,7 @@ test('a folder of the former layout goes on where it was, and is marked so that 
   const alice = await world.join('alice', { timing, store });
   await (await alice.send('bob', 'zero')).delivered;
   await bob.close();
-  const sent = await Promise.all(['one', 'two', 'three'].map((text) => alice.send('bob', text)));
-  await Promise.all(sent.map(({ published }) => published));
+  for (const text of ['one', 'two', 'three']) await (await alice.send('bob', text)).published;
   await alice.close();
   await makeFormer(store);
 

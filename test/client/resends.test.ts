@@ -72,7 +72,7 @@ test('what the broker does not take for now goes out again, with a warning', asy
   const [alice, bob] = [await world.join('alice', { broker }), await world.join('bob')];
   const warned = next(alice, 'warning');
   const taken = take(bob, 3);
-  const sent = await Promise.all(['1', '2', '3'].map((text) => alice.send('bob', text)));
+  const sent = [await alice.send('bob', '1'), await alice.send('bob', '2'), await alice.send('bob', '3')];
   expect((await warned).code).toBe('TRANSPORT_UNREACHABLE');
   expect(alice.status().outbox).toBe(3);
   await Promise.all(sent.map(({ published }) => published));

@@ -20,6 +20,7 @@ import {
 } from '../../src/protocol/call/record.js';
 import { readTokenRequest } from '../../src/protocol/directory/admission.js';
 import { readVoucher } from '../../src/protocol/directory/guest.js';
+import { decodeBatch, encodeBatch } from '../../src/protocol/envelope/batch.js';
 import { decodeClaims, encodeClaims } from '../../src/protocol/envelope/claims.js';
 import { decodeControl, encodeControl } from '../../src/protocol/envelope/control.js';
 import { type OpenOutcome, openSync } from '../../src/protocol/envelope/index.js';
@@ -69,6 +70,7 @@ export const decoders: Readonly<Record<string, Decoder>> = {
     const claims = encodeClaims(decodeClaims(decodeCbor(input) as CborMap));
     return same(encodeCbor(encodeClaims(decodeClaims(claims))), encodeCbor(claims));
   },
+  batch: (input) => again(input, decodeBatch, encodeBatch),
   control: (input) =>
     same(encodeControl(decodeControl(encodeControl(decodeControl(input)))), encodeControl(decodeControl(input))),
   'room-message'(input) {

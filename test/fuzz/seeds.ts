@@ -81,6 +81,7 @@ export function seeds(): Readonly<Record<string, readonly Uint8Array[]>> {
     'public-key': [...publicKeys, encodePublicKey(rsaKey().publicKey)],
     'private-key': privateKeys,
     claims,
+    batch: batches.accepted.map(({ bytes }) => bytesOf(bytes)),
     control: controlSeeds(),
     sealed,
     record: records,

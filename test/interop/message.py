@@ -19,6 +19,7 @@ TYP = "application/vnd.sealmq+cose"
 CONTENT_TYPE, IV, CLAIMS, TYP_LABEL, EPHEMERAL = 3, 5, 15, 16, -1
 SEQ, CHANNEL, STREAM, TO, IN_REPLY_TO, VERSION, TAG_KEY = range(-65537, -65544, -1)
 ISS, AUD, EXP, IAT, CTI = 1, 3, 4, 6, 7
+BATCH = "application/vnd.sealmq.batch+cbor"
 MEDIA_TYPES = {
     0: "text/plain;charset=utf-8",
     42: "application/octet-stream",

@@ -103,15 +103,35 @@ const FIELDS: readonly ClaimField[] = [
   { name: 'tagKey', label: Header.tagKey, is: isBytesOf(TAG_KEY_BYTES) },
 ];
 
+/** What each message of a batch says for itself; the rest is said once, of all. */
+export type OwnClaims = Pick<Claims, 'id' | 'contentType' | 'channel' | 'inReplyTo'>;
+
+const OWN_NAMES: readonly (keyof Claims)[] = [
+  'id',
+  'contentType',
+  'channel',
+  'inReplyTo',
+] satisfies (keyof OwnClaims)[];
+const OWN_FIELDS = FIELDS.filter(({ name }) => OWN_NAMES.includes(name));
+
 /**
  * The protected header parameters that carry `claims`.
  *
  * @throws {@link SealMQError} `USAGE_INVALID_ARGUMENT` for what {@link decodeClaims} would refuse at the other end
  */
 export function encodeClaims(claims: Claims): HeaderMap {
+  return encodeFields(FIELDS, claims);
+}
+
+/** As {@link encodeClaims}, the claims of one message of a batch. @throws `USAGE_INVALID_ARGUMENT` */
+export function encodeOwnClaims(claims: OwnClaims): HeaderMap {
+  return encodeFields(OWN_FIELDS, claims);
+}
+
+function encodeFields(fields: readonly ClaimField[], claims: Partial<Claims>): HeaderMap {
   const cwt = new Map<number, CborValue>();
   const header = new Map<number, CborValue>([[Header.cwtClaims, cwt]]);
-  for (const field of FIELDS) {
+  for (const field of fields) {
     const claim = claims[field.name];
     if (claim === undefined && !field.required) continue;
     const value = field.encode && typeof claim === 'string' ? field.encode(claim) : (claim as CborValue);
@@ -127,16 +147,25 @@ export function encodeClaims(claims: Claims): HeaderMap {
  * @throws {@link SealMQError} `DECODE_CLAIMS`
  */
 export function decodeClaims(header: HeaderMap): Claims {
+  return decodeFields(FIELDS, header) as Claims;
+}
+
+/** As {@link decodeClaims}, the claims of one message of a batch. @throws `DECODE_CLAIMS` */
+export function decodeOwnClaims(header: HeaderMap): OwnClaims {
+  return decodeFields(OWN_FIELDS, header) as OwnClaims;
+}
+
+function decodeFields(fields: readonly ClaimField[], header: HeaderMap): Partial<Record<keyof Claims, unknown>> {
   const cwt = header instanceof Map ? header.get(Header.cwtClaims) : undefined;
   if (!(cwt instanceof Map)) throw new SealMQError('DECODE_CLAIMS', 'malformed message claims: no CWT claims');
   const claims: Partial<Record<keyof Claims, unknown>> = {};
-  for (const field of FIELDS) {
+  for (const field of fields) {
     const value = (field.cwt ? cwt : header).get(field.label);
     if (value === undefined && !field.required) continue;
     if (!field.is(value, claims.audience)) throw malformed('DECODE_CLAIMS', field);
     claims[field.name] = field.decode ? field.decode(value as never) : value;
   }
-  return claims as Claims;
+  return claims;
 }
 
 function malformed(code: 'USAGE_INVALID_ARGUMENT' | 'DECODE_CLAIMS', { name }: ClaimField): SealMQError {
