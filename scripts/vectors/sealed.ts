@@ -139,7 +139,14 @@ const ORDERS: readonly Order[] = [
     about: 'Three messages of the application in one, the first of `batches`.',
     signKey: 'alice.sign',
     to: { 'bob.phone.seal': 'bob' },
-    draft: { ...HELLO, from: 'alice', audience: 'bob', seq: 11, contentType: BATCH_TYPE, payload: encodeBatch(READINGS) },
+    draft: {
+      ...HELLO,
+      from: 'alice',
+      audience: 'bob',
+      seq: 11,
+      contentType: BATCH_TYPE,
+      payload: encodeBatch(READINGS),
+    },
   },
   {
     name: 'own-copy',

@@ -49,8 +49,8 @@ export interface Context {
   tryCommit(operations: readonly StoreOperation[]): Promise<void>;
   /** Directory time in milliseconds, as far as it is known. */
   now(): number;
-  /** Resolves when {@link now} can be relied on again after the machine's clock jumped. */
-  settled(): Promise<void>;
+  /** What to wait for until {@link now} can be relied on again after the machine's clock jumped: nothing most of the time. */
+  settled(): Promise<void> | undefined;
 }
 
 /** Whole seconds of {@link Context.now}. */

@@ -13,8 +13,8 @@ export interface DirectoryClock extends Clock {
    * it counts while the directory itself has said nothing.
    */
   hear(time: number, before: number, after: number): void;
-  /** Resolves when nothing is open about a jump of this machine's clock. */
-  settled(): Promise<void>;
+  /** What to wait for while something is open about a jump of this machine's clock: nothing most of the time. */
+  settled(): Promise<void> | undefined;
   close(): void;
 }
 
@@ -105,9 +105,9 @@ export function createDirectoryClock(
       if (told || offset === undefined) return;
       delta += offset;
     },
-    async settled() {
+    settled() {
       watch();
-      if (jumped !== 0) await asking;
+      return jumped === 0 ? undefined : asking;
     },
     close() {
       clearInterval(timer);

@@ -73,7 +73,7 @@ export class Message {
   /** Media type. */
   readonly contentType: string | undefined;
   readonly channel: string | undefined;
-  /** The sender device's running number of messages to this address. */
+  /** The sender device's running number of sealed messages to this address: those that travelled together share one. */
   readonly seq: number | undefined;
   /** Id of the message that this one answers. */
   readonly inReplyTo: string | undefined;

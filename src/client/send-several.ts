@@ -95,7 +95,9 @@ async function post(
   const { account } = context;
   const { kept, copied } = terms;
   const records = await Promise.all([...receivers.map((one) => receiverRecord(context, one)), relayRecord(context)]);
-  if (terms.expiresIn !== undefined) await context.settled();
+  const settling = terms.expiresIn === undefined ? undefined : context.settled();
+  // Else who has nothing to wait for would be overtaken.
+  if (settling) await settling;
   return counters.nextOfAll(receivers, account.stream, async (seqs, counted) => {
     const content = { ...message, ...timesOf(context, terms) };
     const { id, issuedAt, expiresAt } = content;

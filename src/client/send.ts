@@ -103,7 +103,9 @@ async function post(context: Context, { outbox, counters, tracking }: SendState,
   const { kept, copied } = terms;
   const record = await receiverRecord(context, to);
   // A time to live that is counted from a wrong moment could be over before it begins.
-  if (terms.expiresIn !== undefined) await context.settled();
+  const settling = terms.expiresIn === undefined ? undefined : context.settled();
+  // Else who has nothing to wait for would be overtaken.
+  if (settling) await settling;
   return counters.next(to, account.stream, async (seq, counted) => {
     const content = { ...contentOf(context, batch.close()), ...timesOf(context, terms) };
     const readers = activeDevices(record, content.issuedAt);

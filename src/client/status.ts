@@ -27,7 +27,7 @@ export interface MessengerStatus {
   readonly outbox: number;
   /** For the answer of the relay. */
   readonly handIns: number;
-  /** Sent messages that the broker has and whose receipts are not all in. */
+  /** Sealed messages that the broker has and whose receipts are not all in. */
   readonly unreceipted: number;
   /** For how long the first entry of each queue has been in it, in milliseconds; nothing for those that are empty. */
   readonly waiting: { readonly [Name in QueueName]?: number };

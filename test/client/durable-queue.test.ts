@@ -4,6 +4,28 @@ import { DurableQueue } from '../../src/client/durable-queue.js';
 
 const limits = { entries: 1000, bytes: 1 << 20 };
 
+test('what lies in the store only is read in order, whatever is replaced or taken out meanwhile', async () => {
+  const context = { store: memoryStore(), now: () => 0 };
+  const first = await DurableQueue.open(context, 'opened', limits);
+  for (let n = 1; n <= 200; n++) await context.store.batch([first.append(Uint8Array.of(n)).operation]);
+  const queue = await DurableQueue.open(context, 'opened', limits);
+  const seen: number[] = [];
+  for (;;) {
+    const [entry] = await queue.read(0, 1);
+    if (!entry) break;
+    seen.push(entry.value[0] as number);
+    // The reader may write into what it was given.
+    entry.value[0] = 0;
+    if (entry.n === 7 && seen.length === 7) {
+      await context.store.batch([queue.replace(7, Uint8Array.of(77)), queue.remove(9)]);
+      continue;
+    }
+    await context.store.batch([queue.remove(entry.n)]);
+  }
+  const all = Array.from({ length: 200 }, (_, i) => i + 1).filter((n) => n !== 9);
+  expect(seen).toEqual([...all.slice(0, 7), 77, ...all.slice(7)]);
+});
+
 test('what was released does not hide what is still in the queue, however much it is', async () => {
   const context = { store: memoryStore(), now: () => 0 };
   const queue = await DurableQueue.open(context, 'outbox', limits);

@@ -1,3 +1,4 @@
+import { batches } from '../../scripts/vectors/batches.js';
 import { callVectors } from '../../scripts/vectors/call.js';
 import { roomVectors } from '../../scripts/vectors/room.js';
 import { fromBase64url, toBase64url } from '../../src/bytes/base64url.js';

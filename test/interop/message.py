@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import cbor2
-from cbor_strict import Malformed, array_spans, encode, is_bytes, is_integer, is_text, need
+from cbor_strict import Malformed, array_spans, decode, encode, is_bytes, is_integer, is_text, need
 from cose import ALG, KID, SIGN_PREFIX, Sign1, Unverified, check_layer, is_address, protected_header, read_sign1
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -19,7 +19,8 @@ TYP = "application/vnd.sealmq+cose"
 CONTENT_TYPE, IV, CLAIMS, TYP_LABEL, EPHEMERAL = 3, 5, 15, 16, -1
 SEQ, CHANNEL, STREAM, TO, IN_REPLY_TO, VERSION, TAG_KEY = range(-65537, -65544, -1)
 ISS, AUD, EXP, IAT, CTI = 1, 3, 4, 6, 7
-BATCH = "application/vnd.sealmq.batch+cbor"
+MAX_BATCH = 256
+BATCHED = ("contentType", "channel", "inReplyTo")
 MEDIA_TYPES = {
     0: "text/plain;charset=utf-8",
     42: "application/octet-stream",
@@ -154,7 +155,12 @@ def read_claims(header: dict) -> dict:
     need(is_bytes(claims.get(CTI), 16), "cti")
     found = {"from": claims[ISS], "audience": audience, "issuedAt": claims[IAT], "id": claims[CTI]}
     several = len(audience) if type(audience) is list else None
-    optional = (
+    return {**found, **read_optional(optional_claims(header, claims, several))}
+
+
+def optional_claims(header: dict, claims: dict, several: "int | None") -> tuple:
+    """Name, where it stands, its label, and what it must be."""
+    return (
         ("expiresAt", claims, EXP, lambda value: is_integer(value, 0)),
         ("contentType", header, CONTENT_TYPE, lambda value: is_integer(value, 0) or is_text(value, 1, 128)),
         ("seq", header, SEQ, lambda value: is_numbering(value, several)),
@@ -165,13 +171,33 @@ def read_claims(header: dict) -> dict:
         ("version", header, VERSION, lambda value: is_integer(value, 0)),
         ("tagKey", header, TAG_KEY, lambda value: is_bytes(value, 32)),
     )
-    for name, source, label, is_right in optional:
+
+
+def read_optional(fields) -> dict:
+    found = {}
+    for name, source, label, is_right in fields:
         if label in source:
             need(is_right(source[label]), name)
             found[name] = source[label]
     if type(found.get("contentType")) is int:
         found["contentType"] = MEDIA_TYPES.get(found["contentType"], found["contentType"])
     return found
+
+
+def read_batch(payload: bytes) -> "list[dict]":
+    """Section 5.15: the claims and the payload of each message that a sealed one carries."""
+    items = decode(payload)
+    need(type(items) is list and len(items) % 2 == 0, "not in pairs")
+    need(4 <= len(items) <= 2 * MAX_BATCH, "the number of messages")
+    return [read_batched(header, content) for header, content in zip(items[::2], items[1::2])]
+
+
+def read_batched(header: object, payload: object) -> dict:
+    need(type(header) is dict and is_bytes(payload), "claims and payload")
+    claims = header.get(CLAIMS)
+    need(type(claims) is dict and is_bytes(claims.get(CTI), 16), "cti")
+    own = (one for one in optional_claims(header, claims, None) if one[0] in BATCHED)
+    return {"id": claims[CTI], **read_optional(own), "payload": payload}
 
 
 def is_sorted_list(value: object) -> bool:

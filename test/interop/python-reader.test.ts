@@ -129,6 +129,16 @@ describe.skipIf(!peer('python3-cbor2', pythonAvailable()))(
         ]);
       });
 
+      test('batches', () => {
+        const { accepted, refused } = vectors.batches;
+        check([
+          ...accepted.map(({ name, messages, bytes }): Case => {
+            return [name, { op: 'batch', bytes }, { kind: 'verified', messages }];
+          }),
+          ...refused.map(({ about, bytes }): Case => [about, { op: 'batch', bytes }, { kind: 'malformed' }]),
+        ]);
+      });
+
       test('tags of states', () => {
         check(
           vectors.stateTags.map(({ tag, ...job }): Case => {

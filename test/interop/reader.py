@@ -12,7 +12,7 @@ from control import read_control
 from cose import SIGN_PREFIX, Unverified, is_address, purpose_aad, read_whole_sign1, refusal_of, verify_detached
 from keys import PublicKey, private_sealing_key, public_key, signing_key
 from link import follow_link, is_welcome, read_link
-from message import open_message
+from message import open_message, read_batch
 from records import follow_key_lists, succession, verify_record, verify_statement
 from relay import open_at_relay, read_wake_note
 from states import state_tag
@@ -83,6 +83,11 @@ def op_control(job: dict) -> dict:
     if flat is not None:
         control["ranges"] = [list(pair) for pair in zip(flat[::2], flat[1::2])]
     return {"kind": "verified", "control": control}
+
+
+def op_batch(job: dict) -> dict:
+    """`bytes`, the payload of a message that carries several: section 5.15."""
+    return {"kind": "verified", "messages": read_batch(bytes.fromhex(job["bytes"]))}
 
 
 def op_link(job: dict) -> dict:
@@ -162,6 +167,7 @@ OPS = {
     "statement": op_statement,
     "key-lists": op_key_lists,
     "control": op_control,
+    "batch": op_batch,
     "link": op_link,
     "relay": op_relay,
     "state-tag": op_state_tag,

@@ -104,6 +104,10 @@ export interface Vectors {
       readonly { readonly name: string; readonly control: object; readonly bytes: string }[]
     >
   > & { readonly refused: readonly { readonly about: string; readonly bytes: string }[] };
+  readonly batches: {
+    readonly accepted: readonly { readonly name: string; readonly messages: object; readonly bytes: string }[];
+    readonly refused: readonly { readonly about: string; readonly bytes: string }[];
+  };
   readonly stateTags: readonly {
     readonly key: string;
     readonly device: string;
