@@ -35,8 +35,7 @@ export async function checkRun({
   for (let n = 0; n < messages; n++) if (!handled.has(String(n))) problems.push(`${n} was never handled`);
   const repeated = checkRepetitions(journal, problems);
   checkCompletions(journal, autopsies, problems);
-  const numbers = readJournal(alice.journal).map((line) => line.split(' ')[1]);
-  if (new Set(numbers).size < numbers.length) problems.push('send gave a number twice');
+  checkNumbers(readJournal(alice.journal), problems);
 
   const provider = await defaultProvider();
   const states = await Promise.all([alice, bob].map((task) => openState(task, provider)));
@@ -49,6 +48,16 @@ export async function checkRun({
   }
   const completed = new Set(autopsies.flatMap(({ completed: ids }) => [...ids])).size;
   return { problems, handled: handled.size, repeated, completed, onTheWire: wire.length };
+}
+
+/** A number stands for what was sent in one turn at most. */
+function checkNumbers(journal: readonly string[], problems: string[]): void {
+  const turns = new Map<string, string>();
+  for (const line of journal) {
+    const [, seq, text, turn] = line.split(' ') as [string, string, string, string];
+    if ((turns.get(seq) ?? turn) !== turn) problems.push(`send gave the number ${seq} again, to ${text}`);
+    turns.set(seq, turn);
+  }
 }
 
 /** Only the last message of a process that died may come again: before the next one it recorded that it was through. */

@@ -85,17 +85,21 @@ export class Actor {
     this.#process?.die();
   }
 
-  /** Sends, if it lives; resolves when the message is taken. */
-  async send(to: string, text: string): Promise<void> {
+  /** Sends all of `texts` in one turn, if it lives; resolves when they are taken. */
+  async send(to: string, texts: readonly string[]): Promise<void> {
     const messenger = this.#messenger;
     if (!messenger) return;
     const { ledger, address } = this.#parts;
-    ledger.begin(text, to);
-    const { seq, published } = await messenger.send(to, text);
-    const posted = ledger.post({ text, from: address, to, seq });
-    published.catch(() => {
-      posted.denied = true;
-    });
+    const burst = texts.join();
+    const post = async (text: string) => {
+      ledger.begin(text, to);
+      const { seq, published } = await messenger.send(to, text);
+      const posted = ledger.post({ text, from: address, to, seq, burst });
+      published.catch(() => {
+        posted.denied = true;
+      });
+    };
+    await Promise.all(texts.map(post));
   }
 
   /** Sets its state for `to`, or clears it, if it lives and has done with the last change. */

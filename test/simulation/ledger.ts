@@ -6,6 +6,8 @@ export interface Posted {
   readonly from: string;
   readonly to: string;
   readonly seq: number;
+  /** What was sent in the same turn may travel together, under one number. */
+  readonly burst: string;
   /** The broker said no, and the sender was told. */
   denied: boolean;
 }
@@ -25,7 +27,8 @@ export class Ledger {
   readonly problems: string[] = [];
   /** Fingerprint of everything that was handed over, and when: the same in every run of a seed. */
   trace = 0;
-  readonly #numbers = new Set<string>();
+  /** Numbers, and the burst that each was given to. */
+  readonly #numbers = new Map<string, string>();
   readonly #handed = new Map<string, Handing[]>();
   readonly #lastOfLife = new Map<string, number>();
   readonly #missing = new Map<string, Range[]>();
@@ -39,8 +42,9 @@ export class Ledger {
 
   post(message: Omit<Posted, 'denied'>): Posted {
     const number = `${message.from}→${message.to} ${message.seq}`;
-    if (this.#numbers.has(number)) this.problems.push(`the number ${number} was given twice`);
-    this.#numbers.add(number);
+    if ((this.#numbers.get(number) ?? message.burst) !== message.burst)
+      this.problems.push(`the number ${number} was given twice`);
+    this.#numbers.set(number, message.burst);
     const posted = { ...message, denied: false };
     this.posted.set(message.text, posted);
     return posted;

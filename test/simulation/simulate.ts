@@ -44,6 +44,9 @@ const HOUR = 60 * MINUTE;
 /** Every so many actors one has a will, for the one two after it, which has none. */
 const WILLS = 4;
 const HEIR = 2;
+/** How many of the sends are of several messages in one turn. */
+const BURSTS = 0.3;
+
 /** Changes of states for each message. */
 const CHANGES = 0.5;
 
@@ -182,12 +185,14 @@ function scheduleSends(actors: readonly Actor[], { random, ledger, messages, wit
     // The directory may be away; then the application knows that nothing was sent.
     if (!isSealMQError(error)) ledger.problems.push(`send threw ${error}`);
   };
-  for (let n = 0; n < messages; n++) {
+  for (let n = 0; n < messages; ) {
     const from = random.next(random.chance(0.5) ? CHATTY : actors.length);
     const to = (from + 1 + (random.chance(0.7) ? 0 : random.next(PEERS))) % actors.length;
     const sender = actors[from] as Actor;
     const { address } = actors[to] as Actor;
-    setTimeout(() => sender.send(address, `${sender.address} ${n}`).catch(failed), random.next(within));
+    const count = random.chance(BURSTS) ? 2 + random.next(3) : 1;
+    const texts = Array.from({ length: count }, () => `${sender.address} ${n++}`);
+    setTimeout(() => sender.send(address, texts).catch(failed), random.next(within));
   }
 }
 

@@ -27,8 +27,8 @@ test('a seed makes the same run every time, and all kinds of mischief are done',
 test('the ledger notices what must not happen', () => {
   const ledger = new Ledger();
   ledger.begin('alice 1', 'bob');
-  ledger.post({ text: 'alice 1', from: 'alice', to: 'bob', seq: 1 });
-  const posted = ledger.post({ text: 'alice 2', from: 'alice', to: 'bob', seq: 1 });
+  ledger.post({ text: 'alice 1', from: 'alice', to: 'bob', seq: 1, burst: 'alice 1' });
+  const posted = ledger.post({ text: 'alice 2', from: 'alice', to: 'bob', seq: 1, burst: 'alice 2' });
   expect(ledger.problems.splice(0)).toEqual(['the number alice→bob 1 was given twice']);
   ledger.hand('bob', 1, 'alice 1', 'alice');
   ledger.hand('bob', 2, 'alice 1', 'alice');
