@@ -1,4 +1,4 @@
-import { type BatchMessage, MAX_BATCH_MESSAGES } from '../protocol/envelope/batch.js';
+import { type BatchMessage, MAX_BATCH_BYTES, MAX_BATCH_MESSAGES } from '../protocol/envelope/batch.js';
 import type { Posted } from './outbox.js';
 import type { Tracked } from './tracking.js';
 
@@ -35,9 +35,6 @@ export interface Batches {
   add(to: string, message: BatchMessage, terms: Terms, post: Post): Promise<PostedBatch>;
 }
 
-/** Largest payload of a batch in bytes: by then what is done once for all costs each of them next to nothing. */
-const MAX_BYTES = 64 * 1024;
-
 /** Bytes that a message takes up besides its payload, content type and channel. */
 const CLAIMS_BYTES = 64;
 
@@ -46,7 +43,7 @@ const UNIT_BYTES = 3;
 
 /** @param maxPayloadBytes - the messenger's: a batch is no larger than a message may be */
 export function createBatches(maxPayloadBytes: number): Batches {
-  const most = Math.min(MAX_BYTES, maxPayloadBytes);
+  const most = Math.min(MAX_BATCH_BYTES, maxPayloadBytes);
   /** The last batch for each receiver. */
   const last = new Map<string, { readonly batch: Waiting; readonly posted: Promise<PostedBatch> }>();
   return {

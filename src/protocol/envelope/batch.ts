@@ -9,6 +9,9 @@ export const BATCH_TYPE = 'application/vnd.sealmq.batch+cbor';
 /** Most messages of a batch: some bytes must not become objects by the ten thousand. */
 export const MAX_BATCH_MESSAGES = 256;
 
+/** Largest batch in bytes: by then what is done once for all costs each of them next to nothing. */
+export const MAX_BATCH_BYTES = 64 * 1024;
+
 /** One message of a batch. Sender, receiver and times are those of the sealed message that carries it. */
 export interface BatchMessage extends OwnClaims {
   readonly payload: Uint8Array;
@@ -18,13 +21,17 @@ export interface BatchMessage extends OwnClaims {
  * The payload of a sealed message of the type {@link BATCH_TYPE}: one CBOR array, claims and payload of each message by turns.
  *
  * @param messages - 2 to 256, in the order in which they were sent
- * @throws `USAGE_INVALID_ARGUMENT`
+ * @throws `USAGE_INVALID_ARGUMENT`, `USAGE_PAYLOAD_TOO_LARGE` for more than 64 KiB
  */
 export function encodeBatch(messages: readonly BatchMessage[]): Uint8Array {
   if (!isBatchSize(messages.length)) {
     throw new SealMQError('USAGE_INVALID_ARGUMENT', `a batch has 2 to ${MAX_BATCH_MESSAGES} messages`);
   }
-  return encodeCbor(messages.flatMap((message): CborValue[] => [encodeOwnClaims(message), message.payload]));
+  const batch = encodeCbor(messages.flatMap((message): CborValue[] => [encodeOwnClaims(message), message.payload]));
+  if (batch.length > MAX_BATCH_BYTES) {
+    throw new SealMQError('USAGE_PAYLOAD_TOO_LARGE', `a batch has at most ${MAX_BATCH_BYTES} bytes`);
+  }
+  return batch;
 }
 
 /**
@@ -33,6 +40,7 @@ export function encodeBatch(messages: readonly BatchMessage[]): Uint8Array {
  * @throws `DECODE_CBOR`, `DECODE_CLAIMS`
  */
 export function decodeBatch(bytes: Uint8Array): readonly BatchMessage[] {
+  if (bytes.length > MAX_BATCH_BYTES) throw malformed('too large');
   const items = decodeCbor(bytes);
   if (!Array.isArray(items) || items.length % 2 !== 0) throw malformed('not in pairs');
   // One message has one form: alone.

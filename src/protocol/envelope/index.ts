@@ -1,5 +1,12 @@
 /** `seal` and `open`: sealed messages as pure functions, usable without any network. */
-export { BATCH_TYPE, type BatchMessage, decodeBatch, encodeBatch, MAX_BATCH_MESSAGES } from './batch.js';
+export {
+  BATCH_TYPE,
+  type BatchMessage,
+  decodeBatch,
+  encodeBatch,
+  MAX_BATCH_BYTES,
+  MAX_BATCH_MESSAGES,
+} from './batch.js';
 export { type Claims, MAX_RECIPIENTS, MESSAGE_ID_BYTES } from './claims.js';
 export {
   type OpenContext,
