@@ -3,7 +3,7 @@ import { type ErrorCode, isSealMQError, SealMQError } from '../../errors.js';
 import type { Draft, OpenContext, OpenOutcome, SealKeys, SenderRefusal } from '../../protocol/envelope/index.js';
 
 /** Most jobs or results of one message between the threads: few messages, and nobody waits long for the first of them. */
-export const BATCH = 32;
+export const BATCH = 64;
 
 /** What was asked of the pool, and who waits for it. */
 export type PoolJob = {

@@ -19,6 +19,9 @@ const MAX_OPENING = 4096;
 /** How long what came may stay unacknowledged, in milliseconds. */
 const ACK_DELAY = 50;
 
+/** So much room that the other side has not heard of is told at once, in bytes: it must not come to wait for it. */
+const ACK_BYTES = WINDOW / 16;
+
 /** Pings that come sooner behind one that was answered are not, in milliseconds. */
 const PONG_GAP = 50;
 
@@ -222,7 +225,7 @@ export class Line {
   }
 
   #acknowledgeSoon(): void {
-    if (this.#inflow.credit - this.#toldCredit >= WINDOW / 4) this.acknowledge();
+    if (this.#inflow.credit - this.#toldCredit >= ACK_BYTES) this.acknowledge();
     else this.#ackTimer ??= setTimeout(() => this.acknowledge(), ACK_DELAY);
   }
 
