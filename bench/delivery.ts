@@ -21,7 +21,7 @@ const SIZES = [
 const WARM_UP = 3;
 const ROUNDS = 3;
 const COUNT = {
-  ...{ plain: 20_000, 'one-shot': 3000, messenger: 6000 },
+  ...{ plain: 20_000, 'one-shot': 3000, messenger: 6000, 'messenger-one-by-one': 2000 },
   ...{ room: 60_000, 'room-one-a-turn': 20_000 },
 } satisfies Record<ContenderName, number>;
 
@@ -113,12 +113,15 @@ export async function delivery(): Promise<Result[]> {
     addSpent(`plain QoS 0 ${label}`, none.plain);
     addSpent(`room QoS 0 ${label}`, none.room);
     addSpent(`room QoS 0 ${label}, one frame a turn`, none['room-one-a-turn']);
-    const once = await throughput(1, size, ['plain', 'one-shot', 'messenger', 'room', 'room-one-a-turn']);
+    const once = await throughput(1, size, [
+      ...(['plain', 'one-shot', 'messenger', 'messenger-one-by-one', 'room', 'room-one-a-turn'] as const),
+    ]);
     add(`room QoS 1 ${label}`, once.room, 'plain mqtt', once.plain);
     add(`room QoS 1 ${label}, one frame a turn`, once['room-one-a-turn'], 'plain mqtt', once.plain);
     add(`one-shot QoS 1 ${label}`, once['one-shot'], 'plain mqtt', once.plain);
     add(`messenger QoS 1 ${label}`, once.messenger, 'plain mqtt', once.plain);
     add(`messenger QoS 1 ${label}`, once.messenger, 'crypto-bound', bound);
+    add(`messenger QoS 1 ${label}, one by one`, once['messenger-one-by-one'], 'crypto-bound', bound);
     addSpent(`plain QoS 1 ${label}`, once.plain);
     addSpent(`one-shot QoS 1 ${label}`, once['one-shot']);
     addSpent(`messenger QoS 1 ${label}`, once.messenger);

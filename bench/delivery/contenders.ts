@@ -130,24 +130,34 @@ async function messengerOf({ mqtt, http }: Line, address: string) {
 }
 
 /** QoS 1, receipts on, the store on disk. */
-const messenger: Contender = {
-  async receive(line, onMessage) {
-    const { messenger, close } = await messengerOf(line, 'bob');
-    messenger.on('message', async ({ bytes }) => onMessage(bytes));
-    return { close };
-  },
-  async sender(line, name) {
-    const { messenger, close } = await messengerOf(line, name);
-    return {
-      async burst(payloads) {
-        const published: Promise<void>[] = [];
-        await each(payloads, async (payload) => published.push((await messenger.send('bob', payload)).published));
-        await Promise.all(published);
-      },
-      close,
-    };
-  },
-};
+function messenger(receiver: string, burst: typeof each): Contender {
+  return {
+    async receive(line, onMessage) {
+      const { messenger, close } = await messengerOf(line, receiver);
+      messenger.on('message', async ({ bytes }) => onMessage(bytes));
+      return { close };
+    },
+    async sender(line, name) {
+      const { messenger, close } = await messengerOf(line, name);
+      return {
+        async burst(payloads) {
+          const published: Promise<void>[] = [];
+          await burst(payloads, async (payload) => published.push((await messenger.send(receiver, payload)).published));
+          await Promise.all(published);
+        },
+        close,
+      };
+    },
+  };
+}
+
+/** Each when the one before it is in the store: nothing travels together. */
+async function oneByOne(
+  payloads: Iterable<Uint8Array>,
+  send: (payload: Uint8Array) => Promise<unknown>,
+): Promise<void> {
+  for (const payload of payloads) await send(payload);
+}
 
 /** As {@link each}, but no two in one turn of the event loop: each frame of a room travels alone. */
 async function oneATurn(
@@ -188,7 +198,8 @@ function room(name: string, burst: typeof each): Contender {
 }
 
 export const contenders = {
-  ...{ plain, 'one-shot': oneShot, messenger },
+  ...{ plain, 'one-shot': oneShot, messenger: messenger('bob', each) },
+  'messenger-one-by-one': messenger('bob-one-by-one', oneByOne),
   room: room('bench', each),
   'room-one-a-turn': room('bench-one-a-turn', oneATurn),
 } satisfies Record<string, Contender>;
