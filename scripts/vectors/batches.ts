@@ -1,6 +1,6 @@
 import { toHex } from '../../src/bytes/bytes.js';
 import { type CborValue, encodeCbor } from '../../src/bytes/cbor.js';
-import { type BatchMessage, encodeBatch } from '../../src/protocol/envelope/batch.js';
+import { BATCH_TYPE, type BatchMessage, encodeBatch } from '../../src/protocol/envelope/batch.js';
 import { fixedBytes } from './fixed-provider.js';
 import type { BatchedVector, Vectors } from './types.js';
 
@@ -28,6 +28,7 @@ const REFUSED: readonly (readonly [about: string, value: CborValue])[] = [
   ['a message without an id', [claims(), NOTHING, new Map(), NOTHING]],
   ['an id of 15 bytes', [claims(), NOTHING, claims(new Uint8Array(15)), NOTHING]],
   ['a channel that is empty', [claims(), NOTHING, new Map([...claims(), [-65538, ''] as const]), NOTHING]],
+  ['a batch within it', [claims(), NOTHING, new Map([...claims(), [3, BATCH_TYPE] as const]), NOTHING]],
   ['257 messages', Array.from({ length: 257 }, () => [claims(), NOTHING]).flat()],
 ];
 

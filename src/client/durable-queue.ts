@@ -154,6 +154,7 @@ export class DurableQueue {
   remove(n: number): StoreOperation {
     this.#forget(n);
     this.#known.delete(n);
+    this.#page.delete(n);
     this.#changed.notify();
     return { type: 'del', key: this.#key(n) };
   }
@@ -185,6 +186,15 @@ export class DurableQueue {
     return this.#readHeld(after, limit) ?? this.#readStored(after, limit);
   }
 
+  /** The value of the entry `n`, if it is in the queue and may be read. */
+  async find(n: number): Promise<Uint8Array | undefined> {
+    const known = this.#known.get(n);
+    if (!known?.durable) return undefined;
+    if (known.value) return known.value.slice();
+    const stored = await this.#store.get(this.#key(n));
+    return stored && storedValue(stored);
+  }
+
   /** What memory has of the entries after `after`; `undefined` when the first of them lies in the store only. */
   #readHeld(after: number, limit: number): QueueEntry[] | undefined {
     const entries: QueueEntry[] = [];
@@ -200,18 +210,23 @@ export class DurableQueue {
   }
 
   async #readStored(after: number, limit: number): Promise<QueueEntry[]> {
+    const entries: QueueEntry[] = [];
     const page = new Map<number, Uint8Array>();
     let bytes = 0;
     // Released entries lie before these and among them, any number of them.
     for await (const [key, stored] of this.#store.iterator(this.#range(Math.max(after, this.passed)))) {
       const n = Number(key.slice(-DIGITS));
       if (!this.#known.has(n)) continue;
-      page.set(n, storedValue(stored));
+      const value = storedValue(stored);
+      const isPaged = page.size < PAGE_ENTRIES && bytes < PAGE_BYTES;
+      if (entries.length < limit) entries.push({ n, value: value.slice() });
+      else if (!isPaged) break;
+      if (!isPaged) continue;
+      page.set(n, value);
       bytes += stored.length;
-      if (page.size >= limit && (page.size >= PAGE_ENTRIES || bytes >= PAGE_BYTES)) break;
     }
     this.#page = page;
-    return [...page].slice(0, limit).map(([n, value]) => ({ n, value: value.slice() }));
+    return entries;
   }
 
   /** All durable entries, in order, as they are when the iteration begins. */

@@ -10,6 +10,7 @@ import {
   readFields,
   toMap,
 } from '../bytes/fields.js';
+import { MAX_BATCH_MESSAGES } from '../protocol/envelope/batch.js';
 import { MESSAGE_ID_BYTES } from '../protocol/envelope/claims.js';
 import type { Family } from '../protocol/envelope/topics.js';
 import type { Version } from '../protocol/envelope/version.js';
@@ -39,6 +40,8 @@ export interface QuarantineEntry extends InboxEntry {
 /** A sealed message on its way to the broker. */
 export interface OutboxEntry {
   readonly id: Uint8Array;
+  /** Of the messages that it carries, where it is a batch. */
+  readonly ids?: readonly Uint8Array[];
   readonly to: string;
   readonly topic: string;
   readonly stream: number;
@@ -79,6 +82,7 @@ export interface OpenedEntry extends MessageFields {
 const isAnyText = isText(1 << 16);
 const isId = (value: unknown): value is Uint8Array => isBytes(value) && value.length === MESSAGE_ID_BYTES;
 
+const isIds = isArrayOf(isId, MAX_BATCH_MESSAGES);
 const isTexts = isArrayOf(isAnyText, 256);
 const isOneOrSeveral = (value: unknown): value is string | readonly string[] => isAnyText(value) || isTexts(value);
 const isRelay = (value: unknown): value is 'relay' => value === 'relay';
@@ -121,6 +125,7 @@ export const quarantineCodec = codec<QuarantineEntry>('quarantine entry', (field
 export const outboxCodec = codec<OutboxEntry>('outbox entry', (fields) =>
   present({
     id: fields.required('id', isId),
+    ids: fields.optional('ids', isIds),
     to: fields.required('to', isAnyText),
     topic: fields.required('topic', isAnyText),
     stream: fields.required('stream', isCounter),

@@ -48,12 +48,12 @@ export function createNotices(context: Context, sentBox: SentBox, tracking: Trac
     return undefined;
   }
 
-  async function giveUp({ to, stream, seq, id }: OutboxEntry): Promise<void> {
+  async function giveUp({ to, stream, seq, id, ids = [id] }: OutboxEntry): Promise<void> {
     const kept = sentBox.find(to, stream, seq);
     if (kept) await sentBox.forget(kept);
     const error = new SealMQError('TRANSPORT_UNREGISTERED', `the broker says that nobody is registered as ${to}`);
     tracking.failed(sentKey(to, stream, seq), error);
-    events.emit('undeliverable', { to, id: toBase64url(id), error });
+    for (const each of ids) events.emit('undeliverable', { to, id: toBase64url(each), error });
   }
 
   function remember(hash: string): void {

@@ -45,6 +45,8 @@ export async function startOpener(
   const ending = new AbortController();
   let closed = false;
   let pause = patience.retryAfter;
+  /** Since the opened messages fill their queue. */
+  let isStuffed = false;
   let due = held.size > 0;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -58,6 +60,16 @@ export async function startOpener(
     timer = undefined;
     due = true;
     inbox.raw.notify();
+  };
+
+  /**
+   * Whether the application has taken enough of what is opened already. One sealed message can carry hundreds, so nothing is opened for
+   * it any more when its queue is full, until that is half empty.
+   */
+  const hasRoom = () => {
+    if (inbox.opened.full) isStuffed = true;
+    else if (inbox.opened.roomy) isStuffed = false;
+    return !closed && !isStuffed;
   };
 
   const openFresh = async (fresh: InboxEntry, take: Take, leave: () => void) => {
@@ -102,7 +114,7 @@ export async function startOpener(
     const opened: Arrived[] = [];
     let count = 0;
     try {
-      while (count < ROUND && !closed) {
+      while (count < ROUND && hasRoom()) {
         const next = inbox.nextArrived();
         if (!next) break;
         count++;
@@ -142,11 +154,12 @@ export async function startOpener(
   const tryQuarantine = async () => {
     const waiting = new Set<string>();
     await eachEntry(inbox.quarantine, (entry) => openHeld(entry, waiting));
+    due ||= isStuffed;
   };
 
   const workOnce = async () => {
     const changed = inbox.raw.changed();
-    if (due) {
+    if (due && hasRoom()) {
       due = false;
       await tryQuarantine().catch((error) => {
         due = true;
@@ -155,7 +168,11 @@ export async function startOpener(
     }
     const opened = (await eachEntry(inbox.raw, openKept)) + (await openAllArrived());
     retryLater();
-    if (opened === 0 && !due) await changed;
+    const isPassedOver = isStuffed;
+    if (opened > 0) return;
+    // What was passed over for want of room is looked at again as soon as there is some.
+    if (isStuffed && !hasRoom()) await Promise.race([changed, inbox.changed()]);
+    else if (!isPassedOver && !due) await changed;
   };
   /** While the store fails nobody opens mail, and what comes has no one to wait for. */
   const workOrLeave = async () => {
@@ -178,13 +195,12 @@ export async function startOpener(
       // Not even for other writes is there anything to wait for: what has come waits for us, and is refused when they fail.
       if (entries.length === 0) return count;
       for (const entry of entries) {
-        if (closed) return count;
+        if (!hasRoom()) return count;
         cursor = entry.n;
         count++;
         await open(entry);
       }
       await context.tryCommit([]);
-      if (entries.length < ROUND) return count;
     }
   };
 

@@ -122,11 +122,11 @@ export async function openOutbox(
 
   /** Whoever waits for the entry is told in time, also while there is no connection. */
   const expire = async (n: number) => {
-    const [found] = await queue.read(n - 1, 1);
-    if (found?.n !== n) return;
+    const value = await queue.find(n);
+    if (!value) return;
     // What is on its way may still arrive in time, or come back unacknowledged.
     if (inFlight.has(n)) expiries.watch(n, seconds(context) + 1);
-    else await finishExpired(n, outboxCodec.decode(found.value));
+    else await finishExpired(n, outboxCodec.decode(value));
   };
 
   /** The broker took a message not now, and perhaps later: it goes out again, after pauses that grow while it takes nothing. */

@@ -47,6 +47,8 @@ export function createRequests(): Requests {
       const request = message.inReplyTo === undefined ? undefined : waiting.get(message.inReplyTo);
       // Anybody may name the id of a request; only the one who was asked may answer it.
       if (request?.from !== message.from) return false;
+      // A second answer may come in the same turn.
+      waiting.delete(message.inReplyTo as string);
       request.resolve(message);
       return true;
     },

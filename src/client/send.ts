@@ -101,15 +101,17 @@ async function post(context: Context, { outbox, counters, tracking }: SendState,
   const { account } = context;
   const { to, terms } = batch;
   const { kept, copied } = terms;
-  const record = await receiverRecord(context, to);
   // A time to live that is counted from a wrong moment could be over before it begins.
   const settling = terms.expiresIn === undefined ? undefined : context.settled();
   // Else who has nothing to wait for would be overtaken.
   if (settling) await settling;
+  const record = await receiverRecord(context, to);
   return counters.next(to, account.stream, async (seq, counted) => {
-    const content = { ...contentOf(context, batch.close()), ...timesOf(context, terms) };
+    const messages = batch.close();
+    const content = { ...contentOf(context, messages), ...timesOf(context, terms) };
     const readers = activeDevices(record, content.issuedAt);
-    const entry = await sealEntry(context, { ...content, audience: to, seq }, readers, kept);
+    const sealed = await sealEntry(context, { ...content, audience: to, seq }, readers, kept);
+    const entry = messages.length === 1 ? sealed : { ...sealed, ids: messages.map(({ id }) => id) };
     const tracked = tracking.follow(kept ? sentKey(to, entry.stream, seq) : undefined);
     const copyReaders = !copied || to === account.address ? [] : readersOfCopies(context);
     if (copyReaders.length === 0) return { seq, tracked, ...outbox.put(entry, [counted]) };

@@ -49,7 +49,9 @@ export function settleMessage(context: Context, { seen, onMessage, onArrival }: 
       return drop({ reason: 'malformed', from, error }, operations);
     }
     // An answer that this process waits for is settled by being handed over; after a crash nobody waits any more.
-    const unasked = entries.filter((entry) => !(entry.inReplyTo && onMessage(new Message(entry))));
+    const isTaken = (entry: (typeof entries)[number]) =>
+      entry.inReplyTo !== undefined && onMessage(new Message({ ...entry, bytes: entry.bytes.slice() }));
+    const unasked = entries.filter((entry) => !isTaken(entry));
     if (unasked.length === 0) drop(undefined, operations);
     else hand(unasked, operations);
   };

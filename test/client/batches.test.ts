@@ -143,6 +143,30 @@ test('our other devices get copies of a batch, and answers in one find who asked
   expect(answers.map(({ text }) => text)).toEqual(['x', 'y', 'z'].map((text) => `answer to ${text}`));
 });
 
+test('of several answers in one batch the first is the answer, and the application has the others', async () => {
+  const world = await createWorld();
+  const [alice, bob] = [await world.join('alice'), await world.join('bob')];
+  alice.on('message', async ({ id }) => {
+    await Promise.all(['one', 'two', 'three'].map((text) => alice.send('bob', text, { inReplyTo: id })));
+  });
+  const taken = take(bob, 2);
+  expect((await bob.request('alice', 'what?')).text).toBe('one');
+  expect((await taken).map(({ text }) => text)).toEqual(['two', 'three']);
+});
+
+test('nothing more is opened while the opened messages fill their queue, however many are in one', async () => {
+  const world = await createWorld();
+  const inbox = { entries: 20, bytes: 1 << 20 };
+  const store = lasting();
+  const [alice, bob] = [await world.join('alice'), await world.join('bob', { store, limits: { inbox } })];
+  const send = (n: number) => Promise.all(texts(15).map((text) => alice.send('bob', `${n} ${text}`)));
+  for (let n = 0; n < 10; n++) await send(n);
+  await until(() => (bob.status().inbox + bob.status().opened >= 31 ? true : undefined));
+  expect(bob.status().opened).toBe(30);
+  const heard = await take(bob, 150);
+  expect(heard.map(({ text }) => text)).toEqual(texts(10).flatMap((n) => texts(15).map((text) => `${n} ${text}`)));
+});
+
 test('a handler that is through with some of a batch is not given these again after a restart', async () => {
   const world = await createWorld();
   const store = lasting();

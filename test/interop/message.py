@@ -20,6 +20,7 @@ CONTENT_TYPE, IV, CLAIMS, TYP_LABEL, EPHEMERAL = 3, 5, 15, 16, -1
 SEQ, CHANNEL, STREAM, TO, IN_REPLY_TO, VERSION, TAG_KEY = range(-65537, -65544, -1)
 ISS, AUD, EXP, IAT, CTI = 1, 3, 4, 6, 7
 MAX_BATCH = 256
+BATCH = "application/vnd.sealmq.batch+cbor"
 BATCHED = ("contentType", "channel", "inReplyTo")
 MEDIA_TYPES = {
     0: "text/plain;charset=utf-8",
@@ -196,6 +197,7 @@ def read_batched(header: object, payload: object) -> dict:
     need(type(header) is dict and is_bytes(payload), "claims and payload")
     claims = header.get(CLAIMS)
     need(type(claims) is dict and is_bytes(claims.get(CTI), 16), "cti")
+    need(header.get(CONTENT_TYPE) != BATCH, "a batch within a batch")
     own = (one for one in optional_claims(header, claims, None) if one[0] in BATCHED)
     return {"id": claims[CTI], **read_optional(own), "payload": payload}
 

@@ -71,7 +71,9 @@ export function createEnvelopePool({ provider, workers = availableParallelism() 
   function submit<T>(toJob: (resolve: (value: T) => void, reject: (error: unknown) => void) => PoolJob): Promise<T> {
     if (closing) return Promise.reject(new SealMQError('USAGE_CLOSED', 'the pool is closed'));
     return new Promise<T>((resolve, reject) => {
-      const waits = waiting.push(toJob(resolve, reject));
+      const job = toJob(resolve, reject);
+      if (!(job.bytes instanceof Uint8Array)) throw new SealMQError('USAGE_INVALID_ARGUMENT', 'not bytes');
+      const waits = waiting.push(job);
       if (waits === 1) setImmediate(feed);
       else if (waits % (BATCH * threads.length) === 0) feed();
     });

@@ -137,8 +137,8 @@ export async function openHandIns(context: Context, parts: HandInParts): Promise
   };
 
   const entryAt = async (n: number): Promise<HandInEntry | undefined> => {
-    const [found] = await queue.read(n - 1, 1);
-    return found?.n === n ? decodeHandInEntry(found.value) : undefined;
+    const value = await queue.find(n);
+    return value && decodeHandInEntry(value);
   };
 
   /** The hand-in that goes out: the one that was made, or a new one, which is durable before. */

@@ -204,6 +204,7 @@ export class RoomSession {
   }
 
   #beat(): void {
+    if (this.#isOut) return;
     this.#beatAt = this.#context.port.now();
     void this.#context.quietly(() => this.#sending.beat());
   }

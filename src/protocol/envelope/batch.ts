@@ -27,6 +27,9 @@ export function encodeBatch(messages: readonly BatchMessage[]): Uint8Array {
   if (!isBatchSize(messages.length)) {
     throw new SealMQError('USAGE_INVALID_ARGUMENT', `a batch has 2 to ${MAX_BATCH_MESSAGES} messages`);
   }
+  if (messages.some(({ contentType }) => contentType === BATCH_TYPE)) {
+    throw new SealMQError('USAGE_INVALID_ARGUMENT', 'a batch is no part of a batch');
+  }
   const batch = encodeCbor(messages.flatMap((message): CborValue[] => [encodeOwnClaims(message), message.payload]));
   if (batch.length > MAX_BATCH_BYTES) {
     throw new SealMQError('USAGE_PAYLOAD_TOO_LARGE', `a batch has at most ${MAX_BATCH_BYTES} bytes`);
@@ -52,7 +55,9 @@ export function decodeBatch(bytes: Uint8Array): readonly BatchMessage[] {
 
 function readMessage(header: unknown, payload: unknown): BatchMessage {
   if (!isMap(header) || !isBytes(payload)) throw malformed('claims and payload');
-  return Object.assign(decodeOwnClaims(header), { payload });
+  const claims = decodeOwnClaims(header);
+  if (claims.contentType === BATCH_TYPE) throw malformed('a batch within it');
+  return Object.assign(claims, { payload });
 }
 
 function isBatchSize(count: number): boolean {
