@@ -1,10 +1,6 @@
-import { expect, it, onTestFinished } from 'vitest';
-import { udpNetwork } from '../call/udp-network.js';
-import { until } from '../client/world.js';
+import { expect, it } from 'vitest';
 import { setCallScene, talk } from './call-scene.js';
 import type { Stage } from './chromium.js';
-
-const MEGABYTE = 1024 * 1024;
 
 /** Calls with browsers: their own WebRTC, their own crypto, and a broker's WebSocket between them. */
 export function callTests(stage: () => Stage): void {
@@ -39,37 +35,4 @@ export function callTests(stage: () => Stage): void {
       await page('ended');
     },
   );
-
-  it('a browser and Node find a new direct way when the old one swallows everything', {
-    timeout: 120_000,
-  }, async () => {
-    const network = udpNetwork();
-    onTestFinished(() => network.close());
-    // The browser tells no address of its own: each of its packets goes by what Node has told.
-    const scene = await setCallScene(stage(), { heartbeat: 1_500, fallbackAfter: 20_000 });
-    const page = await scene.inChromium('alice');
-    const node = await scene.inNode('bob', 'node-datachannel', network.through);
-    await node('awaitCall');
-    await page('call', 'bob');
-    await node('taken');
-    /** Waits until both are on a direct way that is not one of the first so many; answers how many each has taken. */
-    const direct = (but: readonly number[]) =>
-      until(async () => {
-        const taken = [await page('paths'), await node('paths')];
-        const found = taken.every((paths, i) => paths.length > (but[i] as number) && paths.at(-1) === 'direct');
-        return found ? taken.map(({ length }) => length) : undefined;
-      });
-    const before = await direct([0, 0]);
-    network.cut();
-    await direct(before);
-    const { forwarded } = network;
-    const [toNode, toPage] = [node('readAll'), page('readAll')];
-    const sent = [await page('sendBytes', MEGABYTE), await node('sendBytes', MEGABYTE)];
-    for (const side of [page, node]) await side('end');
-    expect([...(await toNode), ...(await toPage)]).toEqual(sent);
-    // No packet has 1,500 bytes.
-    expect(network.forwarded - forwarded).toBeGreaterThan((2 * MEGABYTE) / 1_500);
-    await page('hangUp');
-    await node('ended');
-  });
 }

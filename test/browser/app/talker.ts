@@ -17,8 +17,6 @@ export interface Talker {
   /** Everything up to the end of what the other side sends: the text, or the SHA-256 of the bytes. */
   readAll(): Promise<readonly string[]>;
   path(): CallPath | undefined;
-  /** The ways that were taken since the call stood, in order; `undefined` for none. */
-  paths(): readonly (CallPath | undefined)[];
   complete(): boolean;
   ended(): Promise<CallEnd>;
 }
@@ -32,16 +30,11 @@ async function digest(bytes: Uint8Array): Promise<string> {
 export function talkerOf(messenger: () => Messenger): Talker {
   let call: Call;
   let taking: Promise<Call>;
-  let paths: (CallPath | undefined)[] = [];
-  const begin = (next: Call): string => {
-    call = next;
-    const taken: typeof paths = [next.path];
-    paths = taken;
-    next.on('path', (path) => taken.push(path));
-    return next.id;
-  };
   return {
-    call: async (to) => begin(await messenger().call(to)),
+    async call(to) {
+      call = await messenger().call(to);
+      return call.id;
+    },
     awaitCall() {
       taking = new Promise((resolve, reject) => {
         const stop = messenger().on('call', (incoming) => {
@@ -50,7 +43,10 @@ export function talkerOf(messenger: () => Messenger): Talker {
         });
       });
     },
-    taken: async () => begin(await taking),
+    async taken() {
+      call = await taking;
+      return call.id;
+    },
     say: (text) => call.send(text),
     async sendBytes(length) {
       const bytes = new Uint8Array(length);
@@ -66,7 +62,6 @@ export function talkerOf(messenger: () => Messenger): Talker {
       return read;
     },
     path: () => call.path,
-    paths: () => paths,
     complete: () => call.complete,
     ended: () => call.ended,
   };
