@@ -16,6 +16,7 @@ import { relayRecord } from './relay/make-hand-in.js';
 import {
   assertReceiver,
   type Composed,
+  clockFor,
   compose,
   readersOfCopies,
   receiverRecord,
@@ -94,10 +95,9 @@ async function post(
 ) {
   const { account } = context;
   const { kept, copied } = terms;
-  const records = await Promise.all([...receivers.map((one) => receiverRecord(context, one)), relayRecord(context)]);
-  const settling = terms.expiresIn === undefined ? undefined : context.settled();
-  // Else who has nothing to wait for would be overtaken.
+  const settling = clockFor(context, terms);
   if (settling) await settling;
+  const records = await Promise.all([...receivers.map((one) => receiverRecord(context, one)), relayRecord(context)]);
   return counters.nextOfAll(receivers, account.stream, async (seqs, counted) => {
     const content = { ...message, ...timesOf(context, terms) };
     const { id, issuedAt, expiresAt } = content;

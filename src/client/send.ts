@@ -3,7 +3,7 @@ import { present } from '../bytes/fields.js';
 import { SealMQError } from '../errors.js';
 import { assertAddress } from '../protocol/address.js';
 import { BATCH_TYPE, type BatchMessage, encodeBatch } from '../protocol/envelope/batch.js';
-import { encodeOwnClaims, MESSAGE_ID_BYTES } from '../protocol/envelope/claims.js';
+import { assertOwnClaims, MESSAGE_ID_BYTES } from '../protocol/envelope/claims.js';
 import { type Draft, seal } from '../protocol/envelope/seal.js';
 import { topicOf } from '../protocol/envelope/topics.js';
 import { activeDevices } from '../protocol/identity/account.js';
@@ -101,8 +101,7 @@ async function post(context: Context, { outbox, counters, tracking }: SendState,
   const { account } = context;
   const { to, terms } = batch;
   const { kept, copied } = terms;
-  // A time to live that is counted from a wrong moment could be over before it begins.
-  const settling = terms.expiresIn === undefined ? undefined : context.settled();
+  const settling = clockFor(context, terms);
   // Else who has nothing to wait for would be overtaken.
   if (settling) await settling;
   const record = await receiverRecord(context, to);
@@ -153,9 +152,17 @@ export function compose(context: Context, payload: Payload, options: SendOptions
   const id = context.provider.randomBytes(MESSAGE_ID_BYTES).slice();
   const message = present({ id, inReplyTo, payload: bytes, contentType, channel });
   // What nobody could read must not spoil the company of others.
-  encodeOwnClaims(message);
+  assertOwnClaims(message);
   const kept = options.receipt ?? context.awaitReceipts;
   return { message, terms: { expiresIn, kept, copied: options.copy ?? context.copies } };
+}
+
+/**
+ * To be waited for before anything else is asked for: a time to live that is counted from a wrong moment could be over before it
+ * begins. What was looked up before could be revoked meanwhile.
+ */
+export function clockFor(context: Context, { expiresIn }: Terms): Promise<void> | undefined {
+  return expiresIn === undefined ? undefined : context.settled();
 }
 
 /** When a message is sealed, and how long it is of use. Seconds. */

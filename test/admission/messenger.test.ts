@@ -124,6 +124,10 @@ test('a message to nobody is given up: the sender hears it, once, and sends it n
   await expect(sent.delivered).rejects.toMatchObject({ code: 'TRANSPORT_UNREGISTERED' });
   expect(published).toHaveBeenCalledOnce();
   expect(undeliverable).toHaveBeenCalledWith(expect.objectContaining({ to: 'ghost', id: sent.id }));
+  // Of those that travelled together each is named.
+  const together = await Promise.all(['one', 'two'].map((text) => alice.send('ghost', text)));
+  await Promise.allSettled(together.map(({ delivered }) => delivered));
+  expect(undeliverable.mock.calls.map(([{ id }]) => id)).toEqual([sent, ...together].map(({ id }) => id));
   expect(alice.status()).toMatchObject({ outbox: 0, unreceipted: 0, connection: 'connected' });
   expect(ghost.address).toBe('ghost');
 });

@@ -150,7 +150,10 @@ test('of several answers in one batch the first is the answer, and the applicati
     await Promise.all(['one', 'two', 'three'].map((text) => alice.send('bob', text, { inReplyTo: id })));
   });
   const taken = take(bob, 2);
-  expect((await bob.request('alice', 'what?')).text).toBe('one');
+  const answer = await bob.request('alice', 'what?');
+  expect(answer.text).toBe('one');
+  // Whoever keeps or changes it has nothing of the others.
+  expect(answer.bytes.buffer.byteLength).toBe(answer.bytes.length);
   expect((await taken).map(({ text }) => text)).toEqual(['two', 'three']);
 });
 

@@ -45,3 +45,20 @@ test('what was released does not hide what is still in the queue, however much i
   expect(await numbers(again, 2)).toEqual([301, 305]);
   expect((await again.read(301, 2)).map(({ n }) => n)).toEqual([305, 306]);
 });
+
+test('an entry is found by its number where it lies, and not before it is durable or after it is gone', async () => {
+  const context = { store: memoryStore(), now: () => 0 };
+  const former = await DurableQueue.open(context, 'outbox', limits);
+  for (let n = 1; n <= 3; n++) await context.store.batch([former.append(Uint8Array.of(n)).operation]);
+  const queue = await DurableQueue.open(context, 'outbox', limits);
+  const { n, operation } = queue.append(Uint8Array.of(4));
+  expect(await queue.find(n)).toBeUndefined();
+  await context.store.batch([operation]);
+  queue.confirm(n);
+  expect(await queue.find(n)).toEqual(Uint8Array.of(4));
+  expect(await queue.find(2)).toEqual(Uint8Array.of(2));
+  // Another entry is not taken for it, and what stays in the store for somebody else is not in the queue.
+  await context.store.batch([queue.remove(2)]);
+  queue.release(3);
+  expect([await queue.find(2), await queue.find(3)]).toEqual([undefined, undefined]);
+});

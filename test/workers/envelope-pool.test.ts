@@ -137,6 +137,10 @@ describe('a pool of workers', () => {
     await expect(pool.seal(draft(''), { ...keys, recipients: [] })).rejects.toMatchObject({
       code: 'USAGE_TOO_MANY_RECIPIENTS',
     });
+    // From who has no types: it must not reach the threads, where it would be nobody's.
+    const invalid = { code: 'USAGE_INVALID_ARGUMENT' };
+    await expect(pool.seal({ ...draft(''), payload: 'text' as never }, keys)).rejects.toMatchObject(invalid);
+    await expect(pool.open('text' as never, context)).rejects.toMatchObject(invalid);
     const sealed = await pool.seal(draft('hello'), keys);
     const down = new sealmq.SealMQError('DIRECTORY_UNREACHABLE', 'down');
     const senderKey = () => Promise.reject(down);

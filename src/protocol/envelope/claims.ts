@@ -128,17 +128,28 @@ export function encodeOwnClaims(claims: OwnClaims): HeaderMap {
   return encodeFields(OWN_FIELDS, claims);
 }
 
+/** Whether {@link encodeOwnClaims} would take them. @throws `USAGE_INVALID_ARGUMENT` */
+export function assertOwnClaims(claims: OwnClaims): void {
+  for (const field of OWN_FIELDS) encodeField(field, claims);
+}
+
 function encodeFields(fields: readonly ClaimField[], claims: Partial<Claims>): HeaderMap {
   const cwt = new Map<number, CborValue>();
   const header = new Map<number, CborValue>([[Header.cwtClaims, cwt]]);
   for (const field of fields) {
-    const claim = claims[field.name];
-    if (claim === undefined && !field.required) continue;
-    const value = field.encode && typeof claim === 'string' ? field.encode(claim) : (claim as CborValue);
-    if (!field.is(value, claims.audience)) throw malformed('USAGE_INVALID_ARGUMENT', field);
-    (field.cwt ? cwt : header).set(field.label, value);
+    const value = encodeField(field, claims);
+    if (value !== undefined) (field.cwt ? cwt : header).set(field.label, value);
   }
   return header;
+}
+
+/** The value of a claim in the header, if there is that claim. @throws `USAGE_INVALID_ARGUMENT` */
+function encodeField(field: ClaimField, claims: Partial<Claims>): CborValue | undefined {
+  const claim = claims[field.name];
+  if (claim === undefined && !field.required) return undefined;
+  const value = field.encode && typeof claim === 'string' ? field.encode(claim) : (claim as CborValue);
+  if (!field.is(value, claims.audience)) throw malformed('USAGE_INVALID_ARGUMENT', field);
+  return value;
 }
 
 /**
