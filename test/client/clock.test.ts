@@ -4,6 +4,7 @@ import { createDirectoryClock } from '../../src/client/directory-clock.js';
 import { SealMQError } from '../../src/errors.js';
 import { offsetFrom } from '../../src/ports/clock.js';
 import { createBroker } from '../../src/server/broker/broker.js';
+import { connect, MQTT } from '../call/talking.js';
 import { FALSE_TIMES, tellFalseTime } from '../directory/false-time.js';
 import { tamperingServer } from '../directory/tampering-server.js';
 import { carelessDirectory } from './careless-directory.js';
@@ -152,6 +153,20 @@ test.each([DAY, -DAY])('a room is joined when a machine was set by %i ms', async
   const ofAlice = await alice.joinRoom('room', { roster: ['alice', 'bob'] });
   closing(() => ofAlice.leave());
   await Promise.all([ofAlice.assembled(), ofBob.assembled()]);
+});
+
+test.each(['callee', 'caller'] as const)('the first call after the machine of the %s slept is heard', async (who) => {
+  let slept = 0;
+  const clock = { now: () => Date.now(), monotonic: () => performance.now() - slept };
+  const world = await createWorld();
+  const join = (address: string, sleeps: boolean) =>
+    world.join(address, { calls: MQTT, timing, ...(sleeps && { clock }) });
+  const [alice, bob] = [await join('alice', who === 'caller'), await join('bob', who === 'callee')];
+  await (await alice.send('bob', 'before')).delivered;
+  slept = HOUR;
+  // Whoever of them looks at the time now learns that it is an hour later, and asks the directory how much.
+  const [line] = await connect(alice, bob);
+  await line.hangUp();
 });
 
 test('mail from the future, by a clock that is wrong here, waits until it is set right', async () => {

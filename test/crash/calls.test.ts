@@ -14,8 +14,8 @@ import type { Task } from './task.js';
 const DIAL = 90_000;
 const STEP = 60_000;
 
-/** Calls `hook` when the other side's offer is there, before anything is made of it. */
-function onOffer(rtc: Rtc, hook: () => Promise<void>): Rtc {
+/** Calls `hook` when the other side's offer is there, before anything is made of it, and `then` when it is answered. */
+function onOffer(rtc: Rtc, hook: () => Promise<void>, then: () => void): Rtc {
   return {
     name: rtc.name,
     create(options) {
@@ -23,7 +23,9 @@ function onOffer(rtc: Rtc, hook: () => Promise<void>): Rtc {
       return Object.assign(Object.create(connection), {
         async answer(sdp: string) {
           await hook();
-          return connection.answer(sdp);
+          const answer = await connection.answer(sdp);
+          setTimeout(then, 100);
+          return answer;
         },
       });
     },
@@ -36,8 +38,13 @@ test('whoever is killed in whatever state of a call is missed, and can call and 
   const folder = await mkdtemp(join(tmpdir(), 'sealmq-calls-'));
   closing(() => rm(folder, { recursive: true, force: true }));
   const world = await createWorld();
-  let offered = async () => {};
-  const calls = { rtc: onOffer(nodeDataChannelRtc(), () => offered()), heartbeat: 300, fallbackAfter: 30_000 };
+  let [offered, answered] = [async () => {}, () => {}];
+  const rtc = onOffer(
+    nodeDataChannelRtc(),
+    () => offered(),
+    () => answered(),
+  );
+  const calls = { rtc, heartbeat: 300, fallbackAfter: 30_000 };
   const alice = await world.join('alice', { calls });
   const task: Task = {
     ...{ address: 'bob', store: join(folder, 'bob'), broker: world.brokerUrl, directory: world.directory.url },
@@ -100,11 +107,13 @@ test('whoever is killed in whatever state of a call is missed, and can call and 
   const offering = await bob();
   const toOffering = called();
   await offering.says('ringing');
-  const dead = new Promise<void>((resolve) => {
-    offered = () => offering.kill().then(resolve);
+  offered = () => offering.kill();
+  // The time that the next step may take begins with the answer.
+  const toTheDead = new Promise<void>((resolve) => {
+    answered = resolve;
   });
   offering.tell('accept');
-  await dead;
+  await toTheDead;
   offered = async () => {};
   outcomes.offering = await later(STEP, toOffering);
 

@@ -77,6 +77,7 @@ export function callPort(context: Context, { via, questions, heard }: CallWays):
       };
     },
     async reach(address) {
+      await context.settled();
       if (via === 'relay') await relayRecord(context);
       const { identity } = await receiverRecord(context, address);
       return { address, identity };
@@ -113,6 +114,9 @@ function recordOf({ keys }: Context, address: string): KeyRecord | Promise<KeyRe
 
 async function openFrame(context: Context, bytes: Uint8Array): Promise<Awaited<ReturnType<CallPort['open']>>> {
   const { provider, account, maxSealedBytes } = context;
+  // The first that is heard after the machine slept would be judged by the time before that, as one from the future.
+  const settling = context.settled();
+  if (settling) await settling;
   const opened = await run(
     openSigned(provider, bytes, {
       ...{ address: account.address, family: 'signal', keys: account.sealKeys, now: seconds(context), maxSealedBytes },

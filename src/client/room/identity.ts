@@ -38,6 +38,8 @@ export function roomPort(context: Context, room: string): RoomPort {
     },
     seal: (to, payload) => sealTo(context, to, payload),
     async open(bytes, leave) {
+      const settling = context.settled();
+      if (settling) await settling;
       const outcome = await open(provider, bytes, {
         ...{ address: account.address, family: 'room', keys: account.sealKeys, now: seconds(context) },
         senderKey: (from, kid) => vouchedKey(context, from, kid, () => leave(from)),
