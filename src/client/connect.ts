@@ -105,7 +105,7 @@ export async function connectParts(
   const valve = createValve(transport, inbox, (error) =>
     events.emit('warning', asSealMQError(error, 'TRANSPORT_CLOSED', 'the flow of mail could not be stopped')),
   );
-  const delivery = createDelivery(context, inbox, settings.timing.handleAgainAfter);
+  const delivery = createDelivery(context, inbox, settings.settle, settings.timing.handleAgainAfter);
   const contacts = createContacts(context, { ...sending, retry: opener.retry });
   const rooms = createRooms(context);
   const pushDesk = createPushDesk(context, questions);

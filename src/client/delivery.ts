@@ -29,16 +29,27 @@ const MAX_FAILURES = 15;
 /** How many times the first pause the longest is. */
 const LONGEST_PAUSE = 256;
 
+/** How many messages an application can be through with of which the store does not know yet, besides the one that it has in hand. */
+const UNRECORDED = { soon: 63, each: 0 };
+
 /** Entries that are looked at together. */
 const PAGE = 16;
 
 /**
  * Starts delivering what is in `inbox.opened`.
  *
+ * @param settling - as in the messenger's options
  * @param handleAgainAfter - first pause before a handler that threw gets the message again, in milliseconds; doubles
  */
-export function createDelivery(context: Context, inbox: Inbox, handleAgainAfter: number): Delivery {
+export function createDelivery(
+  context: Context,
+  inbox: Inbox,
+  settling: keyof typeof UNRECORDED,
+  handleAgainAfter: number,
+): Delivery {
   const queue = inbox.opened;
+  /** Messages that are settled, but for the write. */
+  let unrecorded = 0;
   const ending = new AbortController();
   let consumer: symbol | undefined;
   let closed = false;
@@ -107,9 +118,16 @@ export function createDelivery(context: Context, inbox: Inbox, handleAgainAfter:
 
   const isExpired = ({ expiresAt }: OpenedEntry) => expiresAt !== undefined && expiresAt * 1000 <= context.now();
 
+  /** Those that are settled while one write is under way share the next. */
   const settle = async ({ n }: Pick<Waiting, 'n'>, then?: () => void) => {
-    await context.commit([queue.remove(n)]);
-    then?.();
+    unrecorded++;
+    const recorded = context.commit([queue.remove(n)]).then(() => {
+      unrecorded--;
+      then?.();
+    });
+    if (unrecorded > UNRECORDED[settling]) await recorded;
+    // It fails only when the store is closed: then the message comes again.
+    else recorded.catch(() => {});
   };
 
   async function* iterate(mine: symbol, before: Promise<void>): AsyncGenerator<Message, void, undefined> {

@@ -58,6 +58,11 @@ export interface MessengerOptions
   readonly connect?: 'wait' | 'background';
   /** `process` (default): what is acknowledged survives a kill of the process. `fsync`: also a loss of power, at a price. */
   readonly durable?: 'process' | 'fsync';
+  /**
+   * `soon` (default): the next message is handed over while it is being written that those before were handled; after a crash what
+   * one write takes comes again, 64 messages at most. `each`: not before that is in the store; after a crash one message at most comes again.
+   */
+  readonly settle?: 'soon' | 'each';
   /** First levels of all topics; default `nes`. */
   readonly topicPrefix?: string;
   /** Least padded length of the signed part in bytes, or `false` for no padding; default 256. */
@@ -164,6 +169,7 @@ const RULES: Rules<MessengerOptions> = {
   deviceName: text,
   connect: oneOf('wait', 'background'),
   durable: oneOf('process', 'fsync'),
+  settle: oneOf('soon', 'each'),
   padding: either(limit, oneOf(0, false)),
   maxPayloadBytes: limit,
   maxSealedBytes: limit,
@@ -213,6 +219,7 @@ export function withDefaults(options: MessengerOptions & Pick<LinkDeviceOptions,
   const settings = {
     connect: 'wait' as const,
     durable: 'process' as const,
+    settle: 'soon' as 'soon' | 'each',
     awaitReceipts: true,
     copies: true,
     via: 'direct' as 'direct' | 'relay',

@@ -48,6 +48,8 @@ export interface StateFilter {
 /** The states that are kept and have not expired. */
 export async function presentStates(context: Context, latest: Latest, filter: StateFilter): Promise<Message[]> {
   const states: Message[] = [];
+  // What an event has told of is among them, also while it is still being written.
+  await context.tryCommit([]).catch(() => {});
   for await (const entry of latest.contents('state', filter.from)) {
     if (filter.channel !== undefined && entry.channel !== filter.channel) continue;
     if (entry.expiresAt === undefined || entry.expiresAt > seconds(context)) states.push(new Message(entry));

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test, vi } from 'vitest';
 import type { Messenger } from '../../src/client/messenger.js';
+import type { MessengerOptions } from '../../src/client/options.js';
 import type { StoreOperation } from '../../src/ports/store.js';
 import { failingStore } from './failing-store.js';
 import { createWorld, next, take, until, type World } from './world.js';
@@ -27,10 +28,10 @@ async function countPublished(world: World, address: string): Promise<{ readonly
   return seen;
 }
 
-async function pair() {
+async function pair(options: Pick<MessengerOptions, 'settle'> = {}) {
   const world = await createWorld();
   const stores = { alice: failingStore(), bob: failingStore() };
-  const bob = await world.join('bob', { timing, store: stores.bob });
+  const bob = await world.join('bob', { ...options, timing, store: stores.bob });
   const alice = await world.join('alice', { timing, store: stores.alice });
   await (await alice.send('bob', 'one')).delivered;
   return { world, stores, alice, bob };
@@ -149,19 +150,37 @@ test('one failed write, then a kill: nothing that came is forgotten, nothing com
   expect([...heard, ...later]).toEqual(['one', 'two', 'three', 'four']);
 });
 
-test('a message whose completion cannot be recorded is not handed over twice by this process', async () => {
+test.each(['each', 'soon'] as const)(
+  'a message whose completion cannot be recorded is not handed over twice by this process (%s)',
+  async (settle) => {
+    const { stores, alice, bob } = await pair({ settle });
+    const warning = next(bob, 'warning');
+    stores.bob.failOn(({ type, key }) => type === 'del' && key.startsWith('opened/'));
+    const heard = hear(bob);
+    expect(await warning).toEqual(isUnavailable);
+    const two = await alice.send('bob', 'two');
+    await until(() => stores.bob.failures > 1 || undefined);
+    if (settle === 'soon') await until(() => heard.length === 2 || undefined);
+    else expect(heard).toEqual(['one']);
+    stores.bob.recover();
+    await two.delivered;
+    await until(() => heard.length === 2 || undefined);
+    expect(heard).toEqual(['one', 'two']);
+  },
+);
+
+test('while no completion can be recorded 64 messages are handed over, and the others when one can', async () => {
   const { stores, alice, bob } = await pair();
-  const warning = next(bob, 'warning');
   stores.bob.failOn(({ type, key }) => type === 'del' && key.startsWith('opened/'));
+  const texts = Array.from({ length: 100 }, (_, i) => String(i));
+  await Promise.all(texts.map((text) => alice.send('bob', text)));
+  await until(() => bob.status().opened === 101 || undefined);
   const heard = hear(bob);
-  expect(await warning).toEqual(isUnavailable);
-  const two = await alice.send('bob', 'two');
-  await until(() => stores.bob.failures > 1 || undefined);
-  expect(heard).toEqual(['one']);
+  await until(() => stores.bob.failures > 2 || undefined);
+  expect(heard).toEqual(['one', ...texts.slice(0, 63)]);
   stores.bob.recover();
-  await two.delivered;
-  await until(() => heard.length === 2 || undefined);
-  expect(heard).toEqual(['one', 'two']);
+  await until(() => bob.status().opened === 0 || undefined);
+  expect(heard).toEqual(['one', ...texts]);
 });
 
 test('what the broker has is published when that is recorded, and not lost with the record', async () => {

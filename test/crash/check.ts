@@ -5,6 +5,7 @@ import { openState, type State } from '../../src/client/state.js';
 import { defaultProvider } from '../../src/crypto/probe.js';
 import { open } from '../../src/protocol/envelope/open.js';
 import { gaps } from '../../src/protocol/envelope/sequence.js';
+import { MAY_COME_AGAIN } from '../simulation/ledger.js';
 import { nonceWatch } from '../simulation/wiretap.js';
 import { type Autopsy, type JournalLine, readHandings } from './autopsy.js';
 import type { CrashOutcome } from './crash-run.js';
@@ -33,7 +34,7 @@ export async function checkRun({
   const journal = readHandings(bob);
   const handled = new Set(journal.filter(({ what }) => what === 'through').map(({ text }) => text));
   for (let n = 0; n < messages; n++) if (!handled.has(String(n))) problems.push(`${n} was never handled`);
-  const repeated = checkRepetitions(journal, problems);
+  const repeated = checkRepetitions(journal, MAY_COME_AGAIN[bob.settle ?? 'soon'], problems);
   checkCompletions(journal, autopsies, problems);
   checkNumbers(readJournal(alice.journal), problems);
 
@@ -60,17 +61,18 @@ function checkNumbers(journal: readonly string[], problems: string[]): void {
   }
 }
 
-/** Only the last message of a process that died may come again: before the next one it recorded that it was through. */
-function checkRepetitions(journal: readonly JournalLine[], problems: string[]): number {
+/** Only the last messages of a process that died may come again: that it was through with those before it had recorded. */
+function checkRepetitions(journal: readonly JournalLine[], most: number, problems: string[]): number {
   const handings = journal.filter(({ what }) => what === 'handed');
   const over = new Set<string>();
   const ids = new Set<string>();
   let repeated = 0;
-  for (const [i, { pid, id, text }] of handings.entries()) {
+  for (const [i, { id, text }] of handings.entries()) {
     if (over.has(id)) problems.push(`${text} was handed over again after its handler was through`);
     if (ids.has(id)) repeated++;
     ids.add(id);
-    if (handings[i + 1]?.pid === pid) over.add(id);
+    const last = handings[i + 1 - most];
+    if (last && last.pid === handings[i + 1]?.pid) over.add(last.id);
   }
   return repeated;
 }

@@ -17,6 +17,8 @@ export interface CrashPlan {
   readonly kills: number;
   /** Whether the broker loses everything in the middle, while the receiver is away. */
   readonly amnesia?: boolean;
+  /** What the receiver does; default `soon`. */
+  readonly settle?: 'soon' | 'each';
   /** In a folder of the run. */
   readonly startBroker: (folder: string) => Promise<VictimBroker>;
 }
@@ -45,6 +47,7 @@ export async function crashRun({
   messages,
   kills,
   amnesia = false,
+  settle = 'soon',
   startBroker,
 }: CrashPlan): Promise<CrashOutcome> {
   const folder = await mkdtemp(join(tmpdir(), 'sealmq-crash-'));
@@ -52,7 +55,7 @@ export async function crashRun({
   const directory = await createKeyProvider();
   const broker = await startBroker(join(folder, 'broker'));
   const task = (address: string): Task => ({
-    ...{ address, store: join(folder, address), broker: broker.url, directory: directory.url },
+    ...{ address, store: join(folder, address), broker: broker.url, directory: directory.url, settle },
     ...{ journal: join(folder, `${address}.log`), to: 'bob', messages },
   });
   const [alice, bob] = [task('alice'), task('bob')];

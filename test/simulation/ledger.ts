@@ -21,6 +21,9 @@ interface Handing {
   threw: boolean;
 }
 
+/** How many messages of a life that ended may come again, by the setting `settle`. */
+export const MAY_COME_AGAIN = { soon: 64, each: 1 };
+
 /** Who has sent what to whom, and what has become of it: the truth that nobody in the simulation sees. */
 export class Ledger {
   readonly posted = new Map<string, Posted>();
@@ -34,6 +37,9 @@ export class Ledger {
   readonly #missing = new Map<string, Range[]>();
   readonly #lost = new Map<string, Range[]>();
   readonly #begun = new Map<string, string>();
+
+  /** @param settling - the setting `settle` of an address */
+  constructor(readonly settling: (address: string) => keyof typeof MAY_COME_AGAIN) {}
 
   /** An application calls `send`; a crash may keep it from learning that it worked. */
   begin(text: string, to: string): void {
@@ -108,9 +114,10 @@ export class Ledger {
     for (let i = 0; i < event.length; i++) this.trace = Math.imul(this.trace ^ event.charCodeAt(i), 0x01000193) >>> 0;
   }
 
-  /** The last message of a life that ended may come again: nobody recorded that its handler was through. */
+  /** The last messages of a life that ended may come again: nobody recorded that their handlers were through. */
   #wasCutShort(to: string, { life, turn }: Handing, now: number): boolean {
-    return life < now && this.#lastOfLife.get(`${to} ${life}`) === turn;
+    const ofLife = this.#lastOfLife.get(`${to} ${life}`) ?? 0;
+    return life < now && turn > ofLife - MAY_COME_AGAIN[this.settling(to)];
   }
 }
 

@@ -68,7 +68,7 @@ const WELL: Temper = { ...HONEST, latency: () => 5 };
 export async function simulate(seed: number, { actors: count, messages, minutes }: Size): Promise<Outcome> {
   const random = seededRandom(seed);
   const time = virtualTime();
-  const ledger = new Ledger();
+  const ledger = new Ledger(settlingOf);
   const presence = new Presence(ledger);
   const broker = new SimulatedBroker(WELL);
   const tap = wiretap(ledger);
@@ -152,7 +152,7 @@ async function gather(
     const address = `actor-${i}`;
     const connect = () => broker.create(address);
     const cut = () => broker.interrupt(address);
-    const options = { directory, provider, clock };
+    const options = { directory, provider, clock, settle: settlingOf(address) };
     const heir = i % WILLS === 0 && { heir: `actor-${(i + HEIR) % count}` };
     const parts = { address, random, ledger, presence, connect, cut, options, ...heir };
     return new Actor({ ...parts, store: memoryStore() });
@@ -178,6 +178,11 @@ interface Sends {
   readonly ledger: Ledger;
   readonly messages: number;
   readonly within: number;
+}
+
+/** Every other actor settles each message before the next. */
+function settlingOf(address: string): 'soon' | 'each' {
+  return Number(address.split('-')[1]) % 2 === 0 ? 'soon' : 'each';
 }
 
 function scheduleSends(actors: readonly Actor[], { random, ledger, messages, within }: Sends): void {

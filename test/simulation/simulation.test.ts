@@ -25,7 +25,7 @@ test('a seed makes the same run every time, and all kinds of mischief are done',
 });
 
 test('the ledger notices what must not happen', () => {
-  const ledger = new Ledger();
+  const ledger = new Ledger((address) => (address === 'dave' ? 'soon' : 'each'));
   ledger.begin('alice 1', 'bob');
   ledger.post({ text: 'alice 1', from: 'alice', to: 'bob', seq: 1, burst: 'alice 1' });
   const posted = ledger.post({ text: 'alice 2', from: 'alice', to: 'bob', seq: 1, burst: 'alice 2' });
@@ -41,6 +41,12 @@ test('the ledger notices what must not happen', () => {
   ledger.hand('bob', 3, 'alice 3', 'alice');
   ledger.hand('bob', 3, 'alice 2', 'mallory');
   expect(ledger.problems.splice(0)).toHaveLength(3);
+  const ofDave = Array.from({ length: 65 }, (_, i) => `alice ${i + 10}`);
+  for (const text of ofDave) ledger.begin(text, 'dave');
+  for (const life of [1, 2]) for (const text of ofDave) ledger.hand('dave', life, text, 'alice');
+  expect(ledger.problems.splice(0)).toEqual([
+    'dave was handed alice 10 again in life 2, after life 1 was through with it',
+  ]);
   expect(ledger.isReported(posted)).toBe(false);
   ledger.report('missing', 'bob', 'alice', [1, 1]);
   expect([ledger.isReported(posted), ledger.isLost(posted)]).toEqual([true, false]);

@@ -1,4 +1,5 @@
 import { SealMQError } from '../../errors.js';
+import { nextTask } from '../../pause.js';
 import type { Store, StoreOperation } from '../../ports/store.js';
 
 /** Writes operations, all or none. */
@@ -100,7 +101,8 @@ export function groupCommit(write: Write, onFailure: (error: unknown) => void = 
       for (const each of operations) assertComplete(each);
       return new Promise((resolve, reject) => {
         waiting.push({ operations, sync: options?.sync === true, insists, resolve, reject });
-        underWay ??= writeGroups();
+        // What nobody waits for may have company at the end of this turn, and what is put and deleted by then is not written at all.
+        underWay ??= insists ? nextTask().then(writeGroups) : writeGroups();
         if (!insists) wake();
       });
     };
