@@ -69,10 +69,15 @@ export function fixedProvider(label: string): { provider: CryptoProvider; trace:
       trace.signature = signFixed(native, key, data, trace.pssSalt);
       return trace.signature;
     },
-    aesGcmEncrypt(key, iv, aad, plaintext) {
-      const ciphertext = atOnce(native.aesGcmEncrypt(key, iv, aad, plaintext));
-      trace.encryption = { key: key.slice(), iv: iv.slice(), aad, plaintext, ciphertext };
-      return ciphertext;
+    aesGcmEncryptInto(target, key, iv, aad, parts) {
+      atOnce(native.aesGcmEncryptInto(target, key, iv, aad, parts));
+      trace.encryption = {
+        key: key.slice(),
+        iv: iv.slice(),
+        aad,
+        plaintext: concat(...parts),
+        ciphertext: target.slice(),
+      };
     },
   };
   return { provider, trace };

@@ -2,13 +2,8 @@ import { SealMQError } from '../errors.js';
 import { utf8 } from './bytes.js';
 import { type CborMap, type CborValue, Major, Simple, Tagged } from './cbor-value.js';
 
-/** A part that is encoded already, to stand as it is inside of something larger. */
-export class Encoded {
-  constructor(readonly bytes: Uint8Array) {}
-}
-
 /** What can be encoded. */
-export type Encodable = CborValue | Encoded | readonly Encodable[] | Tagged<Encodable>;
+export type Encodable = CborValue | readonly Encodable[] | Tagged<Encodable>;
 
 const encoder = new TextEncoder();
 
@@ -58,7 +53,6 @@ function sizeOf(value: Encodable): number {
     for (const item of value) size += sizeOf(item);
     return size;
   }
-  if (value instanceof Encoded) return value.bytes.length;
   if (value instanceof Tagged) return headSize(value.tag) + sizeOf(value.value);
   throw unencodable();
 }
@@ -103,7 +97,6 @@ function write(value: Encodable, target: Uint8Array, offset: number): number {
     return writeBytes(value, target, writeHead(target, offset, Major.bytes, value.length));
   }
   if (value instanceof Map) return writeMap(value, target, offset);
-  if (value instanceof Encoded) return writeBytes(value.bytes, target, offset);
   if (value instanceof Tagged) return write(value.value, target, writeHead(target, offset, Major.tag, value.tag));
   const items = value as readonly Encodable[];
   let end = writeHead(target, offset, Major.array, items.length);

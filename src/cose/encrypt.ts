@@ -1,7 +1,6 @@
-import { CborReader, type CborValue, Encoded, encodeBriefly, encodeCbor, Tagged } from '../bytes/cbor.js';
+import { CborReader, type CborValue, encodeBriefly, encodeCbor, headSize, Major, writeHead } from '../bytes/cbor.js';
 import { isBytes } from '../bytes/fields.js';
 import { checkUnprotected, decodeProtected, encodeProtected, type HeaderMap, malformed } from './header.js';
-import { MessageTag } from './labels.js';
 
 /** One entry of the recipients array (RFC 9052 §5.1). `ciphertext` is the wrapped content encryption key. */
 export interface Recipient {
@@ -43,14 +42,30 @@ export function encodeRecipients(
   );
 }
 
+type EncodedParts = Pick<Encrypt, 'protectedBytes' | 'unprotectedHeader' | 'recipientsBytes'>;
+
 /** The tagged encoding (tag 96), from a recipients array that is encoded already. */
-export function encodeEncrypt(
-  message: Pick<Encrypt, 'protectedBytes' | 'unprotectedHeader' | 'ciphertext' | 'recipientsBytes'>,
-): Uint8Array {
-  const { protectedBytes, unprotectedHeader, ciphertext, recipientsBytes } = message;
-  return encodeCbor(
-    new Tagged(MessageTag.Encrypt, [protectedBytes, unprotectedHeader, ciphertext, new Encoded(recipientsBytes)]),
-  );
+export function encodeEncrypt(message: EncodedParts & Pick<Encrypt, 'ciphertext'>): Uint8Array {
+  const { bytes, ciphertext } = prepareEncrypt(message, message.ciphertext.length);
+  ciphertext.set(message.ciphertext);
+  return bytes;
+}
+
+/** As {@link encodeEncrypt}, with room for a ciphertext of `length` bytes, to be written where it belongs. */
+export function prepareEncrypt(
+  { protectedBytes, unprotectedHeader, recipientsBytes }: EncodedParts,
+  length: number,
+): Pick<Encrypt, 'ciphertext'> & { readonly bytes: Uint8Array } {
+  // In place of the head of their own array, one byte, stands that of the whole.
+  const headers = encodeBriefly([protectedBytes, unprotectedHeader]).subarray(1);
+  const head = PREFIX.length + headers.length;
+  const start = head + headSize(length);
+  const bytes = new Uint8Array(start + length + recipientsBytes.length);
+  bytes.set(PREFIX);
+  bytes.set(headers, PREFIX.length);
+  writeHead(bytes, head, Major.bytes, length);
+  bytes.set(recipientsBytes, start + length);
+  return { bytes, ciphertext: bytes.subarray(start, start + length) };
 }
 
 /**

@@ -43,7 +43,7 @@ test('what is sent on other terms travels apart, and what is too large alone; al
   const world = await createWorld();
   const tapped = tap(world);
   const [alice, bob] = [await world.join('alice', { broker: tapped.transport() }), await world.join('bob')];
-  const large = new Uint8Array(100_000).fill(65);
+  const large = new Uint8Array(110_000).fill(65);
   const taken = take(bob, 8);
   const sent = await Promise.all([
     ...[alice.send('bob', 'a'), alice.send('bob', 'b')],

@@ -37,7 +37,7 @@ describe('batches', () => {
     expect(vector?.payload).toBe(batches.accepted[0]?.bytes);
   });
 
-  it('have 64 KiB at most', () => {
+  it('have 100 KiB at most', () => {
     const message = (length: number) => ({ id: new Uint8Array(16), payload: new Uint8Array(length) });
     const batch = encodeBatch([message(MAX_BATCH_BYTES - 100), message(0)]);
     const spare = MAX_BATCH_BYTES - batch.length;

@@ -157,7 +157,7 @@ function enveloped(payload: Uint8Array, beside: Uint8Array): Uint8Array {
       ...freshKey(native),
       ...{ family: 'hand-in', audience: 'relay', recipients: [relay.device.sealKey.publicKey] },
       *plaintext() {
-        return concat(yield* sign(native, alice.device.signKey, { purpose: 'hand-in', payload }), beside);
+        return [yield* sign(native, alice.device.signKey, { purpose: 'hand-in', payload }), beside];
       },
     }),
   );

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { concat } from '../../src/bytes/bytes.js';
 import { encryptContent, freshKey } from '../../src/protocol/envelope/encrypt-content.js';
 import { addDevice, nextRecord, retireDevice, revokeDevice } from '../../src/protocol/identity/index.js';
 import { encodeHandIn } from '../../src/protocol/relay/index.js';
@@ -67,7 +66,7 @@ test('a signature of Alice’s that was made for another purpose is none', async
   const content = {
     ...{ family: 'hand-in' as const, audience: 'relay', recipients: devices.map(({ sealKey }) => sealKey) },
     *plaintext() {
-      return concat(yield* sign(native, alice.device.signKey, { purpose: 'card', payload }), sealed);
+      return [yield* sign(native, alice.device.signKey, { purpose: 'card', payload }), sealed];
     },
   };
   await visitor.publish(now(encryptContent(native, { ...freshKey(native), ...content })));

@@ -9,8 +9,8 @@ export const BATCH_TYPE = 'application/vnd.sealmq.batch+cbor';
 /** Most messages of a batch: some bytes must not become objects by the ten thousand. */
 export const MAX_BATCH_MESSAGES = 256;
 
-/** Largest batch in bytes: by then what is done once for all costs each of them next to nothing. */
-export const MAX_BATCH_BYTES = 64 * 1024;
+/** Largest batch in bytes: six messages of 16 KiB. Sealed it is still below 128 KiB, the most that some vendors' brokers take. */
+export const MAX_BATCH_BYTES = 100 * 1024;
 
 /** One message of a batch. Sender, receiver and times are those of the sealed message that carries it. */
 export interface BatchMessage extends OwnClaims {
@@ -21,7 +21,7 @@ export interface BatchMessage extends OwnClaims {
  * The payload of a sealed message of the type {@link BATCH_TYPE}: one CBOR array, claims and payload of each message by turns.
  *
  * @param messages - 2 to 256, in the order in which they were sent
- * @throws `USAGE_INVALID_ARGUMENT`, `USAGE_PAYLOAD_TOO_LARGE` for more than 64 KiB
+ * @throws `USAGE_INVALID_ARGUMENT`, `USAGE_PAYLOAD_TOO_LARGE` for more than 100 KiB
  */
 export function encodeBatch(messages: readonly BatchMessage[]): Uint8Array {
   if (!isBatchSize(messages.length)) {

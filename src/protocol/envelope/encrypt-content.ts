@@ -1,6 +1,6 @@
 import { equal } from '../../bytes/bytes.js';
 import { encodeBriefly } from '../../bytes/cbor.js';
-import { encodeEncrypt, encodeRecipients } from '../../cose/encrypt.js';
+import { encodeRecipients, prepareEncrypt } from '../../cose/encrypt.js';
 import type { PublicKey } from '../../cose/key.js';
 import { Header } from '../../cose/labels.js';
 import type { CryptoProvider } from '../../crypto/provider.js';
@@ -9,15 +9,18 @@ import { type KeyManagementAlgorithm, keyManagementAlgorithms, type WrappedKey }
 import { keyThumbprint } from '../../crypto/thumbprints.js';
 import { SealMQError } from '../../errors.js';
 import { MAX_RECIPIENTS } from './claims.js';
-import { CEK_BYTES, contentAad, IV_BYTES, OUTER_HEADER_BYTES } from './profile.js';
+import { CEK_BYTES, contentAad, IV_BYTES, OUTER_HEADER_BYTES, TAG_BYTES } from './profile.js';
 import type { Family } from './topics.js';
+
+/** What is encrypted, in parts that stand one behind the other. */
+export type Plaintext = readonly Uint8Array[];
 
 /** What is encrypted, and to whom. */
 export interface Content extends Sealing {
   /** Sealing keys of the devices that may read: 1 to 256, all different. */
   readonly recipients: readonly PublicKey[];
   /** The plaintext, made once the recipients are encoded: a signature in it may cover their hash. */
-  readonly plaintext: (recipientsHash: Uint8Array) => Steps<Uint8Array>;
+  readonly plaintext: (recipientsHash: Uint8Array) => Steps<Plaintext>;
 }
 
 /** With what a message is encrypted, and for where. */
@@ -63,17 +66,15 @@ export function* encryptTo(
   provider: CryptoProvider,
   recipients: Recipients,
   { family, audience, cek, iv }: Sealing,
-  plaintext: Uint8Array,
+  plaintext: Plaintext,
 ): Steps<Uint8Array> {
   const aad = contentAad(OUTER_HEADER_BYTES, family, audience);
-  const ciphertext = yield* step(provider.aesGcmEncrypt(cek, iv, aad, plaintext));
+  const headers = { protectedBytes: OUTER_HEADER_BYTES, unprotectedHeader: new Map([[Header.iv, iv]]) };
+  const length = plaintext.reduce((sum, part) => sum + part.length, TAG_BYTES);
+  const { bytes, ciphertext } = prepareEncrypt({ ...headers, recipientsBytes: recipients.bytes }, length);
+  yield* step(provider.aesGcmEncryptInto(ciphertext, cek, iv, aad, plaintext));
   cek.fill(0);
-  return encodeEncrypt({
-    protectedBytes: OUTER_HEADER_BYTES,
-    unprotectedHeader: new Map([[Header.iv, iv]]),
-    ciphertext,
-    recipientsBytes: recipients.bytes,
-  });
+  return bytes;
 }
 
 /** A fresh content encryption key and nonce. */

@@ -1,5 +1,3 @@
-import { concat } from '../../bytes/bytes.js';
-
 /**
  * Padmé (Nikitin et al., "Reducing Metadata Leakage from Encrypted Files", PETS 2019, §4.3): lengths keep only about
  * log log n bits, at a cost of at most 12 %.
@@ -17,9 +15,10 @@ export function paddedLength(length: number, minimum: number): number {
 }
 
 /**
- * Appends zero bytes up to the {@link paddedLength}. Each is a CBOR data item of its own, so what was a CBOR sequence
- * (RFC 8742) remains one.
+ * `parts` and, behind them, zero bytes up to the {@link paddedLength} of all. Each is a CBOR data item of its own, so what was
+ * a CBOR sequence (RFC 8742) remains one.
  */
-export function pad(bytes: Uint8Array, minimum: number): Uint8Array {
-  return concat(bytes, new Uint8Array(paddedLength(bytes.length, minimum) - bytes.length));
+export function padded(parts: readonly Uint8Array[], minimum: number): readonly Uint8Array[] {
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  return [...parts, new Uint8Array(paddedLength(length, minimum) - length)];
 }

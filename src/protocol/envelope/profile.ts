@@ -19,9 +19,10 @@ export const OUTER_HEADER: HeaderMap = new Map<number, number | string>([
 ]);
 export const OUTER_HEADER_BYTES = encodeProtected(OUTER_HEADER);
 
-/** AES-256-GCM nonce and content encryption key, in bytes. */
+/** AES-256-GCM: nonce, content encryption key, and the tag behind the ciphertext, in bytes. */
 export const IV_BYTES = 12;
 export const CEK_BYTES = 32;
+export const TAG_BYTES = 16;
 
 /** Largest payload (1 MiB) and largest sealed message (1.5 MiB), in bytes, where nothing else is set. */
 export const MAX_PAYLOAD_BYTES = 1 << 20;

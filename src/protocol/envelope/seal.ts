@@ -7,7 +7,7 @@ import { SealMQError } from '../../errors.js';
 import { type SignatureDraft, sign } from '../signed.js';
 import { type Claims, encodeClaims, MESSAGE_ID_BYTES } from './claims.js';
 import { assertRecipients, encryptTo, wrapToAll } from './encrypt-content.js';
-import { pad } from './padding.js';
+import { padded } from './padding.js';
 import { CEK_BYTES, IV_BYTES, MAX_PAYLOAD_BYTES, MAX_SEALED_BYTES } from './profile.js';
 import type { Family } from './topics.js';
 
@@ -80,7 +80,7 @@ export function* sealSigned(provider: CryptoProvider, draft: Draft, keys: SealKe
     payload: draft.payload,
   };
   const signed = yield* sign(provider, keys.signKey, signature, encodeBriefly);
-  const plaintext = padding === false ? signed : pad(signed, padding);
+  const plaintext = padding === false ? [signed] : padded([signed], padding);
   const audience = typeof draft.audience === 'string' ? draft.audience : null;
   return { sealed: yield* encryptTo(provider, recipients, { family, audience, cek, iv }, plaintext), signed };
 }

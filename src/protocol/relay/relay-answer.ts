@@ -7,7 +7,7 @@ import { SealMQError } from '../../errors.js';
 import { isAddress } from '../address.js';
 import { assertPadded, decryptContent, readSignedStart } from '../envelope/decrypt-content.js';
 import { encryptContent, freshKey } from '../envelope/encrypt-content.js';
-import { pad } from '../envelope/padding.js';
+import { padded } from '../envelope/padding.js';
 import { parseSealed } from '../envelope/profile.js';
 import { DEFAULT_PADDING } from '../envelope/seal.js';
 import { sign, verify } from '../signed.js';
@@ -92,7 +92,7 @@ export function* sealRelayAnswer(
     ...{ family: 'relay', audience: address, recipients: [sealKey] },
     *plaintext() {
       const payload = encodeRelayAnswer(answer);
-      return pad(yield* sign(provider, signKey, { purpose: 'relay-answer', payload }), DEFAULT_PADDING);
+      return padded([yield* sign(provider, signKey, { purpose: 'relay-answer', payload })], DEFAULT_PADDING);
     },
   });
 }

@@ -1,4 +1,4 @@
-import { concat, equal } from '../../bytes/bytes.js';
+import { equal } from '../../bytes/bytes.js';
 import type { PublicKey } from '../../cose/key.js';
 import type { Sign1 } from '../../cose/sign1.js';
 import type { CryptoProvider, PrivateKey } from '../../crypto/provider.js';
@@ -7,7 +7,7 @@ import { SealMQError } from '../../errors.js';
 import { RELAY_ADDRESS } from '../address.js';
 import { decryptContent, readSignedStart, type SignedStart } from '../envelope/decrypt-content.js';
 import { assertRecipients, encryptContent, freshKey } from '../envelope/encrypt-content.js';
-import { pad } from '../envelope/padding.js';
+import { padded } from '../envelope/padding.js';
 import { parseSealed } from '../envelope/profile.js';
 import { DEFAULT_PADDING } from '../envelope/seal.js';
 import { sign, verify } from '../signed.js';
@@ -72,7 +72,7 @@ export function* sealToRelay(
     ...{ family: word, audience: RELAY_ADDRESS, recipients: relay },
     *plaintext() {
       const signed = yield* sign(provider, signKey, { purpose: word, payload });
-      return pad(concat(signed, beside), DEFAULT_PADDING);
+      return padded([signed, beside], DEFAULT_PADDING);
     },
   });
 }
