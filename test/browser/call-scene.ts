@@ -4,6 +4,7 @@ import { weriftRtc } from '../../src/adapters/rtc/werift.js';
 import { memoryStore } from '../../src/adapters/store/memory-store.js';
 import type { CallPath } from '../../src/client/call/way.js';
 import { Messenger } from '../../src/client/messenger.js';
+import type { Rtc } from '../../src/ports/rtc.js';
 import { createBroker } from '../../src/server/broker/broker.js';
 import { createKeyProvider } from '../../src/server/key-provider/key-provider.js';
 import type { Place } from './app/call.js';
@@ -35,8 +36,9 @@ export async function setCallScene({ site }: Stage, calls: PageCallOptions = {})
       await talks('open', address, place, calls);
       return talks;
     },
-    async inNode(address: string, stack: 'node-datachannel' | 'werift'): Promise<Talks> {
-      const rtc = stack === 'werift' ? weriftRtc() : nodeDataChannelRtc();
+    /** `between`: what its packets go through. */
+    async inNode(address: string, stack: 'node-datachannel' | 'werift', between = (rtc: Rtc) => rtc): Promise<Talks> {
+      const rtc = between(stack === 'werift' ? weriftRtc() : nodeDataChannelRtc());
       const messenger = await Messenger.open({ address, ...place, store: memoryStore(), calls: { ...calls, rtc } });
       onTestFinished(() => messenger.close());
       await messenger.register();

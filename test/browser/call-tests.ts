@@ -1,6 +1,13 @@
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
+import type { CallPath } from '../../src/client/call/way.js';
+import { udpNetwork } from '../call/udp-network.js';
 import { setCallScene, talk } from './call-scene.js';
 import type { Stage } from './chromium.js';
+
+const MEGABYTE = 1024 * 1024;
+
+/** A way is missed after seconds, and attempts at a new one are seconds apart. */
+const PATIENCE = { timeout: 40_000, interval: 50 };
 
 /** Calls with browsers: their own WebRTC, their own crypto, and a broker's WebSocket between them. */
 export function callTests(stage: () => Stage): void {
@@ -35,4 +42,36 @@ export function callTests(stage: () => Stage): void {
       await page('ended');
     },
   );
+
+  it('a browser and Node find a new direct way when the old one swallows everything', {
+    timeout: 120_000,
+  }, async () => {
+    const network = udpNetwork();
+    onTestFinished(() => network.close());
+    // The browser tells no address of its own: each of its packets goes by what Node has told.
+    const scene = await setCallScene(stage(), { heartbeat: 1_500, fallbackAfter: 20_000 });
+    const page = await scene.inChromium('alice');
+    const node = await scene.inNode('bob', 'node-datachannel', network.through);
+    await node('awaitCall');
+    await page('call', 'bob');
+    await node('taken');
+    /** Waits until both are on that way; what they are on instead stands in the error. */
+    const both = (path: CallPath) =>
+      expect.poll(async () => [await page('path'), await node('path')], PATIENCE).toEqual([path, path]);
+    await both('direct');
+    network.cut();
+    // The network is whole again when both have missed it: who finds a new way before that has no word for it.
+    await both('mqtt');
+    network.heal();
+    await both('direct');
+    const { forwarded } = network;
+    const [toNode, toPage] = [node('readAll'), page('readAll')];
+    const sent = [await page('sendBytes', MEGABYTE), await node('sendBytes', MEGABYTE)];
+    for (const side of [page, node]) await side('end');
+    expect([...(await toNode), ...(await toPage)]).toEqual(sent);
+    // No packet has 1,500 bytes.
+    expect(network.forwarded - forwarded).toBeGreaterThan((2 * MEGABYTE) / 1_500);
+    await page('hangUp');
+    await node('ended');
+  });
 }

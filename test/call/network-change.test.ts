@@ -82,7 +82,10 @@ async function more(talks: readonly Talk[]): Promise<void> {
 
 const pathsOf = (talks: readonly Talk[]) => talks.map(({ call }) => call.path);
 
-/** Waits until both have lost their way by what `happens`, and are on this one. */
+/**
+ * Waits until both have left their way by what `happens`, and are on this one: of another kind, since who is faster to take a new one than
+ * to miss the old one has nothing to tell.
+ */
 async function arrived(talks: readonly Talk[], path: string, happens: () => unknown): Promise<void> {
   // Before it happens: they may be quicker there than what happens is done.
   const before = talks.map(({ paths }) => paths.length);
@@ -108,12 +111,14 @@ describe.each(['node-datachannel', 'werift'] as const)('a call over %s whose pac
     const talks = await talking(rtc(), rtc());
     expect(pathsOf(talks)).toEqual(['direct', 'direct']);
 
-    await arrived(talks, 'direct', () => network.cut());
+    await arrived(talks, 'mqtt', () => network.cut());
+    await more(talks);
+    await arrived(talks, 'direct', () => network.heal());
     const { forwarded } = network;
     await more(talks);
     expect(network.forwarded).toBeGreaterThan(forwarded);
 
-    await arrived(talks, 'mqtt', () => network.die());
+    await arrived(talks, 'mqtt', () => network.cut());
     await more(talks);
     await allHeard(talks);
     expect(pathsOf(talks)).toEqual(['mqtt', 'mqtt']);
@@ -133,19 +138,26 @@ test('one whose stack has noticed nothing follows the other to MQTT', PATIENCE, 
 
 describe.skipIf(!peer('coturn', coturnAvailable()))('a call by a TURN server that is shut down', () => {
   test('goes on by the next one, and over MQTT when there is none', PATIENCE, async () => {
-    const servers = [await startCoturn(), await startCoturn()];
-    for (const server of servers) closing(() => server.stop());
+    const [first, second] = [await startCoturn(), await startCoturn()];
+    for (const server of [first, second]) closing(() => server.stop());
+    let known = [first];
     const iceServers = () =>
-      Promise.all(
-        servers.slice(0, 1).map(({ host, port, secret }) => turnCredentials(`turn:${host}:${port}`, { secret })),
-      );
+      Promise.all(known.map(({ host, port, secret }) => turnCredentials(`turn:${host}:${port}`, { secret })));
     const calls = () => ({ rtc: nodeDataChannelRtc(), iceServers, policy: 'relay' as const });
     const talks = await talking(calls(), calls());
     expect(pathsOf(talks)).toEqual(['turn', 'turn']);
-    for (const path of ['turn', 'mqtt']) {
-      await arrived(talks, path, () => servers.shift()?.stop());
-      await more(talks);
-    }
+    const lose = (server: typeof first) => {
+      known = [];
+      return server.stop();
+    };
+
+    await arrived(talks, 'mqtt', () => lose(first));
+    await arrived(talks, 'turn', () => {
+      known = [second];
+    });
+    await more(talks);
+    await arrived(talks, 'mqtt', () => lose(second));
+    await more(talks);
     await allHeard(talks);
   });
 });

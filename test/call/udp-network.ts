@@ -8,10 +8,10 @@ export interface UdpNetwork {
   through(rtc: Rtc): Rtc;
   /** Packets that were forwarded so far. */
   readonly forwarded: number;
-  /** The doors that there are swallow everything from now on, without a word; those that come later work. */
+  /** All doors swallow everything from now on, without a word, as do those that come later. */
   cut(): void;
-  /** No door lets anything through any more, nor does any that comes later. */
-  die(): void;
+  /** Doors that came after the last cut work; those before it never do again. */
+  heal(): void;
   close(): Promise<void>;
 }
 
@@ -26,7 +26,7 @@ const CANDIDATE = /^(candidate:\S+ \d+ udp \d+) (\d+\.\d+\.\d+\.\d+) (\d+) (typ 
 
 export function udpNetwork(): UdpNetwork {
   const doors = new Set<Door>();
-  let dead = false;
+  let whole = true;
   let forwarded = 0;
 
   async function open(address: string): Promise<Door> {
@@ -43,7 +43,7 @@ export function udpNetwork(): UdpNetwork {
     const door = await open(address);
     const backs = new Map<string, Promise<Door>>();
     const forward = (packet: Uint8Array, from: Door, to: { address: string; port: number }) => {
-      if (dead || door.swallows) return;
+      if (!whole || door.swallows) return;
       forwarded++;
       from.socket.send(packet, to.port, to.address, () => {});
     };
@@ -84,10 +84,11 @@ export function udpNetwork(): UdpNetwork {
       return forwarded;
     },
     cut() {
+      whole = false;
       for (const door of doors) door.swallows = true;
     },
-    die() {
-      dead = true;
+    heal() {
+      whole = true;
     },
     async close() {
       await Promise.all([...doors].map(({ socket }) => new Promise<void>((resolve) => socket.close(() => resolve()))));

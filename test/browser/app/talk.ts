@@ -5,7 +5,7 @@ import type { Place } from './call.js';
 import { type Talker, talkerOf } from './talker.js';
 
 /** What can be told to a page of how it calls. */
-export type PageCallOptions = Pick<CallOptions, 'fallbackAfter' | 'policy'> & {
+export type PageCallOptions = Pick<CallOptions, 'fallbackAfter' | 'heartbeat' | 'policy'> & {
   readonly iceServers?: readonly IceServer[];
 };
 
