@@ -54,11 +54,11 @@ export type RtcPath = 'direct' | 'turn';
  * the connection does not come about. Nothing is awaited that may take a network's time but what says so.
  */
 export interface RtcConnection {
-  /** Our description as the one who begins; candidates follow by the handler. */
+  /** Our description as the one who begins; candidates follow by the handler. @throws `TRANSPORT_CLOSED` when it is closed before */
   offer(): Promise<string>;
-  /** Our description in answer to theirs. @throws `DECODE_RTC` when theirs is none */
+  /** Our description in answer to theirs. @throws `DECODE_RTC` when theirs is none, or this is closed before */
   answer(offer: string): Promise<string>;
-  /** Their description in answer to ours. @throws `DECODE_RTC` */
+  /** Their description in answer to ours. @throws `DECODE_RTC`, as {@link answer} */
   accept(answer: string): Promise<void>;
   /** A candidate of the other side, once its description is here. One that is of no use is passed over. */
   addCandidate(candidate: RtcCandidate): void;
@@ -70,7 +70,7 @@ export interface RtcConnection {
   send(channel: RtcChannel, bytes: Uint8Array): void;
   /** The way it has taken, once connected. */
   path(): Promise<RtcPath>;
-  /** Ends it, and with it all that it holds; nothing is handed in any more. */
+  /** Ends it, and with it all that it holds; nothing is handed in any more, and nobody waits for a description. */
   close(): Promise<void>;
 }
 

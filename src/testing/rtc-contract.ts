@@ -149,6 +149,13 @@ export function rtcContract(name: string, { left, right }: RtcSubject, tests: Te
       deepEqual([a.states.length, a.received.length], [before, heard]);
     });
 
+    clause('leaves nobody waiting for it once it is closed', async (a, b) => {
+      const answer = await b.connection.answer(await a.connection.offer());
+      const accepted = codeOf(() => a.connection.accept(answer));
+      await a.connection.close();
+      deepEqual(['nothing', 'DECODE_RTC'].includes(await accepted), true);
+    });
+
     clause(
       'offers no address of its own where only relays may be used',
       async (a) => {

@@ -113,10 +113,18 @@ export function rtcConnection<Channel extends DataChannel>(
     else take(name, channel);
   });
 
+  let giveUp: (error: SealMQError) => void = () => {};
+  const closing = new Promise<never>((_, reject) => {
+    giveUp = reject;
+  });
+  closing.catch(() => {});
+  /** What a stack is at when it is closed it leaves as it is: a browser's promise never settles then. */
+  const unlessClosed = <T>(work: Promise<T>): Promise<T> => Promise.race([work, closing]);
+
   const described = async <T>(theirs: string, work: () => Promise<T>): Promise<T> => {
     try {
       if (!DATA_CHANNELS.test(theirs) || !FINGERPRINT.test(theirs)) throw new TypeError('not data channels over DTLS');
-      return await work();
+      return await unlessClosed(work());
     } catch (cause) {
       throw new SealMQError('DECODE_RTC', 'the WebRTC stack does not take the description', cause);
     }
@@ -126,7 +134,7 @@ export function rtcConnection<Channel extends DataChannel>(
     async offer() {
       for (const name of ['ordered', 'unordered'] as const)
         take(name, peer.createChannel(LABELS[name], name === 'ordered'));
-      return toldLines(policy, await peer.createOffer());
+      return toldLines(policy, await unlessClosed(peer.createOffer()));
     },
     answer: (sdp) =>
       described(sdp, async () => {
@@ -159,6 +167,7 @@ export function rtcConnection<Channel extends DataChannel>(
     async close() {
       if (link.closed) return;
       link.closed = true;
+      giveUp(notConnected());
       await peer.close();
     },
   };

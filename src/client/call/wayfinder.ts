@@ -146,7 +146,7 @@ export class Wayfinder {
       this.#weDescribed = true;
       return { sdp };
     } catch (cause) {
-      this.#parts.warn(asSealMQError(cause, 'DECODE_RTC', 'no direct way'));
+      if (!this.#stopped) this.#parts.warn(asSealMQError(cause, 'DECODE_RTC', 'no direct way'));
       return {};
     }
   }
