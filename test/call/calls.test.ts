@@ -249,6 +249,22 @@ test('whoever hangs up has the last word, although the stack drops what it was t
   await ending;
 });
 
+test('who hangs up when the other side has just done so waits for nobody', async () => {
+  const { alice, bob } = await pair();
+  // Eight last words that nobody says would take longer than a test may.
+  for (let calls = 0; calls < 8; calls++) {
+    const [a, b] = await connect(alice, bob);
+    const hangingUp = b.hangUp();
+    await b.ended;
+    await a.hangUp();
+    await hangingUp;
+    expect([await a.ended, await b.ended]).toEqual([
+      { reason: 'hangup', by: 'them' },
+      { reason: 'hangup', by: 'us' },
+    ]);
+  }
+});
+
 describe('the way', () => {
   test('is looked for anew when it is lost, under the same keys, and nothing is lost with it', async () => {
     const rtc = breakable(nodeDataChannelRtc());

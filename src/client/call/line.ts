@@ -278,7 +278,7 @@ export class Line {
     return this.#outflow.end();
   }
 
-  /** The end that was set, if one was. */
+  /** The end that was set, where the application waits for it: who hangs up does not, once it is over. */
   get ending(): Promise<void> | undefined {
     return this.#outflow.ending;
   }

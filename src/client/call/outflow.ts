@@ -38,6 +38,7 @@ export class Outflow {
   readonly #courtesy = createCourtesy();
   #unorderedMessages = 0;
   #ending: Promise<void> | undefined;
+  #isAwaited = false;
   /** The number of the record that says that nothing follows, and how far the other side has come. */
   #endRecord = Number.POSITIVE_INFINITY;
   #heard = 0;
@@ -64,7 +65,7 @@ export class Outflow {
   }
 
   get ending(): Promise<void> | undefined {
-    return this.#ending;
+    return this.#isAwaited ? this.#ending : undefined;
   }
 
   /** Whether something waits for its acknowledgement. */
@@ -173,6 +174,11 @@ export class Outflow {
 
   /** As `Line.end`. */
   end(): Promise<void> {
+    this.#isAwaited = true;
+    return this.#setEnd();
+  }
+
+  #setEnd(): Promise<void> {
     this.#ending ??= this.#end();
     return this.#ending;
   }
@@ -187,7 +193,7 @@ export class Outflow {
 
   /** As `Line.finish`. */
   async finish(): Promise<void> {
-    this.end().catch(() => {});
+    this.#setEnd().catch(() => {});
     await this.#until(() => this.#heard > this.#endRecord);
   }
 
