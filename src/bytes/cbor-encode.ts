@@ -10,11 +10,12 @@ const encoder = new TextEncoder();
 /**
  * Deterministic encoding (RFC 8949 §4.2.1): shortest heads, definite lengths, map keys in bytewise order.
  *
+ * @param room - bytes to be left free in front
  * @throws {@link SealMQError} `USAGE_INVALID_ARGUMENT` for what is not a {@link CborValue}, such as a fraction
  */
-export function encodeCbor(value: Encodable): Uint8Array {
-  const target = new Uint8Array(sizeOf(value));
-  write(value, target, 0);
+export function encodeCbor(value: Encodable, room = 0): Uint8Array {
+  const target = new Uint8Array(room + sizeOf(value));
+  write(value, target, room);
   return target;
 }
 
@@ -41,8 +42,8 @@ const SLAB_BYTES = 32_768;
 let slab = new Uint8Array(SLAB_BYTES);
 let slabUsed = 0;
 
-/** Length of the encoding in bytes. It is known before anything is written, so that nothing is written twice. */
-function sizeOf(value: Encodable): number {
+/** Length of the encoding in bytes. It is known before anything is written, so that nothing is written twice. @throws as {@link encodeCbor} */
+export function sizeOf(value: Encodable): number {
   if (typeof value === 'number') return integerSize(value);
   if (typeof value === 'string') return withHead(utf8Length(value));
   if (typeof value === 'boolean' || value === null) return 1;

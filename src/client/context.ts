@@ -1,6 +1,6 @@
 import type { CryptoProvider } from '../crypto/provider.js';
 import type { TokenDesk } from '../ports/key-directory.js';
-import type { Store, StoreOperation } from '../ports/store.js';
+import type { PendingOperation, Store } from '../ports/store.js';
 import type { Transport } from '../ports/transport.js';
 import type { BrokerAdmission } from './admission.js';
 import type { ContactList } from './contact-list.js';
@@ -44,9 +44,9 @@ export interface Context {
    * Writes one batch, as durable as the application asked for; batches take effect in the order of the calls. Memory is ahead of
    * it, so a store that fails is asked again until it takes it; rejects only when it is closed before.
    */
-  commit(operations: readonly StoreOperation[]): Promise<void>;
+  commit(operations: readonly PendingOperation[]): Promise<void>;
   /** {@link commit} for what can be undone in memory. @throws `STATE_UNAVAILABLE` when the store fails */
-  tryCommit(operations: readonly StoreOperation[]): Promise<void>;
+  tryCommit(operations: readonly PendingOperation[]): Promise<void>;
   /** Directory time in milliseconds, as far as it is known. */
   now(): number;
   /** What to wait for until {@link now} can be relied on again after the machine's clock jumped: nothing most of the time. */

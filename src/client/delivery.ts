@@ -1,6 +1,6 @@
 import { SealMQError } from '../errors.js';
 import type { Context } from './context.js';
-import { type OpenedEntry, openedCodec } from './entries.js';
+import type { OpenedEntry } from './entries.js';
 import type { Inbox } from './inbox.js';
 import { insist } from './insist.js';
 import { Message } from './message.js';
@@ -88,10 +88,9 @@ export function createDelivery(
       const changed = queue.changed();
       const before = wakes;
       let cursor = passed;
-      // Who waits is seldom, and what is read is copied.
+      // Who waits is seldom.
       const entries = await queue.read(cursor, resting.size > 0 ? PAGE : 1);
-      for (const { n, value } of entries) {
-        const opened = openedCodec.decode(value);
+      for (const { n, value: opened } of entries) {
         if (isExpired(opened)) {
           await settle({ n }, () => context.events.emit('rejected', { reason: 'expired', from: opened.from }));
         } else if (!resting.has(lineOf(opened))) return { n, opened };
@@ -134,7 +133,7 @@ export function createDelivery(
     try {
       await before;
       for (let entry = await next(mine); entry; entry = await next(mine)) {
-        yield new Message(entry.opened);
+        yield messageOf(entry);
         await settle(entry);
       }
     } finally {
@@ -146,7 +145,7 @@ export function createDelivery(
   const attempt = async (entry: Waiting, handler: MessageHandler) => {
     const { opened } = entry;
     try {
-      await handler(new Message(opened));
+      await handler(messageOf(entry));
     } catch (cause) {
       const failures = opened.failures + 1;
       const error = new SealMQError(
@@ -156,7 +155,8 @@ export function createDelivery(
       );
       context.events.emit('warning', error);
       if (failures < MAX_FAILURES) {
-        await context.commit([queue.replace(entry.n, openedCodec.encode({ ...opened, failures }))]);
+        // It may be a part of something larger, which is not to stay as long.
+        await context.commit([queue.replace(entry.n, { ...opened, failures, bytes: opened.bytes.slice() })]);
         rest(opened, handleAgainAfter * Math.min(2 ** (failures - 1), LONGEST_PAUSE));
         return;
       }
@@ -192,6 +192,11 @@ export function createDelivery(
       await handling;
     },
   };
+}
+
+/** What the application gets: it may write into the bytes, and get them again. */
+function messageOf({ opened }: Waiting): Message {
+  return new Message({ ...opened, bytes: opened.bytes.slice() });
 }
 
 /** What keeps its order. */

@@ -1,4 +1,4 @@
-import { type CborValue, decodeCbor, encodeCbor } from '../bytes/cbor.js';
+import { type CborValue, decodeCbor, encodeCbor, sizeOf } from '../bytes/cbor.js';
 import {
   type FieldReader,
   isArrayOf,
@@ -91,16 +91,34 @@ const isTrue = (value: unknown): value is true => value === true;
 const isMessageFamily = (value: unknown): value is MessageFamily =>
   value === 'message' || value === 'will' || value === 'state';
 
+/** An entry that can be encoded: how many bytes that makes, and the encoding, with `room` free bytes in front. */
+export interface Prepared {
+  readonly size: number;
+  encode(room: number): Uint8Array;
+}
+
 /** How one kind of entry is stored. */
 export interface EntryCodec<T> {
   encode(entry: T): Uint8Array;
+  /** {@link encode} in two steps. */
+  prepare(entry: T): Prepared;
   /** @throws `STATE_CORRUPT` */
   decode(bytes: Uint8Array): T;
 }
 
-export function codec<T extends object>(what: string, read: (fields: FieldReader) => T): EntryCodec<T> {
+/** @param write - the fields as they are encoded, where they are not CBOR themselves */
+export function codec<T extends object>(
+  what: string,
+  read: (fields: FieldReader) => T,
+  write: (entry: T) => object = (entry) => ({ ...entry }),
+): EntryCodec<T> {
+  const mapOf = (entry: T) => toMap(write(entry) as Record<string, CborValue | undefined>);
   return {
-    encode: (entry) => encodeCbor(toMap({ ...entry } as Record<string, CborValue | undefined>)),
+    encode: (entry) => encodeCbor(mapOf(entry)),
+    prepare(entry) {
+      const map = mapOf(entry);
+      return { size: sizeOf(map), encode: (room) => encodeCbor(map, room) };
+    },
     decode: (bytes) => read(readFields(decodeCbor(bytes), 'STATE_CORRUPT', what)),
   };
 }

@@ -1,6 +1,6 @@
 import { SealMQError } from '../errors.js';
 import type { Context } from './context.js';
-import { type OpenedEntry, openedCodec } from './entries.js';
+import type { OpenedEntry } from './entries.js';
 import type { Inbox } from './inbox.js';
 import { Message } from './message.js';
 
@@ -23,7 +23,7 @@ export interface FailedMessages {
 export function createFailedMessages(context: Context, { failed, opened }: Inbox): FailedMessages {
   const all = async () => {
     const found: { readonly n: number; readonly entry: OpenedEntry }[] = [];
-    for await (const { n, value } of failed.entries()) found.push({ n, entry: openedCodec.decode(value) });
+    for await (const { n, value } of failed.entries()) found.push({ n, entry: value });
     return found;
   };
   const find = async (id: string) => {
@@ -36,7 +36,7 @@ export function createFailedMessages(context: Context, { failed, opened }: Inbox
     list: async () => (await all()).map(({ entry }) => new Message(entry)),
     async retry(id) {
       const { n, entry } = await find(id);
-      const again = opened.append(openedCodec.encode({ ...entry, failures: 0 }));
+      const again = opened.append({ ...entry, failures: 0 });
       await context.commit([failed.remove(n), again.operation]);
       opened.confirm(again.n);
     },

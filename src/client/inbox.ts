@@ -1,4 +1,4 @@
-import type { StoreOperation } from '../ports/store.js';
+import type { PendingOperation, StoreOperation } from '../ports/store.js';
 import type { Place } from '../protocol/envelope/topics.js';
 import type { Context } from './context.js';
 import { DurableQueue, type QueueLimits } from './durable-queue.js';
@@ -45,21 +45,21 @@ export class Inbox {
 
   private constructor(
     private readonly context: Context,
-    readonly raw: DurableQueue,
-    readonly quarantine: DurableQueue,
-    readonly opened: DurableQueue,
+    readonly raw: DurableQueue<InboxEntry>,
+    readonly quarantine: DurableQueue<QuarantineEntry>,
+    readonly opened: DurableQueue<OpenedEntry>,
     /** What the application's handler threw on again and again: kept, never handed out by itself. */
-    readonly failed: DurableQueue,
+    readonly failed: DurableQueue<OpenedEntry>,
   ) {}
 
   static async open(context: Context, limits: InboxLimits): Promise<Inbox> {
-    const open = (name: string, limit: QueueLimits) => DurableQueue.open(context, name, limit);
+    const { inbox, quarantine } = limits;
     return new Inbox(
       context,
-      await open('inbox', limits.inbox),
-      await open('quarantine', limits.quarantine),
-      await open('opened', limits.inbox),
-      await open('failed', limits.quarantine),
+      await DurableQueue.open(context, 'inbox', inboxCodec, inbox),
+      await DurableQueue.open(context, 'quarantine', quarantineCodec, quarantine),
+      await DurableQueue.open(context, 'opened', openedCodec, inbox),
+      await DurableQueue.open(context, 'failed', openedCodec, quarantine),
     );
   }
 
@@ -102,7 +102,7 @@ export class Inbox {
    * what it writes comes behind.
    */
   keep({ entry, settle }: Arrived): number {
-    const { n, operation } = this.raw.append(inboxCodec.encode(entry));
+    const { n, operation } = this.raw.append(entry);
     settle(
       this.context.tryCommit([operation]).then(
         () => this.raw.confirm(n),
@@ -132,7 +132,7 @@ export class Inbox {
 
   /** Whether anything more should be read from the network. */
   get full(): boolean {
-    const isFull = (queue: DurableQueue) => queue.fullWith(this.#arrived.length, this.#arrivedBytes);
+    const isFull = (queue: DurableQueue<unknown>) => queue.fullWith(this.#arrived.length, this.#arrivedBytes);
     return isFull(this.raw) || isFull(this.opened);
   }
 
@@ -154,7 +154,7 @@ export class Inbox {
     entries: readonly Omit<OpenedEntry, 'failures'>[],
     operations: readonly StoreOperation[],
   ): void {
-    const opened = entries.map((entry) => this.opened.append(openedCodec.encode({ ...entry, failures: 0 })));
+    const opened = entries.map((entry) => this.opened.append({ ...entry, failures: 0 }));
     this.#commit([...taken, ...opened.map(({ operation }) => operation), ...operations], () => {
       for (const { n } of opened) this.opened.confirm(n);
     });
@@ -163,13 +163,13 @@ export class Inbox {
 
   /** Moves an entry to the quarantine. */
   hold(taken: readonly StoreOperation[], entry: QuarantineEntry): void {
-    const { n, operation } = this.quarantine.append(quarantineCodec.encode(entry));
+    const { n, operation } = this.quarantine.append(entry);
     this.#commit([...taken, operation], () => this.quarantine.confirm(n));
   }
 
   /** Moves an opened entry to the failed ones; the oldest of them makes room. */
   setAside(taken: StoreOperation, entry: OpenedEntry): void {
-    const { n, operation } = this.failed.append(openedCodec.encode(entry));
+    const { n, operation } = this.failed.append(entry);
     this.#commit([taken, operation, ...this.failed.removeOldest()], () => this.failed.confirm(n));
   }
 
@@ -179,7 +179,7 @@ export class Inbox {
   }
 
   /** Writes without waiting: whoever needs to know commits an empty batch behind it, when a round of entries is through. */
-  #commit(operations: readonly StoreOperation[], then = () => {}): void {
+  #commit(operations: readonly PendingOperation[], then = () => {}): void {
     this.context.commit(operations).then(then, () => {});
   }
 }

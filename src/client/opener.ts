@@ -1,10 +1,11 @@
 import { toBase64url } from '../bytes/base64url.js';
 import { SealMQError } from '../errors.js';
 import type { Context } from './context.js';
-import type { QueueEntry } from './durable-queue.js';
-import { type InboxEntry, inboxCodec, type QuarantineEntry, quarantineCodec } from './entries.js';
+import type { DurableQueue } from './durable-queue.js';
+import type { InboxEntry, QuarantineEntry } from './entries.js';
 import type { Arrived, Inbox } from './inbox.js';
 import { insist } from './insist.js';
+import type { QueueEntry } from './queue-values.js';
 import { type Processed, process, type ReceiveState, type Take } from './receive.js';
 
 /** How patient the quarantine is; milliseconds. */
@@ -84,9 +85,9 @@ export async function startOpener(
     hold(held, result, 1);
   };
 
-  const openKept = ({ n, value }: QueueEntry) =>
+  const openKept = ({ n, value }: QueueEntry<InboxEntry>) =>
     openFresh(
-      inboxCodec.decode(value),
+      value,
       () => [inbox.raw.remove(n)],
       () => inbox.leave(),
     );
@@ -128,12 +129,11 @@ export async function startOpener(
   };
 
   /** An entry that still has to wait keeps the later ones under the same key waiting: order per device. */
-  const openHeld = async (entry: QueueEntry, waiting: Set<string>) => {
-    const quarantined = quarantineCodec.decode(entry.value);
+  const openHeld = async ({ n, value: quarantined }: QueueEntry<QuarantineEntry>, waiting: Set<string>) => {
     if (waiting.has(lineOf(quarantined))) return;
     const take = () => {
       hold(held, quarantined, -1);
-      return [inbox.quarantine.remove(entry.n)];
+      return [inbox.quarantine.remove(n)];
     };
     const final = isOverdue(quarantined, context.now(), patience);
     const leave = () => inbox.leave();
@@ -187,7 +187,10 @@ export async function startOpener(
   };
 
   /** Runs `open` over the entries of a queue, and waits for its writes once a round. */
-  const eachEntry = async (queue: Inbox['raw'], open: (entry: QueueEntry) => Promise<void>): Promise<number> => {
+  const eachEntry = async <T>(
+    queue: DurableQueue<T>,
+    open: (entry: QueueEntry<T>) => Promise<void>,
+  ): Promise<number> => {
     let count = 0;
     let cursor = 0;
     for (;;) {
@@ -235,7 +238,7 @@ interface Waiting {
 /** The lines that wait in the quarantine. */
 async function heldSenders(inbox: Inbox): Promise<Map<string, Waiting>> {
   const held = new Map<string, Waiting>();
-  for await (const { value } of inbox.quarantine.entries()) hold(held, quarantineCodec.decode(value), 1);
+  for await (const { value } of inbox.quarantine.entries()) hold(held, value, 1);
   return held;
 }
 

@@ -1,13 +1,14 @@
 import { decodeCbor, encodeCbor } from '../bytes/cbor.js';
 import { isCounter } from '../bytes/fields.js';
 import { asSealMQError, isSealMQError, SealMQError } from '../errors.js';
-import type { Store, StoreOperation } from '../ports/store.js';
+import type { PendingOperation, Store } from '../ports/store.js';
 import { type Capacity, createCapacity } from './capacity.js';
 import { type Context, seconds } from './context.js';
-import { DurableQueue, type QueueEntry, type QueueLimits } from './durable-queue.js';
+import { DurableQueue, type QueueLimits } from './durable-queue.js';
 import { type OutboxEntry, outboxCodec } from './entries.js';
 import { createExpiries } from './expiries.js';
 import type { Notices } from './notices.js';
+import type { QueueEntry } from './queue-values.js';
 import type { SentBox } from './sent-box.js';
 import { sentKey, type Tracking } from './tracking.js';
 
@@ -19,14 +20,14 @@ const NOT_YET = { first: 1000, longest: 60_000 };
 
 /** What is to be sent: every entry stays until the broker has acknowledged it, over crashes and disconnects. */
 export interface Outbox {
-  readonly queue: DurableQueue;
+  readonly queue: DurableQueue<OutboxEntry>;
   /** Room for an entry. What waits for receipts takes some as well: a peer that never answers must not fill the disk. */
   readonly capacity: Capacity;
   /**
    * Keeps `entry`, its `companion` and the caller's `operations` in one batch; entries become durable in the order of the
    * calls. The answer is about `entry`.
    */
-  put(entry: OutboxEntry, operations: readonly StoreOperation[], companion?: OutboxEntry): Posted;
+  put(entry: OutboxEntry, operations: readonly PendingOperation[], companion?: OutboxEntry): Posted;
   /** Whether a message is still on its first way to the broker. */
   isPending(key: string): boolean;
   /** The connection came (true) or went: everything that is not acknowledged is published again, in order. */
@@ -46,7 +47,7 @@ export interface Posted {
 interface Appended {
   readonly entry: OutboxEntry;
   readonly n: number;
-  readonly operation: StoreOperation;
+  readonly operation: PendingOperation;
 }
 
 interface Waiter {
@@ -78,7 +79,7 @@ export async function openOutbox(
   notices: Notices,
   limits: QueueLimits,
 ): Promise<Outbox> {
-  const queue = await DurableQueue.open(context, 'outbox', limits, acknowledged);
+  const queue = await DurableQueue.open(context, 'outbox', outboxCodec, limits, acknowledged);
   const waiters = new Map<number, Waiter>();
   const inFlight = new Set<number>();
   const pending = new Set<string>();
@@ -122,11 +123,11 @@ export async function openOutbox(
 
   /** Whoever waits for the entry is told in time, also while there is no connection. */
   const expire = async (n: number) => {
-    const value = await queue.find(n);
-    if (!value) return;
+    const entry = await queue.find(n);
+    if (!entry) return;
     // What is on its way may still arrive in time, or come back unacknowledged.
     if (inFlight.has(n)) expiries.watch(n, seconds(context) + 1);
-    else await finishExpired(n, outboxCodec.decode(value));
+    else await finishExpired(n, entry);
   };
 
   /** The broker took a message not now, and perhaps later: it goes out again, after pauses that grow while it takes nothing. */
@@ -144,8 +145,7 @@ export async function openOutbox(
     queue.notify();
   };
 
-  const publish = async ({ n, value }: QueueEntry) => {
-    const entry = outboxCodec.decode(value);
+  const publish = async ({ n, value: entry }: QueueEntry<OutboxEntry>) => {
     const expiresIn = entry.expiresAt === undefined ? undefined : entry.expiresAt - seconds(context);
     if (expiresIn !== undefined && expiresIn <= 0) return finishExpired(n, entry);
     try {
@@ -163,7 +163,7 @@ export async function openOutbox(
     await finish(n, entry);
   };
 
-  const start = (entry: QueueEntry) => {
+  const start = (entry: QueueEntry<OutboxEntry>) => {
     inFlight.add(entry.n);
     publish(entry)
       .catch(stumble)
@@ -198,11 +198,10 @@ export async function openOutbox(
 
   const append = (entry: OutboxEntry): Appended => {
     pending.add(keyOf(entry));
-    return { entry, ...queue.append(outboxCodec.encode(entry)) };
+    return { entry, ...queue.append(entry) };
   };
 
-  for await (const { n, value } of queue.entries()) {
-    const entry = outboxCodec.decode(value);
+  for await (const { n, value: entry } of queue.entries()) {
     pending.add(keyOf(entry));
     expiries.watch(n, entry.expiresAt);
   }

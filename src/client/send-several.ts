@@ -1,6 +1,7 @@
 import { toBase64url } from '../bytes/base64url.js';
 import { present } from '../bytes/fields.js';
 import { SealMQError } from '../errors.js';
+import type { PendingOperation } from '../ports/store.js';
 import { assertAddress } from '../protocol/address.js';
 import { seal } from '../protocol/envelope/seal.js';
 import { activeDevices } from '../protocol/identity/account.js';
@@ -128,7 +129,7 @@ async function post(
       const copyContent = { ...content, audience: account.address, to: whole, seq: copySeq };
       const copy = await sealEntry(context, copyContent, copyReaders, kept);
       context.echoes.note(copy.sealed);
-      const write = (operation: typeof copyCounted) => outbox.put(copy, [...counted, copyCounted, operation]).durable;
+      const write = (operation: PendingOperation) => outbox.put(copy, [...counted, copyCounted, operation]).durable;
       return { each, ...handIns.put(entry, write) };
     });
   });

@@ -3,8 +3,8 @@ import { isArrayOf, isCounter, isText, readFields, toMap } from '../bytes/fields
 import type { StoreOperation } from '../ports/store.js';
 import { covers, type Receipt } from '../protocol/envelope/control.js';
 import type { Context } from './context.js';
-import { releasedEntries, storedValue } from './durable-queue.js';
 import { type OutboxEntry, outboxCodec } from './entries.js';
+import { releasedEntries, storedValue } from './queue-values.js';
 import { createSharedBodies } from './shared-bodies.js';
 import { createSignal } from './signal.js';
 import { sentKey } from './tracking.js';
@@ -80,7 +80,7 @@ export interface SentBox {
  * Opens the box with what an earlier process left in it: what lies under `sent/` of the store, and what the outbox has
  * released, up to the number `released`.
  */
-export async function openSentBox(context: Context, released = 0): Promise<SentBox> {
+export async function openSentBox(context: Pick<Context, 'store' | 'now' | 'commit'>, released = 0): Promise<SentBox> {
   const boxes = new Map<string, Map<string, SentEntry>>();
   const changed = createSignal();
   const bodies = createSharedBodies(context.store);

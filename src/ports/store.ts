@@ -3,6 +3,19 @@ export type StoreOperation =
   | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
   | { readonly type: 'del'; readonly key: string };
 
+/** A put whose value is made when it is written: what is deleted before that is never made. For what a store of ours has in front of it. */
+export interface PendingPut {
+  readonly type: 'put';
+  readonly key: string;
+  /** Of the value, in bytes. */
+  readonly size: number;
+  /** Answers the same value each time. */
+  make(): Uint8Array;
+}
+
+/** What can be written together: see `insistentStore`. */
+export type PendingOperation = StoreOperation | PendingPut;
+
 /** A range of keys in their UTF-8 order. */
 export interface StoreRange {
   readonly gte?: string;

@@ -1,14 +1,19 @@
 import { expect, test } from 'vitest';
+import { insistentStore } from '../../src/adapters/store/insistent-store.js';
 import { memoryStore } from '../../src/adapters/store/memory-store.js';
-import type { Context } from '../../src/client/context.js';
 import { openSentBox } from '../../src/client/sent-box.js';
+import type { PendingOperation } from '../../src/ports/store.js';
 
 const DAY = 24 * 3600 * 1000;
 
 async function boxAt(start: number) {
   const clock = { now: start };
-  const store = memoryStore();
-  const context = { store, now: () => clock.now, commit: (operations) => store.batch([...operations]) } as Context;
+  const store = insistentStore(memoryStore(), () => {});
+  const context = {
+    store,
+    now: () => clock.now,
+    commit: (operations: readonly PendingOperation[]) => store.batch([...operations]),
+  };
   return { clock, context, box: await openSentBox(context) };
 }
 

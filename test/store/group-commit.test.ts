@@ -1,5 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { groupCommit, type Write } from '../../src/adapters/store/group-commit.js';
+import { insistentStore } from '../../src/adapters/store/insistent-store.js';
+import { memoryStore } from '../../src/adapters/store/memory-store.js';
 import type { StoreOperation } from '../../src/ports/store.js';
 
 interface Written {
@@ -12,7 +14,7 @@ function bench() {
   const writes: Written[] = [];
   const endings: ((error?: Error) => void)[] = [];
   const failures: unknown[] = [];
-  const write: Write = (operations, { sync }) => {
+  const write: Write<StoreOperation> = (operations, { sync }) => {
     writes.push({ keys: operations.map(({ key }) => key), sync });
     return new Promise((resolve, reject) => {
       endings.push((error) => (error === undefined ? resolve() : reject(error)));
@@ -26,6 +28,7 @@ function bench() {
     );
   const must = (key: string, bytes = 1) => put(key, false, bytes, insist);
   const end = async (error?: Error) => {
+    await vi.waitUntil(() => endings.length > 0, { interval: 1 });
     endings.shift()?.(error);
     await new Promise((resolve) => setImmediate(resolve));
   };
@@ -131,7 +134,11 @@ describe('group commit', () => {
     await vi.waitUntil(() => writes.length === 3);
     await end();
     expect(await Promise.all([results[0], results[2]])).toEqual(['a written', 'c written']);
-    expect(writes.map(({ keys }) => keys)).toEqual([['a'], ['a', 'c', 'e'], ['a', 'c']]);
+    expect(writes.map(({ keys }) => keys)).toEqual([
+      ['a', 'b', 'c', 'd'],
+      ['a', 'c', 'e'],
+      ['a', 'c'],
+    ]);
     expect(failures).toEqual(['full']);
   });
 
@@ -145,6 +152,24 @@ describe('group commit', () => {
     await end();
     expect(await Promise.all(results)).toEqual(['a written', 'b written', 'c: full']);
     expect(writes.map(({ keys }) => keys)).toEqual([['a'], ['a'], ['b']]);
+  });
+
+  it('begins with what is insisted on at the end of the turn, and makes nothing of what is deleted by then', async () => {
+    const memory = memoryStore();
+    const { batch, insist, get } = insistentStore(memory, () => {});
+    const written = vi.spyOn(memory, 'batch');
+    const make = vi.fn(() => Uint8Array.of(1));
+    const put = (key: string) => insist([{ type: 'put', key, size: 1, make }]);
+    const results = [put('a'), put('b'), insist([{ type: 'del', key: 'a' }])];
+    expect(written).not.toHaveBeenCalled();
+    await Promise.all(results);
+    expect(written).toHaveBeenCalledOnce();
+    expect(make).toHaveBeenCalledOnce();
+    expect([await get('a'), await get('b')]).toEqual([undefined, Uint8Array.of(1)]);
+    // Somebody waits for this one.
+    const last = batch([{ type: 'del', key: 'b' }]);
+    expect(written).toHaveBeenCalledTimes(2);
+    await last;
   });
 
   it('gives up what is insisted on at the end, after a last try', async () => {

@@ -1,26 +1,29 @@
 import { SealMQError } from '../../errors.js';
 import { nextTask } from '../../pause.js';
-import type { Store, StoreOperation } from '../../ports/store.js';
+import type { PendingOperation, StoreOperation } from '../../ports/store.js';
 
 /** Writes operations, all or none. */
-export type Write = (operations: StoreOperation[], options: { sync: boolean }) => Promise<void>;
+export type Write<O extends PendingOperation> = (operations: O[], options: { sync: boolean }) => Promise<void>;
 
-/** {@link Store.batch} in front of a {@link Write}. */
-export interface GroupCommit {
-  readonly batch: Store['batch'];
+/** `Store.batch`. */
+export type Batch<O extends PendingOperation> = (operations: O[], options?: { sync?: boolean }) => Promise<void>;
+
+/** `Store.batch` in front of a {@link Write}. */
+export interface GroupCommit<O extends PendingOperation> {
+  readonly batch: Batch<O>;
   /**
    * Like `batch`, but tried again after a failure, with growing pauses, until it is written. Nothing overtakes it: a batch
    * that comes meanwhile is written with it or rejected.
    *
    * @throws what the last try threw, when {@link idle} is called before
    */
-  readonly insist: Store['batch'];
+  readonly insist: Batch<O>;
   /** Resolves when nothing is under way any more. What was insisted on is tried once more, and then given up. */
   idle(): Promise<void>;
 }
 
-interface Waiting {
-  readonly operations: StoreOperation[];
+interface Waiting<O extends PendingOperation> {
+  readonly operations: O[];
   readonly sync: boolean;
   readonly insists: boolean;
   resolve(): void;
@@ -43,8 +46,11 @@ const LONGEST_PAUSE = 60_000;
  *
  * @param onFailure - told of the first failure in a row, and of those of later tries that nobody waits for otherwise
  */
-export function groupCommit(write: Write, onFailure: (error: unknown) => void = () => {}): GroupCommit {
-  const waiting: Waiting[] = [];
+export function groupCommit<O extends PendingOperation = StoreOperation>(
+  write: Write<O>,
+  onFailure: (error: unknown) => void = () => {},
+): GroupCommit<O> {
+  const waiting: Waiting<O>[] = [];
   let underWay: Promise<void> | undefined;
   let ending = false;
   /** Before the next try; `undefined` while all goes well. */
@@ -71,7 +77,7 @@ export function groupCommit(write: Write, onFailure: (error: unknown) => void = 
   }
 
   /** Rejects a failed group, but for what is insisted on: that goes first again, and what waits must not overtake it. */
-  function keep(group: readonly Waiting[], error: unknown): boolean {
+  function keep(group: readonly Waiting<O>[], error: unknown): boolean {
     if (ending || !group.some((each) => each.insists)) {
       for (const each of group) each.reject(error);
       return false;
@@ -96,7 +102,7 @@ export function groupCommit(write: Write, onFailure: (error: unknown) => void = 
     if (isTimed) pause = Math.min(length * 2, LONGEST_PAUSE);
   }
 
-  const add = (insists: boolean): Store['batch'] => {
+  const add = (insists: boolean): Batch<O> => {
     return async (operations, options) => {
       for (const each of operations) assertComplete(each);
       return new Promise((resolve, reject) => {
@@ -120,27 +126,33 @@ export function groupCommit(write: Write, onFailure: (error: unknown) => void = 
 }
 
 /** Refuses what a caller without types may hand in. @throws `USAGE_INVALID_ARGUMENT` */
-export function assertComplete(operation: StoreOperation): void {
+export function assertComplete(operation: PendingOperation): void {
+  if ('make' in operation) return;
   const { type, key } = operation;
   if (typeof key === 'string' && (type === 'del' || operation.value instanceof Uint8Array)) return;
   throw new SealMQError('USAGE_INVALID_ARGUMENT', 'a store maps text to Uint8Arrays');
 }
 
 /** The operations of a group; of those on one key the last is what counts. */
-function inOne(group: readonly Waiting[]): StoreOperation[] {
+function inOne<O extends PendingOperation>(group: readonly Waiting<O>[]): O[] {
   const [first, second] = group;
   if (first && !second) return first.operations;
-  const last = new Map<string, StoreOperation>();
+  const last = new Map<string, O>();
   for (const { operations } of group) for (const each of operations) last.set(each.key, each);
   return [...last.values()];
 }
 
 /** How many of `waiting` make the next group: at least one. */
-function groupSize(waiting: readonly Waiting[]): number {
+function groupSize(waiting: readonly Waiting<PendingOperation>[]): number {
   let bytes = 0;
   for (const [index, { operations }] of waiting.entries()) {
-    for (const each of operations) bytes += each.type === 'put' ? each.value.length : 0;
+    for (const each of operations) bytes += sizeOf(each);
     if (bytes > GROUP_BYTES) return Math.max(index, 1);
   }
   return waiting.length;
+}
+
+function sizeOf(operation: PendingOperation): number {
+  if (operation.type === 'del') return 0;
+  return 'make' in operation ? operation.size : operation.value.length;
 }

@@ -1,16 +1,17 @@
 import { asSealMQError, type SealMQError } from '../../errors.js';
-import type { Store } from '../../ports/store.js';
-import { groupCommit } from './group-commit.js';
+import type { PendingOperation, Store, StoreOperation } from '../../ports/store.js';
+import { type Batch, groupCommit } from './group-commit.js';
 
-/** A store that can be made to go on trying. */
+/** A store that can be made to go on trying. What is put and deleted before it is written is never made. */
 export interface InsistentStore extends Store {
+  batch: Batch<PendingOperation>;
   /**
    * As {@link Store.batch}, for changes that memory has made already and that must follow: after a failure they are written as
    * soon as the store takes them, and nothing overtakes them.
    *
    * @throws what the last try threw, when the store is closed before it took them
    */
-  insist: Store['batch'];
+  insist: Batch<PendingOperation>;
 }
 
 /**
@@ -20,9 +21,9 @@ export interface InsistentStore extends Store {
  * @param onFailure - told of the first failure in a row, and of each later try of what is insisted on
  */
 export function insistentStore(store: Store, onFailure: (error: SealMQError) => void): InsistentStore {
-  const write: Store['batch'] = async (operations, options) => {
+  const write: Batch<PendingOperation> = async (operations, options) => {
     try {
-      await store.batch(operations, options);
+      await store.batch(operations.map(made), options);
     } catch (cause) {
       throw asSealMQError(cause, 'STATE_UNAVAILABLE', 'the store cannot be written');
     }
@@ -38,4 +39,8 @@ export function insistentStore(store: Store, onFailure: (error: SealMQError) => 
       await store.close();
     },
   };
+}
+
+function made(operation: PendingOperation): StoreOperation {
+  return 'make' in operation ? { type: 'put', key: operation.key, value: operation.make() } : operation;
 }

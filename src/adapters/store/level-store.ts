@@ -1,6 +1,6 @@
 import type { Level } from 'level';
 import { type ErrorCode, SealMQError } from '../../errors.js';
-import type { Store } from '../../ports/store.js';
+import type { Store, StoreOperation } from '../../ports/store.js';
 import { lockInBrowser } from './browser-lock.js';
 import { groupCommit, type Write } from './group-commit.js';
 import { nodeBuiltin } from './node-builtin.js';
@@ -77,7 +77,7 @@ function levelStore(database: Database, release: () => void): Store {
 }
 
 /** Writes until LevelDB fails once; from then on answers that failure. */
-function carefulWrite(database: Database): Write {
+function carefulWrite(database: Database): Write<StoreOperation> {
   let broken: SealMQError | undefined;
   return async (operations, options) => {
     if (broken !== undefined) throw broken;

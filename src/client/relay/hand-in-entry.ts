@@ -1,4 +1,4 @@
-import { type CborMap, type CborValue, decodeCbor, encodeCbor } from '../../bytes/cbor.js';
+import type { CborMap } from '../../bytes/cbor.js';
 import {
   isArrayOf,
   isBytes,
@@ -12,6 +12,7 @@ import {
 } from '../../bytes/fields.js';
 import { MESSAGE_ID_BYTES } from '../../protocol/envelope/claims.js';
 import { HAND_IN_NONCE_BYTES } from '../../protocol/relay/index.js';
+import { codec } from '../entries.js';
 
 /** One of those whom a message is handed in for. */
 export interface HandInReceiver {
@@ -46,28 +47,25 @@ const isMaps = isArrayOf(isMap, 256);
 const isTexts = isArrayOf(isText(64), 256);
 
 /** The stored form. */
-export function encodeHandInEntry({ receivers, made, ...entry }: HandInEntry): Uint8Array {
-  const content: Record<string, CborValue | undefined> = {
+export const handInCodec = codec<HandInEntry>(
+  'hand-in entry',
+  (fields) => {
+    const made = fields.optional('made', isMap);
+    return present({
+      id: fields.required('id', isBytesOf(MESSAGE_ID_BYTES)),
+      stream: fields.required('stream', isCounter),
+      receivers: fields.required('receivers', isMaps).map(readReceiver),
+      sealed: fields.required('sealed', isBytes),
+      expiresAt: fields.optional('expiresAt', isCounter),
+      made: made && readMade(made),
+    });
+  },
+  ({ receivers, made, ...entry }) => ({
     ...entry,
     receivers: receivers.map((receiver) => toMap({ ...receiver })),
     made: made && toMap({ ...made }),
-  };
-  return encodeCbor(toMap(content));
-}
-
-/** @throws `STATE_CORRUPT` */
-export function decodeHandInEntry(bytes: Uint8Array): HandInEntry {
-  const fields = readFields(decodeCbor(bytes), 'STATE_CORRUPT', 'hand-in entry');
-  const made = fields.optional('made', isMap);
-  return present({
-    id: fields.required('id', isBytesOf(MESSAGE_ID_BYTES)),
-    stream: fields.required('stream', isCounter),
-    receivers: fields.required('receivers', isMaps).map(readReceiver),
-    sealed: fields.required('sealed', isBytes),
-    expiresAt: fields.optional('expiresAt', isCounter),
-    made: made && readMade(made),
-  });
-}
+  }),
+);
 
 function readReceiver(map: CborMap): HandInReceiver {
   const fields = readFields(map, 'STATE_CORRUPT', 'receiver of a hand-in');

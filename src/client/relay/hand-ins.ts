@@ -1,6 +1,6 @@
 import { equal } from '../../bytes/bytes.js';
 import { asSealMQError, isSealMQError, SealMQError } from '../../errors.js';
-import type { StoreOperation } from '../../ports/store.js';
+import type { PendingOperation, StoreOperation } from '../../ports/store.js';
 import { topicOf } from '../../protocol/envelope/topics.js';
 import { HAND_IN_WINDOW, handInTopic, type RelayAnswer } from '../../protocol/relay/index.js';
 import { type Capacity, createCapacity } from '../capacity.js';
@@ -13,18 +13,12 @@ import { sentKey, type Tracking } from '../tracking.js';
 import type { Answers } from './answers.js';
 import { type CopyOutcome, outcomesOf, refusalIn } from './copy-outcome.js';
 import { createFlights, type Flight } from './flights.js';
-import {
-  decodeHandInEntry,
-  encodeHandInEntry,
-  type HandInEntry,
-  type HandInReceiver,
-  type MadeHandIn,
-} from './hand-in-entry.js';
+import { type HandInEntry, type HandInReceiver, handInCodec, type MadeHandIn } from './hand-in-entry.js';
 import { makeHandIn, refreshRelay } from './make-hand-in.js';
 
 /** What is to be handed in at the relay: every entry stays until it is answered, over crashes and disconnects. */
 export interface HandIns {
-  readonly queue: DurableQueue;
+  readonly queue: DurableQueue<HandInEntry>;
   /** Room for an entry. */
   readonly capacity: Capacity;
   /**
@@ -32,7 +26,7 @@ export interface HandIns {
    *
    * @returns `durable` as `write` says; `outcomes` when the relay has answered
    */
-  put(entry: HandInEntry, write: (operation: StoreOperation) => Promise<void>): HandedIn;
+  put(entry: HandInEntry, write: (operation: PendingOperation) => Promise<void>): HandedIn;
   /** Whether a message has not been answered yet. */
   isPending(key: string): boolean;
   connected(up: boolean): void;
@@ -77,7 +71,7 @@ interface Waiter {
 /** Opens the queue under `hand-in/` of the store. */
 export async function openHandIns(context: Context, parts: HandInParts): Promise<HandIns> {
   const { sentBox, tracking, clock, limits } = parts;
-  const queue = await DurableQueue.open(context, 'hand-in', limits);
+  const queue = await DurableQueue.open(context, 'hand-in', handInCodec, limits);
   /** Receivers by number in the queue, in its order. */
   const known = new Map<number, readonly HandInReceiver[]>();
   const pending = new Set<string>();
@@ -136,11 +130,6 @@ export async function openHandIns(context: Context, parts: HandInParts): Promise
     }
   };
 
-  const entryAt = async (n: number): Promise<HandInEntry | undefined> => {
-    const value = await queue.find(n);
-    return value && decodeHandInEntry(value);
-  };
-
   /** The hand-in that goes out: the one that was made, or a new one, which is durable before. */
   const prepared = async (flight: Flight, entry: HandInEntry): Promise<MadeHandIn> => {
     // Who gets no answer may have sealed to a relay that has other keys by now.
@@ -150,12 +139,12 @@ export async function openHandIns(context: Context, parts: HandInParts): Promise
     flight.isNew = !isYoung || (relay !== undefined && !equal(relay.hash, made.relay));
     if (!flight.isNew && made) return made;
     const next = { ...entry, made: await makeHandIn(context, { sealed, receivers: receivers.map(({ to }) => to) }) };
-    await context.commit([queue.replace(flight.n, encodeHandInEntry(next))]);
+    await context.commit([queue.replace(flight.n, next)]);
     return next.made;
   };
 
   const goOut = async (flight: Flight) => {
-    const entry = await entryAt(flight.n);
+    const entry = await queue.find(flight.n);
     if (!entry || !up) return flights.end(flight);
     if (entry.expiresAt !== undefined && entry.expiresAt <= seconds(context)) {
       flights.end(flight);
@@ -189,7 +178,7 @@ export async function openHandIns(context: Context, parts: HandInParts): Promise
   };
 
   const giveUp = async (flight: Flight, error: SealMQError) => {
-    const entry = await entryAt(flight.n);
+    const entry = await queue.find(flight.n);
     flights.end(flight);
     if (entry)
       await finish(
@@ -202,14 +191,14 @@ export async function openHandIns(context: Context, parts: HandInParts): Promise
   /** Makes it anew: what the relay has called stale is stale in every repetition. */
   const makeAnew = async (flight: Flight, entry: HandInEntry) => {
     const { made: _, ...rest } = entry;
-    await context.commit([queue.replace(flight.n, encodeHandInEntry(rest))]);
+    await context.commit([queue.replace(flight.n, rest)]);
     // The second time in a row it is not the clock any more.
     if (flight.attempts <= 1) send(flight);
   };
 
   const settle = async (answer: RelayAnswer) => {
     const flight = flights.answered(answer.nonce);
-    const entry = flight && (await entryAt(flight.n));
+    const entry = flight && (await queue.find(flight.n));
     // Another answer to it may have come meanwhile.
     if (!flight || !entry || flights.answered(answer.nonce) !== flight) return;
     // A repeated answer tells the time of the first one.
@@ -251,7 +240,7 @@ export async function openHandIns(context: Context, parts: HandInParts): Promise
     full: 'too many messages wait for the relay',
   });
 
-  for await (const { n, value } of queue.entries()) remember(n, decodeHandInEntry(value));
+  for await (const { n, value } of queue.entries()) remember(n, value);
   const working = work().catch(stumble);
 
   return {
@@ -259,7 +248,7 @@ export async function openHandIns(context: Context, parts: HandInParts): Promise
     capacity,
     isPending: (key) => pending.has(key),
     put(entry, write) {
-      const { n, operation } = queue.append(encodeHandInEntry(entry));
+      const { n, operation } = queue.append(entry);
       const outcomes = new Promise<readonly CopyOutcome[]>((resolve, reject) => waiters.set(n, { resolve, reject }));
       // Most callers do not look at it.
       outcomes.catch(() => {});
