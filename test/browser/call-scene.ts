@@ -7,6 +7,7 @@ import { Messenger } from '../../src/client/messenger.js';
 import type { Rtc } from '../../src/ports/rtc.js';
 import { createBroker } from '../../src/server/broker/broker.js';
 import { createKeyProvider } from '../../src/server/key-provider/key-provider.js';
+import type { UdpNetwork } from '../call/udp-network.js';
 import type { Place } from './app/call.js';
 import type { PageCallOptions, TalkingPage } from './app/talk.js';
 import { type Talker, talkerOf } from './app/talker.js';
@@ -15,10 +16,10 @@ import { type Ask, asker, type Stage, startChromium } from './chromium.js';
 const LARGE = 5 * 1024 * 1024;
 
 /** Somebody on the line, wherever they are. */
-type Talks = Ask<Talker>;
+export type Talks = Ask<Talker>;
 
 /** A broker, a directory, and a browser as users have it: it hides its addresses. */
-export async function setCallScene({ site }: Stage, calls: PageCallOptions = {}) {
+export async function setCallScene(stage: Stage, calls: PageCallOptions = {}) {
   const browser = await startChromium({ camera: false });
   onTestFinished(() => browser.close());
   const broker = await createBroker({ ws: 0 });
@@ -27,11 +28,14 @@ export async function setCallScene({ site }: Stage, calls: PageCallOptions = {})
   onTestFinished(() => directory.close());
   const place: Place = { broker: broker.wsUrl as string, directory: directory.url };
   return {
-    async inChromium(address: string): Promise<Ask<TalkingPage>> {
-      const context = await browser.newContext();
+    /** `network`: what its packets go through; it needs a browser that knows its addresses. */
+    async inChromium(address: string, network?: UdpNetwork): Promise<Ask<TalkingPage>> {
+      const context = await (network ? stage.browser : browser).newContext();
       onTestFinished(() => context.close());
       const page = await context.newPage();
-      await page.goto(site.url('talk.html'));
+      const exchange = async (candidate: string) => (await network?.exchanged({ candidate }))?.candidate;
+      if (network) await page.exposeFunction('exchange', exchange);
+      await page.goto(stage.site.url('talk.html'));
       const talks = asker<TalkingPage>(page);
       await talks('open', address, place, calls);
       return talks;

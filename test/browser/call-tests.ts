@@ -1,13 +1,15 @@
 import { expect, it, onTestFinished } from 'vitest';
 import type { CallPath } from '../../src/client/call/way.js';
-import { udpNetwork } from '../call/udp-network.js';
-import { setCallScene, talk } from './call-scene.js';
+import { type UdpNetwork, udpNetwork } from '../call/udp-network.js';
+import { setCallScene, type Talks, talk } from './call-scene.js';
 import type { Stage } from './chromium.js';
 
 const MEGABYTE = 1024 * 1024;
 
-/** A way is missed after seconds, and attempts at a new one are seconds apart. */
+/** After three heartbeats without a sign of life a way is doubted, and attempts at a new one are seconds apart. */
+const WATCHFUL = { heartbeat: 1_500, fallbackAfter: 20_000 };
 const PATIENCE = { timeout: 40_000, interval: 50 };
+const LOSING = { timeout: 140_000 };
 
 /** Calls with browsers: their own WebRTC, their own crypto, and a broker's WebSocket between them. */
 export function callTests(stage: () => Stage): void {
@@ -43,35 +45,49 @@ export function callTests(stage: () => Stage): void {
     },
   );
 
-  it('a browser and Node find a new direct way when the old one swallows everything', {
-    timeout: 120_000,
-  }, async () => {
-    const network = udpNetwork();
-    onTestFinished(() => network.close());
+  it('a browser and Node find a new direct way when the old one swallows everything', LOSING, async () => {
+    const network = openNetwork();
+    const scene = await setCallScene(stage(), WATCHFUL);
     // The browser tells no address of its own: each of its packets goes by what Node has told.
-    const scene = await setCallScene(stage(), { heartbeat: 1_500, fallbackAfter: 20_000 });
-    const page = await scene.inChromium('alice');
-    const node = await scene.inNode('bob', 'node-datachannel', network.through);
-    await node('awaitCall');
-    await page('call', 'bob');
-    await node('taken');
-    /** Waits until both are on that way; what they are on instead stands in the error. */
-    const both = (path: CallPath) =>
-      expect.poll(async () => [await page('path'), await node('path')], PATIENCE).toEqual([path, path]);
-    await both('direct');
-    network.cut();
-    // The network is whole again when both have missed it: who finds a new way before that has no word for it.
-    await both('mqtt');
-    network.heal();
-    await both('direct');
-    const { forwarded } = network;
-    const [toNode, toPage] = [node('readAll'), page('readAll')];
-    const sent = [await page('sendBytes', MEGABYTE), await node('sendBytes', MEGABYTE)];
-    for (const side of [page, node]) await side('end');
-    expect([...(await toNode), ...(await toPage)]).toEqual(sent);
-    // No packet has 1,500 bytes.
-    expect(network.forwarded - forwarded).toBeGreaterThan((2 * MEGABYTE) / 1_500);
-    await page('hangUp');
-    await node('ended');
+    const alice = await scene.inChromium('alice');
+    await loseAndFind(network, alice, await scene.inNode('bob', 'node-datachannel', network.through));
   });
+
+  it('two browsers find a new direct way when the old one swallows everything', LOSING, async () => {
+    const network = openNetwork();
+    const scene = await setCallScene(stage(), WATCHFUL);
+    const alice = await scene.inChromium('alice', network);
+    await loseAndFind(network, alice, await scene.inChromium('bob', network));
+  });
+}
+
+function openNetwork(): UdpNetwork {
+  const network = udpNetwork();
+  onTestFinished(() => network.close());
+  return network;
+}
+
+/** A call whose packets are swallowed goes on over MQTT, and directly when there is a way again. */
+async function loseAndFind(network: UdpNetwork, alice: Talks, bob: Talks): Promise<void> {
+  await bob('awaitCall');
+  await alice('call', 'bob');
+  await bob('taken');
+  /** Waits until both are on that way; what they are on instead stands in the error. */
+  const both = (path: CallPath) =>
+    expect.poll(async () => [await alice('path'), await bob('path')], PATIENCE).toEqual([path, path]);
+  await both('direct');
+  network.cut();
+  // The network is whole again when both have missed it: who finds a new way before that has no word for it.
+  await both('mqtt');
+  network.heal();
+  await both('direct');
+  const { forwarded } = network;
+  const [toBob, toAlice] = [bob('readAll'), alice('readAll')];
+  const sent = [await alice('sendBytes', MEGABYTE), await bob('sendBytes', MEGABYTE)];
+  for (const talks of [alice, bob]) await talks('end');
+  expect([...(await toBob), ...(await toAlice)]).toEqual(sent);
+  // No packet has 1,500 bytes.
+  expect(network.forwarded - forwarded).toBeGreaterThan((2 * MEGABYTE) / 1_500);
+  await alice('hangUp');
+  await bob('ended');
 }

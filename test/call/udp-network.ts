@@ -6,6 +6,8 @@ import type { Rtc, RtcCandidate, RtcConnection } from '../../src/ports/rtc.js';
 export interface UdpNetwork {
   /** The stack, with the addresses of its candidates exchanged for doors of this network: no packet goes beside it. */
   through(rtc: Rtc): Rtc;
+  /** The candidate with a door of this network in place of its address; none but addresses of IPv4 have one. */
+  exchanged(candidate: RtcCandidate): Promise<RtcCandidate | undefined>;
   /** Packets that were forwarded so far. */
   readonly forwarded: number;
   /** All doors swallow everything from now on, without a word, as do those that come later. */
@@ -67,6 +69,7 @@ export function udpNetwork(): UdpNetwork {
   }
 
   return {
+    exchanged,
     through: (rtc) => ({
       name: `${rtc.name} through a network`,
       create({ handlers, ...options }) {

@@ -17,14 +17,32 @@ export interface TalkingPage extends Talker {
   candidatePair(): Promise<readonly string[]>;
 }
 
+/** Answers a candidate of a network that the test has between, if there is one for it. */
+type Exchange = (candidate: string) => Promise<string | undefined>;
+
+declare global {
+  var exchange: Exchange | undefined;
+}
+
 /** The browser's connections, as the messenger makes them. */
 const connections: RTCPeerConnection[] = [];
 globalThis.RTCPeerConnection = class extends RTCPeerConnection {
   constructor(configuration?: RTCConfiguration) {
     super(configuration);
     connections.push(this);
+    if (globalThis.exchange) divert(this, globalThis.exchange);
   }
 };
+
+/** Has the connection tell the candidates that it gets for its own. */
+function divert(connection: RTCPeerConnection, exchange: Exchange): void {
+  const set = (listener: (event: { readonly candidate: RTCIceCandidateInit | null }) => void) =>
+    connection.addEventListener('icecandidate', async ({ candidate: own }) => {
+      const candidate = own?.candidate && (await exchange(own.candidate));
+      if (own && candidate) listener({ candidate: { ...own.toJSON(), candidate } });
+    });
+  Object.defineProperty(connection, 'onicecandidate', { set });
+}
 
 let messenger: Messenger;
 
