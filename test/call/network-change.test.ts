@@ -136,6 +136,17 @@ test('one whose stack has noticed nothing follows the other to MQTT', PATIENCE, 
   await allHeard(talks);
 });
 
+test('one who hopes for its way to come back follows the other to MQTT', PATIENCE, async () => {
+  const rtc = breakable(nodeDataChannelRtc());
+  const hopeful = { rtc, heartbeat: 2 * OPTIONS.heartbeat, fallbackAfter: 120_000 };
+  const talks = await talking({ rtc: nodeDataChannelRtc() }, hopeful);
+  expect(pathsOf(talks)).toEqual(['direct', 'direct']);
+  // The caller misses the callee, who hears it again over MQTT.
+  await arrived(talks, 'mqtt', () => rtc.break(true));
+  await more(talks);
+  await allHeard(talks);
+});
+
 describe.skipIf(!peer('coturn', coturnAvailable()))('a call by a TURN server that is shut down', () => {
   test('goes on by the next one, and over MQTT when there is none', PATIENCE, async () => {
     const [first, second] = [await startCoturn(), await startCoturn()];

@@ -85,9 +85,9 @@ export class Line {
     return this.#outflow.way;
   }
 
-  /** Whether the other side has left the way that we are on for MQTT: ours may lead nowhere although it looks well. */
+  /** Whether the other side has left for MQTT, and we have not: our way may lead nowhere although it looks well, or none is left to us. */
   get apart(): boolean {
-    return this.#greeted.elsewhere && this.way !== undefined && this.way.path !== 'mqtt';
+    return this.#greeted.elsewhere && this.way?.path !== 'mqtt';
   }
 
   get stats(): LineStats {
