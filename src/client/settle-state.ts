@@ -13,6 +13,8 @@ import { messageFields } from './settle-message.js';
  */
 export function settleState(context: Context, latest: Latest): Reception {
   const { provider, events } = context;
+  // Who hears of a state finds it among `states()`, which reads what is stored.
+  const whenKept = (tell: () => void): void => void context.commit([]).then(tell, () => {});
   return async ({ message, expired, tag, drop }) => {
     const { from, device, channel, version, id, tagKey } = message;
     if (version === undefined || device === undefined || channel === undefined || tagKey === undefined) {
@@ -31,11 +33,11 @@ export function settleState(context: Context, latest: Latest): Reception {
 
     if (message.contentType === undefined) {
       drop(undefined, [latest.keep(origin, { version, id })]);
-      return events.emit('stateCleared', { from, device, channel });
+      return whenKept(() => events.emit('stateCleared', { from, device, channel }));
     }
     const state = { ...messageFields(message, device), family: 'state' as const };
     drop(undefined, [latest.keep(origin, { version, id }, { ...state, failures: 0 })]);
-    events.emit('state', new Message(state));
+    whenKept(() => events.emit('state', new Message(state)));
   };
 }
 
@@ -48,8 +50,6 @@ export interface StateFilter {
 /** The states that are kept and have not expired. */
 export async function presentStates(context: Context, latest: Latest, filter: StateFilter): Promise<Message[]> {
   const states: Message[] = [];
-  // What an event has told of is among them, also while it is still being written.
-  await context.tryCommit([]).catch(() => {});
   for await (const entry of latest.contents('state', filter.from)) {
     if (filter.channel !== undefined && entry.channel !== filter.channel) continue;
     if (entry.expiresAt === undefined || entry.expiresAt > seconds(context)) states.push(new Message(entry));
