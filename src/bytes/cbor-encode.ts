@@ -10,10 +10,14 @@ const encoder = new TextEncoder();
 /**
  * Deterministic encoding (RFC 8949 §4.2.1): shortest heads, definite lengths, map keys in bytewise order.
  *
- * @param room - bytes to be left free in front
  * @throws {@link SealMQError} `USAGE_INVALID_ARGUMENT` for what is not a {@link CborValue}, such as a fraction
  */
-export function encodeCbor(value: Encodable, room = 0): Uint8Array {
+export function encodeCbor(value: Encodable): Uint8Array {
+  return encodeBehind(0, value);
+}
+
+/** As {@link encodeCbor}, behind `room` bytes that are left free. */
+export function encodeBehind(room: number, value: Encodable): Uint8Array {
   const target = new Uint8Array(room + sizeOf(value));
   write(value, target, room);
   return target;

@@ -1,4 +1,4 @@
-import { type CborValue, decodeCbor, encodeCbor, sizeOf } from '../bytes/cbor.js';
+import { type CborValue, decodeCbor, encodeBehind, encodeCbor, sizeOf } from '../bytes/cbor.js';
 import {
   type FieldReader,
   isArrayOf,
@@ -117,7 +117,7 @@ export function codec<T extends object>(
     encode: (entry) => encodeCbor(mapOf(entry)),
     prepare(entry) {
       const map = mapOf(entry);
-      return { size: sizeOf(map), encode: (room) => encodeCbor(map, room) };
+      return { size: sizeOf(map), encode: (room) => encodeBehind(room, map) };
     },
     decode: (bytes) => read(readFields(decodeCbor(bytes), 'STATE_CORRUPT', what)),
   };

@@ -102,7 +102,7 @@ export class Inbox {
    * what it writes comes behind.
    */
   keep({ entry, settle }: Arrived): number {
-    const { n, operation } = this.raw.append(entry);
+    const { n, operation } = this.raw.append(owned(entry));
     settle(
       this.context.tryCommit([operation]).then(
         () => this.raw.confirm(n),
@@ -163,7 +163,7 @@ export class Inbox {
 
   /** Moves an entry to the quarantine. */
   hold(taken: readonly StoreOperation[], entry: QuarantineEntry): void {
-    const { n, operation } = this.quarantine.append(entry);
+    const { n, operation } = this.quarantine.append(owned(entry));
     this.#commit([...taken, operation], () => this.quarantine.confirm(n));
   }
 
@@ -182,4 +182,9 @@ export class Inbox {
   #commit(operations: readonly PendingOperation[], then = () => {}): void {
     this.context.commit(operations).then(then, () => {});
   }
+}
+
+/** In memory of its own: what the network brings is a part of what was read at once, and that is not to stay as long. */
+function owned<E extends InboxEntry>(entry: E): E {
+  return { ...entry, sealed: new Uint8Array(entry.sealed) };
 }

@@ -63,8 +63,8 @@ describe.each(kinds)('%s', (kind, isPossible) => {
       await Promise.all(sent);
       await until(() => new Set(texts(bob.lines, 'heard')).size === MESSAGES || undefined);
       const heard = texts(bob.lines, 'heard');
-      // A handler that was through before the disk was full, with no room for saying so, is called once more at most.
-      expect(heard.length).toBeLessThanOrEqual(MESSAGES + 1);
+      // Messages whose handlers were through when the disk was full, with no room for saying so, come once more at most.
+      expect(heard.length).toBeLessThanOrEqual(MESSAGES + 64);
       expect(new Set(devices(bob.lines)).size).toBe(1);
     },
   );
