@@ -63,7 +63,7 @@ export async function openSite(): Promise<Site> {
   const pages = ['index', 'contracts', 'call', 'talk', 'wake'];
   const input = Object.fromEntries(pages.map((page) => [page, `${APP}${page}.html`]));
   const { output: pageFiles, warnings } = await productionBuild({
-    ...{ root: APP, plugins: [documented], build: { rolldownOptions: { input } } },
+    ...{ root: APP, plugins: [documented], build: { rolldownOptions: { input, checks: { bundlerTimings: false } } } },
   });
   // In one file: service workers know no `import()`.
   const { output: workerFiles } = await productionBuild({
