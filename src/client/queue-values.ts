@@ -28,7 +28,7 @@ export class QueueValues<T> {
   readonly #codec: EntryCodec<T>;
   readonly #held = new Map<number, { readonly size: number; readonly value: T }>();
   #heldBytes = 0;
-  /** What was last read from the store. */
+  /** What was last read from the store, encoded. */
   #page = new Map<number, Uint8Array>();
 
   constructor(store: Store, name: string, codec: EntryCodec<T>) {
@@ -50,7 +50,7 @@ export class QueueValues<T> {
       new DataView(stored.buffer).setFloat64(0, at);
       return stored;
     };
-    return { type: 'put', key: this.key(n), size, make };
+    return { type: 'make', key: this.key(n), size, make };
   }
 
   /** Memory has no value of `n` any more. */
@@ -67,8 +67,8 @@ export class QueueValues<T> {
 
   /** What memory has, from wherever. */
   known(n: number): T | undefined {
-    const stored = this.#page.get(n);
-    return this.held(n) ?? (stored && this.#codec.decode(storedValue(stored)));
+    const paged = this.#page.get(n);
+    return this.held(n) ?? (paged && this.#codec.decode(paged));
   }
 
   async find(n: number): Promise<T | undefined> {
@@ -83,14 +83,14 @@ export class QueueValues<T> {
     const entries: QueueEntry<T>[] = [];
     const page = new Map<number, Uint8Array>();
     let bytes = 0;
-    for await (const { n, stored } of this.#stored(after)) {
+    for await (const { n, value } of this.#stored(after)) {
       if (!has(n)) continue;
       const isPaged = page.size < PAGE_ENTRIES && bytes < PAGE_BYTES;
-      if (entries.length < limit) entries.push({ n, value: this.#codec.decode(storedValue(stored)) });
+      if (entries.length < limit) entries.push({ n, value: this.#codec.decode(value) });
       else if (!isPaged) break;
       if (!isPaged) continue;
-      page.set(n, stored);
-      bytes += stored.length;
+      page.set(n, value);
+      bytes += value.length;
     }
     this.#page = page;
     return entries;
@@ -98,37 +98,47 @@ export class QueueValues<T> {
 
   /** All stored entries behind `after`, in order, as they are when the iteration begins. */
   async *entries(after: number): AsyncGenerator<QueueEntry<T>, void, undefined> {
-    for await (const { n, stored } of this.#stored(after)) {
-      yield { n, value: this.#codec.decode(storedValue(stored)) };
-    }
+    for await (const { n, value } of this.#stored(after)) yield { n, value: this.#codec.decode(value) };
   }
 
   /** Of all stored entries behind `after` the time at which they came, in milliseconds, and the length of their value. */
   async *sizes(after: number): AsyncGenerator<{ readonly n: number; readonly at: number; readonly size: number }> {
-    for await (const { n, stored } of this.#stored(after)) {
-      yield { n, at: timeOf(stored), size: stored.length - TIME_BYTES };
-    }
+    for await (const { n, at, value } of this.#stored(after)) yield { n, at, size: value.length };
   }
 
   key(n: number): string {
     return keyOf(this.#name, n);
   }
 
-  async *#stored(after: number): AsyncGenerator<{ readonly n: number; readonly stored: Uint8Array }> {
-    const range = { gt: this.key(after), lt: `${this.#name}/:` };
-    for await (const [key, stored] of this.#store.iterator(range)) yield { n: Number(key.slice(-DIGITS)), stored };
+  #stored(after: number): AsyncGenerator<StoredEntry, void, undefined> {
+    return storedEntries(this.#store, this.#name, { after });
   }
 }
 
-/** What was `DurableQueue.release`d of the queue `name`, up to the number `last`. */
-export async function* releasedEntries(
+/** An entry as it is stored. */
+interface StoredEntry {
+  readonly key: string;
+  readonly n: number;
+  /** When it came, in milliseconds. */
+  readonly at: number;
+  /** Encoded. */
+  readonly value: Uint8Array;
+}
+
+/**
+ * What is stored of the queue `name` behind the number `after` and up to `last`, in order: what was `DurableQueue.release`d, too.
+ *
+ * @throws `STATE_CORRUPT`
+ */
+export async function* storedEntries(
   store: Store,
   name: string,
-  last: number,
-): AsyncGenerator<{ readonly key: string; readonly value: Uint8Array; readonly at: number }, void, undefined> {
-  const range = { gt: keyOf(name, 0), lte: keyOf(name, last) };
-  for await (const [key, stored] of store.iterator(range)) {
-    yield { key, value: storedValue(stored), at: timeOf(stored) };
+  { after = 0, last }: { readonly after?: number; readonly last?: number },
+): AsyncGenerator<StoredEntry, void, undefined> {
+  // ":" comes behind all digits.
+  const end = last === undefined ? { lt: `${name}/:` } : { lte: keyOf(name, last) };
+  for await (const [key, stored] of store.iterator({ gt: keyOf(name, after), ...end })) {
+    yield { key, n: Number(key.slice(-DIGITS)), at: timeOf(stored), value: storedValue(stored) };
   }
 }
 

@@ -4,7 +4,7 @@ import type { StoreOperation } from '../ports/store.js';
 import { covers, type Receipt } from '../protocol/envelope/control.js';
 import type { Context } from './context.js';
 import { type OutboxEntry, outboxCodec } from './entries.js';
-import { releasedEntries, storedValue } from './queue-values.js';
+import { storedEntries, storedValue } from './queue-values.js';
 import { createSharedBodies } from './shared-bodies.js';
 import { createSignal } from './signal.js';
 import { sentKey } from './tracking.js';
@@ -131,7 +131,7 @@ export async function openSentBox(context: Pick<Context, 'store' | 'now' | 'comm
     const entry = outboxCodec.decode(value);
     add(entry, entry.publishedAt ?? 0, key, value.length);
   }
-  for await (const { key, value, at } of releasedEntries(context.store, 'outbox', released)) {
+  for await (const { key, value, at } of storedEntries(context.store, 'outbox', { last: released })) {
     add(outboxCodec.decode(value), at, key, value.length);
   }
   for await (const [key, value] of context.store.iterator({ gte: 'receipted/', lt: 'receipted0' })) {

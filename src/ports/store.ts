@@ -5,7 +5,7 @@ export type StoreOperation =
 
 /** A put whose value is made when it is written: what is deleted before that is never made. For what a store of ours has in front of it. */
 export interface PendingPut {
-  readonly type: 'put';
+  readonly type: 'make';
   readonly key: string;
   /** Of the value, in bytes. */
   readonly size: number;

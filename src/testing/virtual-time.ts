@@ -1,3 +1,5 @@
+import { SealMQError } from '../errors.js';
+
 /** Time that passes only when it is told to: hours of timers in a moment, and the same order of events in every run. */
 export interface VirtualTime {
   /** Milliseconds since the start. */
@@ -17,19 +19,26 @@ interface Timer {
   at: number;
 }
 
+/** Whether the platform's timers are replaced. */
+let isRunning = false;
+
 /** Time of the first moment, in milliseconds since 1970, where no other is given. */
 const DEFAULT_START = Date.UTC(2030, 0, 1);
 
 /**
  * Replaces `setTimeout`, `setInterval`, `Date.now` and `performance.now` of this process until {@link VirtualTime.end}. What
- * runs meanwhile must wait for nothing but timers and promises: stores in memory, the native backend, no sockets. One at a
- * time.
+ * runs meanwhile must wait for nothing but timers and promises: stores in memory, the native backend, no sockets.
+ *
+ * @throws `USAGE_CONSUMER_EXISTS` where another one has not ended: its timers would fire in this one's time
  */
 export function virtualTime(start = DEFAULT_START): VirtualTime {
+  if (isRunning) throw new SealMQError('USAGE_CONSUMER_EXISTS', 'another virtual time has not ended');
+  isRunning = true;
   const timers = new Map<number, Timer>();
   const turn = platformTurn();
   let elapsed = 0;
   let count = 0;
+  let ended = false;
 
   const set =
     (every: boolean) =>
@@ -77,7 +86,12 @@ export function virtualTime(start = DEFAULT_START): VirtualTime {
       }
       return true;
     },
-    end: restore,
+    end() {
+      if (ended) return;
+      restore();
+      ended = true;
+      isRunning = false;
+    },
   };
 }
 

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { decodeCbor, encodeCbor } from '../../src/bytes/cbor.js';
 import { outboxCodec } from '../../src/client/entries.js';
 import { acknowledgedSoFar } from '../../src/client/outbox.js';
-import { releasedEntries } from '../../src/client/queue-values.js';
+import { storedEntries } from '../../src/client/queue-values.js';
 import { openState } from '../../src/client/state.js';
 import { sentKey } from '../../src/client/tracking.js';
 import { defaultProvider } from '../../src/crypto/probe.js';
@@ -18,7 +18,7 @@ const timing = { receiptDelay: 20, gapDelay: 30, republishAfter: 100 };
 async function makeFormer(folder: string): Promise<void> {
   const { store } = await openState({ address: 'alice', store: folder }, await defaultProvider());
   const operations: StoreOperation[] = [{ type: 'put', key: 'meta/schema', value: encodeCbor(1) }];
-  for await (const { key, value, at } of releasedEntries(store, 'outbox', await acknowledgedSoFar(store))) {
+  for await (const { key, value, at } of storedEntries(store, 'outbox', { last: await acknowledgedSoFar(store) })) {
     const entry = { ...outboxCodec.decode(value), publishedAt: Math.floor(at) };
     const former = `sent/${sentKey(entry.to, entry.stream, entry.seq)}`;
     operations.push({ type: 'del', key }, { type: 'put', key: former, value: outboxCodec.encode(entry) });

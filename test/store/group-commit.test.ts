@@ -159,7 +159,7 @@ describe('group commit', () => {
     const { batch, insist, get } = insistentStore(memory, () => {});
     const written = vi.spyOn(memory, 'batch');
     const make = vi.fn(() => Uint8Array.of(1));
-    const put = (key: string) => insist([{ type: 'put', key, size: 1, make }]);
+    const put = (key: string) => insist([{ type: 'make', key, size: 1, make }]);
     const results = [put('a'), put('b'), insist([{ type: 'del', key: 'a' }])];
     expect(written).not.toHaveBeenCalled();
     await Promise.all(results);

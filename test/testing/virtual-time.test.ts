@@ -51,6 +51,17 @@ test('afterwards the platform has its own again', async () => {
   expect(performance.now()).toBeGreaterThanOrEqual(real);
 });
 
+test('there is one at a time', () => {
+  time = virtualTime();
+  expect(() => virtualTime()).toThrow(expect.objectContaining({ code: 'USAGE_CONSUMER_EXISTS' }));
+  time.end();
+  const next = virtualTime();
+  // Its end is not that of the next one.
+  time.end();
+  expect(() => virtualTime()).toThrow(expect.objectContaining({ code: 'USAGE_CONSUMER_EXISTS' }));
+  next.end();
+});
+
 test('a seed makes the same choices every time, and another seed others', () => {
   const choices = (seed: number) => {
     const random = seededRandom(seed);

@@ -127,9 +127,9 @@ export function groupCommit<O extends PendingOperation = StoreOperation>(
 
 /** Refuses what a caller without types may hand in. @throws `USAGE_INVALID_ARGUMENT` */
 export function assertComplete(operation: PendingOperation): void {
-  if ('make' in operation) return;
-  const { type, key } = operation;
-  if (typeof key === 'string' && (type === 'del' || operation.value instanceof Uint8Array)) return;
+  const { key, type } = operation;
+  const isWhole = type === 'del' || type === 'make' || operation.value instanceof Uint8Array;
+  if (typeof key === 'string' && isWhole) return;
   throw new SealMQError('USAGE_INVALID_ARGUMENT', 'a store maps text to Uint8Arrays');
 }
 
@@ -153,6 +153,12 @@ function groupSize(waiting: readonly Waiting<PendingOperation>[]): number {
 }
 
 function sizeOf(operation: PendingOperation): number {
-  if (operation.type === 'del') return 0;
-  return 'make' in operation ? operation.size : operation.value.length;
+  switch (operation.type) {
+    case 'put':
+      return operation.value.length;
+    case 'make':
+      return operation.size;
+    case 'del':
+      return 0;
+  }
 }

@@ -42,5 +42,5 @@ export function insistentStore(store: Store, onFailure: (error: SealMQError) => 
 }
 
 function made(operation: PendingOperation): StoreOperation {
-  return 'make' in operation ? { type: 'put', key: operation.key, value: operation.make() } : operation;
+  return operation.type === 'make' ? { type: 'put', key: operation.key, value: operation.make() } : operation;
 }

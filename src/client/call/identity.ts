@@ -115,8 +115,7 @@ function recordOf({ keys }: Context, address: string): KeyRecord | Promise<KeyRe
 async function openFrame(context: Context, bytes: Uint8Array): Promise<Awaited<ReturnType<CallPort['open']>>> {
   const { provider, account, maxSealedBytes } = context;
   // The first that is heard after the machine slept would be judged by the time before that, as one from the future.
-  const settling = context.settled();
-  if (settling) await settling;
+  await context.settled();
   const opened = await run(
     openSigned(provider, bytes, {
       ...{ address: account.address, family: 'signal', keys: account.sealKeys, now: seconds(context), maxSealedBytes },

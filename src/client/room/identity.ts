@@ -38,8 +38,7 @@ export function roomPort(context: Context, room: string): RoomPort {
     },
     seal: (to, payload) => sealTo(context, to, payload),
     async open(bytes, leave) {
-      const settling = context.settled();
-      if (settling) await settling;
+      await context.settled();
       const outcome = await open(provider, bytes, {
         ...{ address: account.address, family: 'room', keys: account.sealKeys, now: seconds(context) },
         senderKey: (from, kid) => vouchedKey(context, from, kid, () => leave(from)),
