@@ -1,6 +1,7 @@
 import { SealMQError } from '../errors.js';
 import { utf8 } from './bytes.js';
 import { type CborMap, type CborValue, Major, Simple, Tagged } from './cbor-value.js';
+import { type Allocate, fresh, lend } from './memory.js';
 
 /** What can be encoded. */
 export type Encodable = CborValue | readonly Encodable[] | Tagged<Encodable>;
@@ -13,24 +14,24 @@ const encoder = new TextEncoder();
  * @throws {@link SealMQError} `USAGE_INVALID_ARGUMENT` for what is not a {@link CborValue}, such as a fraction
  */
 export function encodeCbor(value: Encodable): Uint8Array {
-  return encodeBehind(0, value);
+  return encodeBehind(0, value, fresh);
 }
 
 /** As {@link encodeCbor}, behind `room` bytes that are left free. */
-export function encodeBehind(room: number, value: Encodable): Uint8Array {
-  const target = new Uint8Array(room + sizeOf(value));
+export function encodeBehind(room: number, value: Encodable, allocate: Allocate): Uint8Array {
+  const target = allocate(room + sizeOf(value));
   write(value, target, room);
   return target;
 }
 
 /**
  * {@link encodeCbor} for what is hashed, signed, authenticated or made part of something larger, and then forgotten: a view
- * into memory that it shares with others of its kind, which takes a tenth of the time that memory of its own takes. Never
- * for what leaves the library, and never for secrets.
+ * into memory that it shares with others of its kind, which takes a tenth of the time that memory of its own takes. Whoever is
+ * through with a large one may give it back. Never for what leaves the library, and never for secrets.
  */
 export function encodeBriefly(value: Encodable): Uint8Array {
   const size = sizeOf(value);
-  if (size > SLAB_BYTES / 4) return encodeCbor(value);
+  if (size > SLAB_BYTES / 4) return encodeBehind(0, value, lend);
   if (size > SLAB_BYTES - slabUsed) {
     slab = new Uint8Array(SLAB_BYTES);
     slabUsed = 0;

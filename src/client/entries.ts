@@ -10,6 +10,7 @@ import {
   readFields,
   toMap,
 } from '../bytes/fields.js';
+import type { Allocate } from '../bytes/memory.js';
 import { MAX_BATCH_MESSAGES } from '../protocol/envelope/batch.js';
 import { MESSAGE_ID_BYTES } from '../protocol/envelope/claims.js';
 import type { Family } from '../protocol/envelope/topics.js';
@@ -94,7 +95,7 @@ const isMessageFamily = (value: unknown): value is MessageFamily =>
 /** An entry that can be encoded: how many bytes that makes, and the encoding, with `room` free bytes in front. */
 export interface Prepared {
   readonly size: number;
-  encode(room: number): Uint8Array;
+  encode(room: number, allocate: Allocate): Uint8Array;
 }
 
 /** How one kind of entry is stored. */
@@ -117,7 +118,7 @@ export function codec<T extends object>(
     encode: (entry) => encodeCbor(mapOf(entry)),
     prepare(entry) {
       const map = mapOf(entry);
-      return { size: sizeOf(map), encode: (room) => encodeBehind(room, map) };
+      return { size: sizeOf(map), encode: (room, allocate) => encodeBehind(room, map, allocate) };
     },
     decode: (bytes) => read(readFields(decodeCbor(bytes), 'STATE_CORRUPT', what)),
   };

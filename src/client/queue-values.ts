@@ -1,3 +1,4 @@
+import type { Allocate } from '../bytes/memory.js';
 import { SealMQError } from '../errors.js';
 import type { PendingPut, Store } from '../ports/store.js';
 import type { EntryCodec } from './entries.js';
@@ -45,9 +46,9 @@ export class QueueValues<T> {
       this.#held.set(n, { size, value });
       this.#heldBytes += size;
     }
-    const make = () => {
-      const stored = encode(TIME_BYTES);
-      new DataView(stored.buffer).setFloat64(0, at);
+    const make = (allocate: Allocate) => {
+      const stored = encode(TIME_BYTES, allocate);
+      new DataView(stored.buffer, stored.byteOffset).setFloat64(0, at);
       return stored;
     };
     return { type: 'make', key: this.key(n), size, make };

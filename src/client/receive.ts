@@ -1,7 +1,8 @@
 import { present } from '../bytes/fields.js';
+import { run } from '../crypto/steps.js';
 import { isSealMQError, SealMQError } from '../errors.js';
 import type { StoreOperation } from '../ports/store.js';
-import { type OpenOutcome, open } from '../protocol/envelope/open.js';
+import { type OpenOutcome, openSteps } from '../protocol/envelope/open.js';
 import { type Family, placeOf } from '../protocol/envelope/topics.js';
 import { type Context, seconds } from './context.js';
 import type { InboxEntry, QuarantineEntry } from './entries.js';
@@ -96,7 +97,7 @@ export async function process(
   let sender: { from: string; kid: Uint8Array } | undefined;
   let behind: string | undefined;
   try {
-    const outcome = await open(context.provider, entry.sealed, {
+    const opening = openSteps(context.provider, entry.sealed, {
       address: context.account.address,
       family: entry.family,
       keys: context.account.sealKeys,
@@ -109,6 +110,7 @@ export async function process(
         return (entry.family === 'control' ? controlSenderKey : senderKey)(context, from, kid, leave);
       },
     });
+    const outcome = await run(opening);
     const passing = final ? undefined : passingReason(outcome, entry.family);
     if (sender && passing) return { ...sender, reason: passing };
     await settle(context, state, entry, take, outcome);

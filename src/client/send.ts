@@ -1,5 +1,7 @@
 import { fromBase64url, toBase64url } from '../bytes/base64url.js';
+import { encodeBriefly } from '../bytes/cbor.js';
 import { present } from '../bytes/fields.js';
+import { giveBack } from '../bytes/memory.js';
 import { SealMQError } from '../errors.js';
 import { assertAddress } from '../protocol/address.js';
 import { BATCH_TYPE, type BatchMessage, encodeBatch } from '../protocol/envelope/batch.js';
@@ -113,10 +115,14 @@ async function post(context: Context, { outbox, counters, tracking }: SendState,
     const entry = messages.length === 1 ? sealed : { ...sealed, ids: messages.map(({ id }) => id) };
     const tracked = tracking.follow(kept ? sentKey(to, entry.stream, seq) : undefined);
     const copyReaders = !copied || to === account.address ? [] : readersOfCopies(context);
-    if (copyReaders.length === 0) return { seq, tracked, ...outbox.put(entry, [counted]) };
+    if (copyReaders.length === 0) {
+      giveBack(content.payload);
+      return { seq, tracked, ...outbox.put(entry, [counted]) };
+    }
     return counters.next(account.address, account.stream, async (copySeq, copyCounted) => {
       const copyContent = { ...content, audience: account.address, to, seq: copySeq };
       const copy = await sealEntry(context, copyContent, copyReaders, kept);
+      giveBack(content.payload);
       context.echoes.note(copy.sealed);
       return { seq, tracked, ...outbox.put(entry, [counted, copyCounted], copy) };
     });
@@ -128,7 +134,7 @@ function contentOf({ provider }: Context, messages: readonly BatchMessage[]): Ba
   const [only] = messages;
   if (only && messages.length === 1) return only;
   const id = provider.randomBytes(MESSAGE_ID_BYTES).slice();
-  return { id, payload: encodeBatch(messages), contentType: BATCH_TYPE };
+  return { id, payload: encodeBatch(messages, encodeBriefly), contentType: BATCH_TYPE };
 }
 
 /** A message as the application gave it, and what it wants for it. */

@@ -37,7 +37,7 @@ export function settleState(context: Context, latest: Latest): Reception {
     }
     const state = { ...messageFields(message, device), family: 'state' as const };
     drop(undefined, [latest.keep(origin, { version, id }, { ...state, failures: 0 })]);
-    whenKept(() => events.emit('state', new Message(state)));
+    whenKept(() => events.emit('state', new Message({ ...state, bytes: state.bytes.slice() })));
   };
 }
 

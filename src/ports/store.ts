@@ -1,3 +1,5 @@
+import type { Allocate } from '../bytes/memory.js';
+
 /** One change of a {@link Store.batch}. */
 export type StoreOperation =
   | { readonly type: 'put'; readonly key: string; readonly value: Uint8Array }
@@ -9,8 +11,8 @@ export interface PendingPut {
   readonly key: string;
   /** Of the value, in bytes. */
   readonly size: number;
-  /** Answers the same value each time. */
-  make(): Uint8Array;
+  /** Answers the same value each time, in memory of `allocate`. */
+  make(allocate: Allocate): Uint8Array;
 }
 
 /** What can be written together: see `insistentStore`. */
@@ -36,6 +38,12 @@ export interface StoreRange {
 export interface Store {
   /** True where nothing outlives the object (a store in memory): such a store needs no encryption at rest. */
   readonly volatile?: boolean;
+
+  /**
+   * True where values are copied: once a batch has resolved, nothing looks at the memory of its values any more, and it is used
+   * again. Where it is not said, each value has memory of its own.
+   */
+  readonly copies?: boolean;
 
   get(key: string): Promise<Uint8Array | undefined>;
 

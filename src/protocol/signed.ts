@@ -1,5 +1,6 @@
 import { equal } from '../bytes/bytes.js';
 import { type CborValue, encodeBriefly, encodeCbor } from '../bytes/cbor.js';
+import { giveBack } from '../bytes/memory.js';
 import type { HeaderMap } from '../cose/header.js';
 import type { PublicKey } from '../cose/key.js';
 import { Header } from '../cose/labels.js';
@@ -69,6 +70,7 @@ export function* sign(
   const protectedBytes = encodeBriefly(header);
   const toBeSigned = sigStructure(protectedBytes, externalAad(draft), draft.payload);
   const signature = algorithm.canonical(yield* step(provider.sign(key, toBeSigned)));
+  giveBack(toBeSigned);
   const payload = draft.detached ? null : draft.payload;
   return encodeSign1({ protectedBytes, unprotectedHeader: NOTHING, payload, signature }, encode);
 }
@@ -93,7 +95,9 @@ export function* verify(
   if (!equal(kid, yield* keyThumbprint(provider, key))) return false;
   if (!equal(algorithm.canonical(message.signature), message.signature)) return false;
   const toBeSigned = sigStructure(message.protectedBytes, externalAad(context), payload);
-  return yield* step(provider.verify(algorithm.name, key, toBeSigned, message.signature));
+  const valid = yield* step(provider.verify(algorithm.name, key, toBeSigned, message.signature));
+  giveBack(toBeSigned);
+  return valid;
 }
 
 function externalAad({ purpose, bound = [] }: SignatureContext): Uint8Array {

@@ -3,11 +3,13 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { encryptedStore } from '../../src/adapters/store/encrypted-store.js';
+import { insistentStore } from '../../src/adapters/store/insistent-store.js';
 import { openLevelStore } from '../../src/adapters/store/level-store.js';
 import { memoryStore } from '../../src/adapters/store/memory-store.js';
 import { valueCipher } from '../../src/adapters/store/value-cipher.js';
 import { toHex, utf8 } from '../../src/bytes/bytes.js';
 import { encodeCbor } from '../../src/bytes/cbor.js';
+import type { Allocate } from '../../src/bytes/memory.js';
 import { nativeProvider } from '../../src/crypto/native.js';
 import type { Store } from '../../src/ports/store.js';
 import { temporaryFolder } from './temporary-folder.js';
@@ -192,5 +194,74 @@ describe('opening', () => {
     const store = await encryptedStore(inner, passing, provider);
     passing.fill(0);
     expect(await store.get('a')).toEqual(utf8('old salt'));
+  });
+});
+
+/** As a caller of ours may have it: what it is given, it keeps. */
+function keepingStore(): Store & { readonly values: Map<string, Uint8Array> } {
+  const values = new Map<string, Uint8Array>();
+  return {
+    values,
+    get: async (key) => values.get(key),
+    async batch(operations) {
+      for (const each of operations) {
+        if (each.type === 'put') values.set(each.key, each.value);
+        else values.delete(each.key);
+      }
+    },
+    async *iterator() {
+      yield* values;
+    },
+    close: async () => {},
+  };
+}
+
+describe('memory that is used again', () => {
+  const large = (fill: number) => new Uint8Array(20_000).fill(fill);
+  const putAll = async (store: Store) => {
+    for (let i = 0; i < 20; i++) await put(store, `x/${i}`, large(i));
+    for (let i = 0; i < 20; i++) expect(await store.get(`x/${i}`)).toEqual(large(i));
+  };
+
+  it('is not that of a store which keeps what it is given', async () => {
+    const kept = keepingStore();
+    await putAll(await encryptedStore(kept, dataKey, provider));
+    expect(new Set([...kept.values.values()].map(({ buffer }) => buffer)).size).toBe(kept.values.size);
+    for (const { buffer, length } of kept.values.values()) expect(buffer.byteLength).toBe(length);
+  });
+
+  it('is that of a store which copies', async () => {
+    const memory = memoryStore();
+    const buffers = new Set<unknown>();
+    const copying: Store = {
+      ...memory,
+      batch(operations, options) {
+        for (const each of operations)
+          if (each.type === 'put' && each.value.length > 1000) buffers.add(each.value.buffer);
+        return memory.batch(operations, options);
+      },
+    };
+    await putAll(await encryptedStore(copying, dataKey, provider));
+    expect(buffers.size).toBe(1);
+  });
+
+  it('is that of what an insistent store makes, unless somebody keeps it', async () => {
+    for (const [inner, expected] of [
+      [keepingStore(), 20],
+      [memoryStore(), 1],
+    ] as const) {
+      const store = insistentStore(inner, () => {});
+      const buffers = new Set<unknown>();
+      for (let i = 0; i < 20; i++) {
+        const make = (allocate: Allocate) => {
+          const value = allocate(20_000).fill(i);
+          buffers.add(value.buffer);
+          return value;
+        };
+        await store.batch([{ type: 'make', key: `x/${i}`, size: 20_000, make }]);
+      }
+      for (let i = 0; i < 20; i++) expect(await store.get(`x/${i}`)).toEqual(large(i));
+      expect(buffers.size).toBe(expected);
+    }
   });
 });

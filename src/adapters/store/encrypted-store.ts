@@ -1,4 +1,5 @@
 import { encodeCbor } from '../../bytes/cbor.js';
+import { type Allocate, fresh, giveBack, lend } from '../../bytes/memory.js';
 import type { CryptoProvider } from '../../crypto/provider.js';
 import { all, run, type Steps } from '../../crypto/steps.js';
 import { SealMQError } from '../../errors.js';
@@ -34,11 +35,14 @@ export async function encryptedStore(store: Store, dataKey: Uint8Array, provider
   const cipher = await valueCipher(dataKey.slice(), provider);
   await checkSchema(store, cipher);
   const { batch, idle } = groupCommit(async (operations, options) => {
-    const sealed = run(sealOperations(cipher, operations));
-    return store.batch(sealed instanceof Promise ? await sealed : sealed, options);
+    const sealing = run(sealOperations(cipher, operations, store.copies ? lend : fresh));
+    const sealed = sealing instanceof Promise ? await sealing : sealing;
+    await store.batch(sealed, options);
+    if (store.copies) for (const each of sealed) if (each.type === 'put') giveBack(each.value);
   });
 
   return {
+    copies: true,
     batch,
     async get(key) {
       const sealed = await store.get(key);
@@ -57,8 +61,13 @@ export async function encryptedStore(store: Store, dataKey: Uint8Array, provider
   };
 }
 
-function* sealOperations(cipher: ValueCipher, operations: StoreOperation[]): Steps<StoreOperation[]> {
-  const sealed = yield* all(operations.map((each) => (each.type === 'put' ? cipher.seal(each.key, each.value) : null)));
+function* sealOperations(
+  cipher: ValueCipher,
+  operations: StoreOperation[],
+  allocate: Allocate,
+): Steps<StoreOperation[]> {
+  const seal = (each: StoreOperation) => (each.type === 'put' ? cipher.seal(each.key, each.value, allocate) : null);
+  const sealed = yield* all(operations.map(seal));
   return operations.map((each, index) => {
     const value = sealed[index];
     return each.type === 'put' && value ? { type: 'put', key: each.key, value } : each;

@@ -1,3 +1,4 @@
+import { fresh, giveBack, lend } from '../../bytes/memory.js';
 import { asSealMQError, type SealMQError } from '../../errors.js';
 import type { PendingOperation, Store, StoreOperation } from '../../ports/store.js';
 import { type Batch, groupCommit } from './group-commit.js';
@@ -21,9 +22,18 @@ export interface InsistentStore extends Store {
  * @param onFailure - told of the first failure in a row, and of each later try of what is insisted on
  */
 export function insistentStore(store: Store, onFailure: (error: SealMQError) => void): InsistentStore {
+  const allocate = store.copies ? lend : fresh;
   const write: Batch<PendingOperation> = async (operations, options) => {
+    const lent: Uint8Array[] = [];
+    const whole = operations.map((operation): StoreOperation => {
+      if (operation.type !== 'make') return operation;
+      const value = operation.make(allocate);
+      lent.push(value);
+      return { type: 'put', key: operation.key, value };
+    });
     try {
-      await store.batch(operations.map(made), options);
+      await store.batch(whole, options);
+      if (store.copies) lent.forEach(giveBack);
     } catch (cause) {
       throw asSealMQError(cause, 'STATE_UNAVAILABLE', 'the store cannot be written');
     }
@@ -39,8 +49,4 @@ export function insistentStore(store: Store, onFailure: (error: SealMQError) => 
       await store.close();
     },
   };
-}
-
-function made(operation: PendingOperation): StoreOperation {
-  return operation.type === 'make' ? { type: 'put', key: operation.key, value: operation.make() } : operation;
 }

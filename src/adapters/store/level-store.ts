@@ -25,7 +25,7 @@ export async function openLevelStore(location: string): Promise<Store> {
   const release = await prepareLocation(location);
   try {
     const { Level } = await import('level');
-    const database: Database = new Level(location, { keyEncoding: 'utf8', valueEncoding: 'view' });
+    const database: Database = new Level(location, FORMAT);
     await database.open();
     return levelStore(database, release);
   } catch (error) {
@@ -33,6 +33,9 @@ export async function openLevelStore(location: string): Promise<Store> {
     throw openingFailure(location, error);
   }
 }
+
+/** What lies in it is encrypted, which nothing makes shorter. */
+const FORMAT = { keyEncoding: 'utf8', valueEncoding: 'view', compression: false } as const;
 
 /** Gets `location` ready and answers what gives it free again. LevelDB has a lock file of its own. */
 async function prepareLocation(location: string): Promise<() => void> {
@@ -50,6 +53,7 @@ function levelStore(database: Database, release: () => void): Store {
   let closed = false;
 
   return {
+    copies: true,
     async get(key) {
       const value = await translated(database.get(key));
       return value && plain(value);

@@ -16,6 +16,7 @@ export function memoryStore(): Store {
 
   return {
     volatile: true,
+    copies: true,
     async get(key) {
       assertOpen();
       return map.get(key)?.slice();

@@ -1,12 +1,13 @@
 import { equal, toHex, utf8 } from '../../bytes/bytes.js';
+import { type Allocate, fresh } from '../../bytes/memory.js';
 import type { CryptoProvider } from '../../crypto/provider.js';
 import { type Awaitable, after, run, type Steps, step } from '../../crypto/steps.js';
 import { SealMQError } from '../../errors.js';
 
 /** Encrypts values of a store. */
 export interface ValueCipher {
-  /** `value` under a fresh nonce, bound to `key`. */
-  seal(key: string, value: Uint8Array): Awaitable<Uint8Array>;
+  /** `value` under a fresh nonce, bound to `key`, in memory of `allocate`. */
+  seal(key: string, value: Uint8Array, allocate?: Allocate): Awaitable<Uint8Array>;
   /** The value that was sealed for `key`. @throws `STATE_CORRUPT` */
   open(key: string, sealed: Uint8Array): Awaitable<Uint8Array>;
 }
@@ -38,9 +39,9 @@ export async function valueCipher(dataKey: Uint8Array, provider: CryptoProvider)
   const olderSubkey = subkeyCache((ofSalt) => deriveSubkey(provider, dataKey, ofSalt));
   let counter = 0;
 
-  function seal(key: string, value: Uint8Array): Awaitable<Uint8Array> {
+  function seal(key: string, value: Uint8Array, allocate = fresh): Awaitable<Uint8Array> {
     if (counter > LAST_COUNTER) throw new SealMQError('STATE_UNAVAILABLE', 'nonces used up: open the store again');
-    const sealed = new Uint8Array(HEADER_BYTES + value.length + TAG_BYTES);
+    const sealed = allocate(HEADER_BYTES + value.length + TAG_BYTES);
     const header = sealed.subarray(0, HEADER_BYTES);
     writeHeader(header, salt, counter++);
     // In place, since every write of the messenger comes through here.

@@ -21,16 +21,17 @@ export interface BatchMessage extends OwnClaims {
  * The payload of a sealed message of the type {@link BATCH_TYPE}: one CBOR array, claims and payload of each message by turns.
  *
  * @param messages - 2 to 256, in the order in which they were sent
+ * @param encode - `encodeBriefly` where it is sealed at once
  * @throws `USAGE_INVALID_ARGUMENT`, `USAGE_PAYLOAD_TOO_LARGE` for more than 100 KiB
  */
-export function encodeBatch(messages: readonly BatchMessage[]): Uint8Array {
+export function encodeBatch(messages: readonly BatchMessage[], encode = encodeCbor): Uint8Array {
   if (!isBatchSize(messages.length)) {
     throw new SealMQError('USAGE_INVALID_ARGUMENT', `a batch has 2 to ${MAX_BATCH_MESSAGES} messages`);
   }
   if (messages.some(({ contentType }) => contentType === BATCH_TYPE)) {
     throw new SealMQError('USAGE_INVALID_ARGUMENT', 'a batch is no part of a batch');
   }
-  const batch = encodeCbor(messages.flatMap((message): CborValue[] => [encodeOwnClaims(message), message.payload]));
+  const batch = encode(messages.flatMap((message): CborValue[] => [encodeOwnClaims(message), message.payload]));
   if (batch.length > MAX_BATCH_BYTES) {
     throw new SealMQError('USAGE_PAYLOAD_TOO_LARGE', `a batch has at most ${MAX_BATCH_BYTES} bytes`);
   }

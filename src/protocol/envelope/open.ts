@@ -73,12 +73,17 @@ export type OpenOutcome =
  * outcome, never an exception; it throws only what `senderKey` throws, and `USAGE_` errors.
  */
 export async function open(provider: CryptoProvider, sealed: Uint8Array, context: OpenContext): Promise<OpenOutcome> {
-  return run(openSteps(provider, sealed, context));
+  return withOwnPayload(await run(openSteps(provider, sealed, context)));
 }
 
 /** {@link open} at once, on a synchronous backend and look-up. @throws `USAGE_SYNC_UNAVAILABLE` on the others */
 export function openSync(provider: CryptoProvider, sealed: Uint8Array, context: OpenContext): OpenOutcome {
-  return atOnce(run(openSteps(provider, sealed, context)));
+  return withOwnPayload(atOnce(run(openSteps(provider, sealed, context))));
+}
+
+function withOwnPayload(outcome: OpenOutcome): OpenOutcome {
+  if (!('message' in outcome)) return outcome;
+  return { ...outcome, message: { ...outcome.message, payload: outcome.message.payload.slice() } };
 }
 
 /** What came of opening, with the encoded COSE_Sign1 where it was `opened`: what the hashes of a handshake are over. */
@@ -100,7 +105,8 @@ export function* openSigned(
   return outcome.kind === 'opened' && encoded ? { outcome, signed: encoded } : { outcome };
 }
 
-function* openSteps(
+/** {@link open} as a program. The payload is a view of all that was encrypted: a copy is for whoever hands it on. */
+export function* openSteps(
   provider: CryptoProvider,
   sealed: Uint8Array,
   context: OpenContext,
@@ -168,7 +174,7 @@ function* verifySigned(
     throw error;
   }
 
-  const payload = (sign1.payload as Uint8Array).slice();
+  const payload = sign1.payload as Uint8Array;
   const opened: OpenedMessage = Object.assign(claims, present({ payload, senderKey: kid, device: sender.device }));
   if (claims.expiresAt !== undefined && claims.expiresAt <= now) return { kind: 'expired', message: opened };
   if (claims.issuedAt > now + MAX_AHEAD) return { kind: 'from-the-future', message: opened };

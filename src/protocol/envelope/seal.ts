@@ -1,5 +1,6 @@
 import { encodeBriefly } from '../../bytes/cbor.js';
 import { isCounter } from '../../bytes/fields.js';
+import { giveBack } from '../../bytes/memory.js';
 import type { PublicKey } from '../../cose/key.js';
 import type { CryptoProvider, PrivateKey } from '../../crypto/provider.js';
 import { atOnce, run, type Steps } from '../../crypto/steps.js';
@@ -60,7 +61,10 @@ export interface SealedAndSigned {
   readonly signed: Uint8Array;
 }
 
-const sealedOf = ({ sealed }: SealedAndSigned): Uint8Array => sealed;
+function sealedOf({ sealed, signed }: SealedAndSigned): Uint8Array {
+  giveBack(signed);
+  return sealed;
+}
 
 /** {@link seal} as a program, which answers the signed part as well. */
 export function* sealSigned(provider: CryptoProvider, draft: Draft, keys: SealKeys): Steps<SealedAndSigned> {
