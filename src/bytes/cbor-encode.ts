@@ -1,7 +1,7 @@
 import { SealMQError } from '../errors.js';
 import { utf8 } from './bytes.js';
 import { type CborMap, type CborValue, Major, Simple, Tagged } from './cbor-value.js';
-import { type Allocate, fresh, lend } from './memory.js';
+import { fresh, lend } from './memory.js';
 
 /** What can be encoded. */
 export type Encodable = CborValue | readonly Encodable[] | Tagged<Encodable>;
@@ -14,13 +14,12 @@ const encoder = new TextEncoder();
  * @throws {@link SealMQError} `USAGE_INVALID_ARGUMENT` for what is not a {@link CborValue}, such as a fraction
  */
 export function encodeCbor(value: Encodable): Uint8Array {
-  return encodeBehind(0, value, fresh);
+  return encodeAt(0, value, fresh(sizeOf(value)));
 }
 
-/** As {@link encodeCbor}, behind `room` bytes that are left free. */
-export function encodeBehind(room: number, value: Encodable, allocate: Allocate): Uint8Array {
-  const target = allocate(room + sizeOf(value));
-  write(value, target, room);
+/** Writes the encoding of `value`, which is {@link sizeOf} long, from `offset` on; answers `target`. */
+export function encodeAt(offset: number, value: Encodable, target: Uint8Array): Uint8Array {
+  write(value, target, offset);
   return target;
 }
 
@@ -31,15 +30,14 @@ export function encodeBehind(room: number, value: Encodable, allocate: Allocate)
  */
 export function encodeBriefly(value: Encodable): Uint8Array {
   const size = sizeOf(value);
-  if (size > SLAB_BYTES / 4) return encodeBehind(0, value, lend);
+  if (size > SLAB_BYTES / 4) return encodeAt(0, value, lend(size));
   if (size > SLAB_BYTES - slabUsed) {
     slab = new Uint8Array(SLAB_BYTES);
     slabUsed = 0;
   }
   const target = slab.subarray(slabUsed, slabUsed + size);
   slabUsed += size;
-  write(value, target, 0);
-  return target;
+  return encodeAt(0, value, target);
 }
 
 /** Memory is handed out once; a slab goes when nobody holds a part of it any more. */

@@ -1,7 +1,8 @@
 /**
  * Memory for what is large and short-lived: a signature's input, a record on its way to the disk. Made anew for each message, it
  * lets V8 go through all of its heap again and again: array buffers lie outside the heap, and some ten megabytes of dead ones
- * start a major collection, which costs more than the cryptography.
+ * start a major collection, which costs more than the cryptography. Behind what is shown of such memory lies what others wrote, so
+ * none of it leaves the process but by a copy of just those bytes.
  */
 
 /** Where memory for so many bytes comes from. */

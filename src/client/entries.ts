@@ -1,4 +1,4 @@
-import { type CborValue, decodeCbor, encodeBehind, encodeCbor, sizeOf } from '../bytes/cbor.js';
+import { type CborValue, decodeCbor, encodeAt, encodeCbor, sizeOf } from '../bytes/cbor.js';
 import {
   type FieldReader,
   isArrayOf,
@@ -118,7 +118,8 @@ export function codec<T extends object>(
     encode: (entry) => encodeCbor(mapOf(entry)),
     prepare(entry) {
       const map = mapOf(entry);
-      return { size: sizeOf(map), encode: (room, allocate) => encodeBehind(room, map, allocate) };
+      const size = sizeOf(map);
+      return { size, encode: (room, allocate) => encodeAt(room, map, allocate(room + size)) };
     },
     decode: (bytes) => read(readFields(decodeCbor(bytes), 'STATE_CORRUPT', what)),
   };

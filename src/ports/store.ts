@@ -40,8 +40,8 @@ export interface Store {
   readonly volatile?: boolean;
 
   /**
-   * True where values are copied: once a batch has resolved, nothing looks at the memory of its values any more, and it is used
-   * again. Where it is not said, each value has memory of its own.
+   * True where the bytes of a value are copied, and nothing else of the memory that it is a view of: once a batch has resolved,
+   * that memory is used again. Where it is not said, each value has memory of its own.
    */
   readonly copies?: boolean;
 

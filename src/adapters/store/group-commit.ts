@@ -67,6 +67,8 @@ export function groupCommit<O extends PendingOperation = StoreOperation>(
         for (const each of group) each.resolve();
         pause = undefined;
         isTimed = false;
+        // Who has waited for this write may be about to delete what waits for the next.
+        if (waiting.length > 0) await nextTask();
       } catch (error) {
         if (pause === undefined || isTimed) onFailure(error);
         pause ??= FIRST_PAUSE;

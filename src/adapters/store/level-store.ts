@@ -53,7 +53,8 @@ function levelStore(database: Database, release: () => void): Store {
   let closed = false;
 
   return {
-    copies: true,
+    // IndexedDB clones all of the memory that a value is a view of.
+    ...(nodeBuiltin('fs/promises') && { copies: true }),
     async get(key) {
       const value = await translated(database.get(key));
       return value && plain(value);

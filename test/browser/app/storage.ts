@@ -16,6 +16,8 @@ export interface AtRest {
   keysAtRest(): Promise<KeyAtRest[]>;
   /** How many values there are. */
   valuesAtRest(): Promise<number>;
+  /** Bytes of memory that lie there although no value shows them. */
+  unseenAtRest(): Promise<number>;
   /** The places of values in which `text` stands. */
   placesOf(text: string): Promise<string[]>;
   /** Stores a value in clear, to see that it would be found. */
@@ -61,13 +63,13 @@ async function keyAtRest(where: string, key: CryptoKey): Promise<KeyAtRest> {
   return { where, type: key.type, algorithm: key.algorithm.name, extractable: key.extractable, exported };
 }
 
-/** Bytes as one character each, so that any text of ASCII can be found in them. */
+/**
+ * Bytes as one character each, so that any text of ASCII can be found in them: all of the memory that a view is of, since that
+ * is what lies there.
+ */
 function text(value: unknown): string {
   if (!isBytes(value)) return String(value);
-  const bytes = ArrayBuffer.isView(value)
-    ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-    : new Uint8Array(value);
-  return new TextDecoder('latin1').decode(bytes);
+  return new TextDecoder('latin1').decode(ArrayBuffer.isView(value) ? value.buffer : value);
 }
 
 function isBytes(value: unknown): value is ArrayBuffer | ArrayBufferView {
@@ -92,6 +94,10 @@ export const atRest: AtRest = {
     return Promise.all(found.flatMap(({ where, value }) => (isCryptoKey(value) ? keyAtRest(where, value) : [])));
   },
   valuesAtRest: async () => (await entries()).length,
+  async unseenAtRest() {
+    const views = (await entries()).flatMap(leaves).flatMap(({ value }) => (ArrayBuffer.isView(value) ? [value] : []));
+    return views.reduce((sum, { buffer, byteLength }) => sum + buffer.byteLength - byteLength, 0);
+  },
   async placesOf(wanted) {
     const found = (await entries()).flatMap(leaves).filter(({ value }) => text(value).includes(wanted));
     return found.map(({ where }) => where);
