@@ -27,6 +27,9 @@ export type SmallDiskLine =
 /** So large that a small disk is full before many of them. */
 const PADDING = 'x'.repeat(16_000);
 
+/** Milliseconds that a message takes: what is handled faster than it is written is not written, and fills no disk. */
+const HANDLING = 50;
+
 const { ballast, to, ...base } = JSON.parse(process.argv[2] ?? '') as SmallDiskTask;
 const timing = { receiptDelay: 50, gapDelay: 100, republishAfter: 300 };
 const say = (line: SmallDiskLine) => process.stdout.write(`${JSON.stringify(line)}\n`);
@@ -38,8 +41,9 @@ async function open(): Promise<Messenger> {
     if (state === 'disconnected') say({ event: 'disconnected', cause: cause ?? '' });
   });
   if (!to) {
-    messenger.on('message', ({ text }) => {
+    messenger.on('message', async ({ text }) => {
       say({ event: 'heard', text: text.split(' ')[0] ?? '' });
+      await new Promise((resolve) => setTimeout(resolve, HANDLING));
     });
   }
   await messenger.register();
