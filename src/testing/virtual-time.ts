@@ -19,8 +19,8 @@ interface Timer {
   at: number;
 }
 
-/** Whether the platform's timers are replaced. */
-let isRunning = false;
+/** The one whose timers stand in the platform's place. */
+let running: VirtualTime | undefined;
 
 /** Time of the first moment, in milliseconds since 1970, where no other is given. */
 const DEFAULT_START = Date.UTC(2030, 0, 1);
@@ -32,13 +32,11 @@ const DEFAULT_START = Date.UTC(2030, 0, 1);
  * @throws `USAGE_CONSUMER_EXISTS` where another one has not ended: its timers would fire in this one's time
  */
 export function virtualTime(start = DEFAULT_START): VirtualTime {
-  if (isRunning) throw new SealMQError('USAGE_CONSUMER_EXISTS', 'another virtual time has not ended');
-  isRunning = true;
+  if (running) throw new SealMQError('USAGE_CONSUMER_EXISTS', 'another virtual time has not ended');
   const timers = new Map<number, Timer>();
   const turn = platformTurn();
   let elapsed = 0;
   let count = 0;
-  let ended = false;
 
   const set =
     (every: boolean) =>
@@ -65,7 +63,7 @@ export function virtualTime(start = DEFAULT_START): VirtualTime {
     timer.action();
   };
 
-  return {
+  const time: VirtualTime = {
     get elapsed() {
       return elapsed;
     },
@@ -87,12 +85,13 @@ export function virtualTime(start = DEFAULT_START): VirtualTime {
       return true;
     },
     end() {
-      if (ended) return;
+      if (running !== time) return;
       restore();
-      ended = true;
-      isRunning = false;
+      running = undefined;
     },
   };
+  running = time;
+  return time;
 }
 
 function earliest(timers: Iterable<Timer>): Timer | undefined {

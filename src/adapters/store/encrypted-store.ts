@@ -38,7 +38,7 @@ export async function encryptedStore(store: Store, dataKey: Uint8Array, provider
     const sealing = run(sealOperations(cipher, operations, store.copies ? lend : fresh));
     const sealed = sealing instanceof Promise ? await sealing : sealing;
     await store.batch(sealed, options);
-    if (store.copies) for (const each of sealed) if (each.type === 'put') giveBack(each.value);
+    for (const each of sealed) if (each.type === 'put') giveBack(each.value);
   });
 
   return {

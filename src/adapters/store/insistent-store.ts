@@ -24,16 +24,16 @@ export interface InsistentStore extends Store {
 export function insistentStore(store: Store, onFailure: (error: SealMQError) => void): InsistentStore {
   const allocate = store.copies ? lend : fresh;
   const write: Batch<PendingOperation> = async (operations, options) => {
-    const lent: Uint8Array[] = [];
+    const values: Uint8Array[] = [];
     const whole = operations.map((operation): StoreOperation => {
       if (operation.type !== 'make') return operation;
       const value = operation.make(allocate);
-      lent.push(value);
+      values.push(value);
       return { type: 'put', key: operation.key, value };
     });
     try {
       await store.batch(whole, options);
-      if (store.copies) lent.forEach(giveBack);
+      values.forEach(giveBack);
     } catch (cause) {
       throw asSealMQError(cause, 'STATE_UNAVAILABLE', 'the store cannot be written');
     }
