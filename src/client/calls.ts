@@ -21,7 +21,7 @@ export interface Calls {
   close(): Promise<void>;
 }
 
-/** @throws `USAGE_INVALID_ARGUMENT` */
+/** Nobody calls yet. */
 export function createCalls(context: Context, options: CallOptions | undefined, ways: Omit<CallWays, 'via'>): Calls {
   const { account, topicPrefix, events } = context;
   const switchboard = new Switchboard(

@@ -86,6 +86,8 @@ export async function connectParts(
   const { transport, account, admission, events } = context;
   const sending = await openSending(context, settings, clock);
   const { outbox, handIns, redelivery, tracking, notices, answers, questions } = sending;
+  // Should something further on be refused: its timer would run for ever.
+  releases.push(() => redelivery.close());
   const inbox = await Inbox.open(context, settings.limits);
   const seen = createSeen(context.store);
   const latest = await openLatest(context, settings.limits.states);

@@ -22,7 +22,7 @@ import {
   type Rules,
   text,
 } from './arguments.js';
-import type { CallOptions } from './call/settings.js';
+import { CALL_RULES, type CallOptions } from './call/settings.js';
 import type { ContactPolicy } from './contact-list.js';
 import type { QueueLimits } from './durable-queue.js';
 import type { KeyCacheOptions } from './key-cache.js';
@@ -179,7 +179,7 @@ const RULES: Rules<MessengerOptions> = {
   receipts: oneOf('all', 'contacts', 'none'),
   onKeyChange: oneOf('accept', 'hold'),
   will: anObject,
-  calls: anObject,
+  calls: CALL_RULES,
   limits: { inbox: queue, outbox: queue, quarantine: queue, states: queue },
   timing: {
     receiptDelay: duration,

@@ -14,7 +14,12 @@ describe('who is called', () => {
   test('declines', async () => {
     const { alice, bob } = await pair();
     const calling = alice.call('bob');
-    await (await ringing(bob)).decline();
+    calling.catch(() => {});
+    const incoming = await ringing(bob);
+    // Alice would not understand it, and let it ring on.
+    for (const wrong of ['in a meeting', null, 'hangup'])
+      await expect(incoming.decline(wrong as never)).rejects.toMatchObject({ code: 'USAGE_INVALID_ARGUMENT' });
+    await incoming.decline();
     await expect(calling).rejects.toMatchObject({ code: 'CALL_DECLINED' });
   });
 

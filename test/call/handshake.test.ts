@@ -134,6 +134,22 @@ describe('every state and every frame', () => {
     expect(outputs).toEqual([{ kind: 'refused', reason: expect.any(String), from: scene.mallory.party }]);
   });
 
+  const known = cells.filter(({ state }) => !/dialling|closed/.test(state));
+  test.each(known)(
+    '$state: a $type of the same device under another identity changes nothing',
+    async ({ state: name, type }) => {
+      const scene = await story();
+      const { who, state } = scene.states[name] as Story['states'][string];
+      const received = frameFor(scene, isCaller(name), type);
+      const from = { ...received.from, identity: scene.mallory.party.identity };
+      const { state: after, outputs } = go(who, state, framed({ ...received, from }));
+      expect(after).toEqual(state);
+      // A late offer is answered: the call is elsewhere.
+      const late = type === 'offer' && isCaller(name);
+      expect(outputs.map(({ kind }) => kind)).toEqual([late ? 'publish' : 'refused']);
+    },
+  );
+
   test.each(cells)('$state: a $type for another call changes nothing', async ({ state: name, type }) => {
     const scene = await story();
     const { who, state } = scene.states[name] as Story['states'][string];

@@ -291,6 +291,25 @@ test('what is said again is no sign of life, and is acknowledged once in a while
   expect(count).toEqual(before);
 });
 
+const ONCE = { text: true, last: true, bytes: utf8('once'), place: { message: 0, index: 0 } };
+
+test.each([
+  ['a message of the unordered stream', Stream.unordered, encodeChunk(ONCE)],
+  ['a hello', Stream.control, [encodeCallControl({ kind: 'hello', maxMessageBytes: 1, next: 0, spent: 0 })]],
+] as const)('%s that is said again is passed over', async (_what, stream, content) => {
+  let signs = 0;
+  const { bob } = pair(undefined, () => signs++);
+  const record = decodeRecord(await cipherOf(1).seal(counter(5, stream), content));
+  signs = 0;
+  const took = Array.from({ length: 3 }, () => {
+    bob.take(record, 'mqtt');
+    return [signs, bob.stats.received.messages];
+  });
+  const [first] = took;
+  expect(took).toEqual([first, first, first]);
+  expect(first).toEqual([1, stream === Stream.unordered ? 1 : 0]);
+});
+
 test('a flood of pings is answered once in a while', async () => {
   const count = { controls: 0 };
   const { bob } = pair(counting(count));

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { DialCache, NonceCache } from '../../src/client/call/nonce-cache.js';
-import { FRAME_MEMORY } from '../../src/protocol/call/timeliness.js';
+import { FRAME_MEMORY, timeOf } from '../../src/protocol/call/timeliness.js';
 import { createWorld, next } from '../client/world.js';
 import { MQTT, ringing } from './talking.js';
 import { tamperer } from './tamperer.js';
@@ -19,6 +19,15 @@ test('a frame is heard once, until it is too old to be heard at all; there is an
   expect(cache.hear(id(MOST + 1), 1000 + FRAME_MEMORY)).toBe('too-many');
   expect(cache.hear(id(1), 1000 + FRAME_MEMORY)).toBe('replayed');
   expect(cache.hear(id(MOST + 1), 1001 + FRAME_MEMORY)).toBe('new');
+});
+
+test('a frame is remembered for as long as it is timely, however early it came', () => {
+  const dial = { type: 'dial', issuedAt: 10_000 } as const;
+  const timely = Array.from({ length: 400 }, (_, i) => 9_800 + i).filter((now) => timeOf(dial, now) === 'timely');
+  const [earliest = 0, latest = 0] = [timely[0], timely.at(-1)];
+  expect(latest - earliest).toBe(150);
+  const cache = new NonceCache();
+  expect([earliest, latest].map((now) => cache.hear(id(1), now))).toEqual(['new', 'replayed']);
 });
 
 test('one who dials without end leaves the others their room, as do many', () => {

@@ -6,7 +6,7 @@ import { nativeProvider } from '../../src/crypto/native.js';
 import type { PrivateKey } from '../../src/crypto/provider.js';
 import type { CallFrame } from '../../src/protocol/call/frame.js';
 import { decodeRecordMessage, encodeChunk, encodeRecordMessage, Stream } from '../../src/protocol/call/record.js';
-import type { CallInput, CallState } from '../../src/protocol/call/state.js';
+import type { CallInput, CallOutput, CallState } from '../../src/protocol/call/state.js';
 import { now, secondDevice } from '../client/liar.js';
 import { createWorld, next } from '../client/world.js';
 import { passed } from './passed.js';
@@ -233,15 +233,16 @@ describe('in a call', () => {
     const call = await mallory.dial();
     const accepting = (await incoming).accept();
     await call.takes('offer');
-    await call.does({ kind: 'describe', now: Date.now() });
+    const [answer] = await call.does({ kind: 'describe', now: Date.now() });
     await call.hello();
-    return { world, bob, mallory, call, heard: await accepting };
+    return { world, bob, mallory, call, heard: await accepting, answer: bytesOf(answer) };
   }
 
+  const bytesOf = (output: CallOutput | undefined) => (output?.kind === 'publish' ? output.bytes : new Uint8Array(0));
   const candidate: CallInput = { kind: 'candidate', round: 0, candidate: { candidate: 'candidate:1', mid: '0' } };
 
   test('frames that are played again, moved, forged or of somebody else are passed over', async () => {
-    const { world, bob, mallory, call, heard } = await talking();
+    const { world, bob, mallory, call, heard, answer } = await talking();
     const carol = await tamperer(world, 'carol', bob);
     await passesOver(
       bob,
@@ -258,8 +259,8 @@ describe('in a call', () => {
     await passesOver(bob, [['the end, by somebody else', {}, 'not-the-peer']], () => carol.send(close));
     const before = call.state;
     const [sent] = await call.does(candidate);
-    const again = sent?.kind === 'publish' ? sent.bytes : new Uint8Array(0);
-    await passesOver(bob, [['played again', {}, 'replayed']], () => mallory.publish(again));
+    await passesOver(bob, [['played again', {}, 'replayed']], () => mallory.publish(bytesOf(sent)));
+    await passesOver(bob, [['the answer, played again', {}, 'replayed']], () => mallory.publish(answer));
     await passesOver(bob, [['with a counter that was used', {}, 'replayed']], () => call.tries(candidate, {}, before));
     expect(heard.path).toBe('mqtt');
   });

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { memoryStore } from '../../src/adapters/store/memory-store.js';
 import { Messenger } from '../../src/client/messenger.js';
 import { type MessengerOptions, withDefaults } from '../../src/client/options.js';
@@ -12,14 +12,15 @@ const as = <T>(value: unknown): T => value as T;
 const refused = { code: 'USAGE_INVALID_ARGUMENT' };
 const noAddress = { code: 'USAGE_INVALID_ADDRESS' };
 
+const opened = (options: object) =>
+  Messenger.open(
+    as<MessengerOptions>({
+      ...{ address: 'alice', broker: 'mqtt://127.0.0.1:1', directory: 'http://127.0.0.1:1', connect: 'background' },
+      ...{ store: memoryStore(), ...options },
+    }),
+  );
+
 test('a word that is not understood does not pass for the default', async () => {
-  const opened = (options: object) =>
-    Messenger.open(
-      as<MessengerOptions>({
-        ...{ address: 'alice', broker: 'mqtt://127.0.0.1:1', directory: 'http://127.0.0.1:1', connect: 'background' },
-        ...{ store: memoryStore(), ...options },
-      }),
-    );
   const wrong: readonly object[] = [
     { onKeyChange: 'Hold' },
     { receipts: 'contact' },
@@ -52,6 +53,16 @@ test('a word that is not understood does not pass for the default', async () => 
     await expect(Messenger.open(as<MessengerOptions>(nothing))).rejects.toMatchObject(refused);
   }
 });
+
+test.each([{ calls: { policy: 'Relay' } }, { will: { to: 'nobody at all', payload: 'bye' } }])(
+  'what is refused leaves nothing running: %j',
+  async (options) => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    await expect(opened(options)).rejects.toThrow();
+    expect(vi.getTimerCount()).toBe(0);
+  },
+);
 
 test('one bound of a queue leaves the other as it was', () => {
   const { limits } = withDefaults({

@@ -1,7 +1,7 @@
 import { toHex } from '../../bytes/bytes.js';
 import { SealMQError } from '../../errors.js';
 import { encodeWakeNote, MAX_NOTE_LENGTH } from '../../protocol/relay/index.js';
-import { aByteArray, assertArgument, assertOptions, duration, either, flag, type Rule } from '../arguments.js';
+import { aByteArray, assertArgument, assertOptions, duration, either, flag, oneOf, type Rule } from '../arguments.js';
 import { createPatience } from '../patience.js';
 import type { CallMessage } from './inflow.js';
 import type { Line, LineStats } from './line.js';
@@ -153,8 +153,13 @@ export class IncomingCall {
     return new Call(this.#session, await this.#session.accept(), this.from);
   }
 
-  /** Does not take it. The caller learns the reason: `declined` ends it for all of our devices, `busy` leaves it to the others. */
+  /**
+   * Does not take it. The caller learns the reason: `declined` ends it for all of our devices, `busy` leaves it to the others.
+   *
+   * @throws `USAGE_INVALID_ARGUMENT`
+   */
   async decline(reason: 'declined' | 'busy' = 'declined'): Promise<void> {
+    assertArgument(reason, oneOf('declined', 'busy'), 'the reason');
     await this.#session.hangUp(reason);
   }
 

@@ -1,7 +1,7 @@
 import { browserRtc } from '../../adapters/rtc/browser.js';
 import { present } from '../../bytes/fields.js';
 import type { IcePolicy, IceServer, Rtc } from '../../ports/rtc.js';
-import { aFunction, assertOptions, either, limit, oneOf, type Rule, type Rules } from '../arguments.js';
+import { aFunction, either, limit, oneOf, type Rule, type Rules } from '../arguments.js';
 
 /** How calls are made and taken. */
 export interface CallOptions {
@@ -46,7 +46,7 @@ const aStack: Rule = {
 };
 
 /** A misspelt word must not pass for the default: `policy: 'Relay'` would tell our network address. */
-const RULES: Rules<CallOptions> = {
+export const CALL_RULES: Rules<CallOptions> = {
   rtc: either(aStack, oneOf(false)),
   iceServers: either({ is: Array.isArray, what: 'a list' }, aFunction),
   policy: oneOf('all', 'relay'),
@@ -57,9 +57,8 @@ const RULES: Rules<CallOptions> = {
   heartbeat: limit,
 };
 
-/** @throws `USAGE_INVALID_ARGUMENT` */
+/** The options with their defaults. They have been checked by {@link CALL_RULES}. */
 export function callSettings(given: CallOptions = {}): CallSettings {
-  assertOptions(given, RULES, 'calls');
   const { rtc, iceServers = [], ...options } = present(given) as CallOptions;
   return {
     ...{ policy: 'all' as const, limit: 1, fallbackAfter: 10_000, maxMessageBytes: 64 * 1024 * 1024, heartbeat: 5_000 },
