@@ -222,6 +222,19 @@ test('the relay keeps its key and the subscriptions over a restart', async () =>
   expect(service.received[0]?.key).toBe(key);
 });
 
+test('a push service that the relay does not push to any more is left alone', async () => {
+  const data = await temporaryFolder();
+  const { world, service, relay, alice, bob } = await scene({}, { data });
+  await bob.close();
+  await relay.close();
+  const events: RelayEvent[] = [];
+  const push = { ...service.options, hosts: ['push.example'] };
+  await startRelay(world, { data, push, log: (event) => void events.push(event) });
+  await callAndGiveUp(alice, () => until(() => events.find(({ type }) => type === 'unwoken')));
+  expect(events).toContainEqual({ type: 'unwoken', reason: 'refused' });
+  expect(service.requests).toEqual([]);
+});
+
 test('a relay that wakes nobody, or does not push there, says so', async () => {
   const world = await createWorld();
   const service = await createPushService();
