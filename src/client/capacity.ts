@@ -1,5 +1,6 @@
 import { SealMQError } from '../errors.js';
 import type { QueueLimits } from './durable-queue.js';
+import { createSignal } from './signal.js';
 
 /** Gives back room that was reserved: the entry is in the queue by now, or will not come. Repeating it is harmless. */
 export type Release = () => void;
@@ -13,6 +14,8 @@ export interface Capacity {
    * @throws `STATE_FULL` when there is none, or others wait for it, and one is not to wait; `USAGE_CLOSED`
    */
   reserve(bytes: number, whenFull: 'wait' | 'refuse'): Promise<Release>;
+  /** Resolves when all room is given back: nobody is about to put anything in. */
+  idle(): Promise<void>;
   close(): void;
 }
 
@@ -37,6 +40,7 @@ interface Waiter {
 export function createCapacity({ limits, used, changed, full }: CapacityParts): Capacity {
   const waiting = new Set<Waiter>();
   const reserved = { entries: 0, bytes: 0 };
+  const returned = createSignal();
   let closed = false;
 
   const hasRoom = () => {
@@ -52,6 +56,7 @@ export function createCapacity({ limits, used, changed, full }: CapacityParts): 
       isReserved = false;
       reserved.entries--;
       reserved.bytes -= bytes;
+      returned.notify();
       admit();
     };
   };
@@ -79,6 +84,9 @@ export function createCapacity({ limits, used, changed, full }: CapacityParts): 
         waiting.add({ bytes, resolve, reject });
         if (waiting.size === 1) void watch();
       });
+    },
+    async idle() {
+      while (reserved.entries > 0) await returned.wait();
     },
     close() {
       closed = true;

@@ -115,6 +115,8 @@ export async function connectParts(
   releases.push(async (patience) => {
     await patience.wait(calls.close());
     await patience.wait(rooms.close());
+    // What is being sealed is in flight as well.
+    await patience.wait(Promise.all([outbox.capacity.idle(), handIns.capacity.idle()]));
     await Promise.all([outbox.close(patience.left()), handIns.close(patience.left())]);
     redelivery.close();
     questions.close();

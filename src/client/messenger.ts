@@ -3,7 +3,7 @@ import { SealMQError } from '../errors.js';
 import type { KeyRecord } from '../protocol/identity/index.js';
 import { decodeWakeNote } from '../protocol/relay/index.js';
 import type { AnonymousOptions } from './anonymous-account.js';
-import { aFunction, anObject, aSignal, assertArgument, assertOptions, given } from './arguments.js';
+import { aFunction, anObject, aSignal, assertArgument, assertOptions, duration, given } from './arguments.js';
 import { assemble } from './assemble.js';
 import { awaitLink, type DeviceLinking } from './await-link.js';
 import type { Call } from './call/call.js';
@@ -145,7 +145,7 @@ export class Messenger {
   /**
    * Sends a message and waits for the answer that `to` gives with {@link respond}.
    *
-   * @param timeout - milliseconds; default 30,000. The request is not read any more after it either
+   * @param timeout - milliseconds, 24 days at most; default 30,000. The request is not read any more after it either
    * @throws `TRANSPORT_TIMEOUT` when no answer came in time; otherwise as {@link send}
    */
   async request(to: string, payload: Payload, options: RequestOptions = {}): Promise<Message> {
@@ -321,8 +321,11 @@ export class Messenger {
    * acknowledged by then goes out the next time, and a message whose handler is not done comes again.
    *
    * @param patience - how long to wait at most, in milliseconds; default 5,000. The farewell to the broker may take two seconds more
+   * @throws `USAGE_INVALID_ARGUMENT`
    */
-  close({ patience = CLOSE_PATIENCE }: { patience?: number } = {}): Promise<void> {
+  async close(options: { readonly patience?: number } = {}): Promise<void> {
+    assertOptions(options, { patience: duration }, 'options');
+    const { patience = CLOSE_PATIENCE } = options;
     this.#closing ??= this.#parts.close(patience);
     return this.#closing;
   }

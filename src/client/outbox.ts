@@ -214,7 +214,11 @@ export async function openOutbox(
     put(entry, operations, companion) {
       const added = companion ? [append(entry), append(companion)] : [append(entry)];
       const [{ n }] = added as [Appended];
-      const acknowledged = new Promise<void>((resolve, reject) => waiters.set(n, { resolve, reject }));
+      const acknowledged = new Promise<void>((resolve, reject) => {
+        // Kept all the same, for the next time.
+        if (closed) reject(closedError());
+        else waiters.set(n, { resolve, reject });
+      });
       // Most callers do not look at it.
       acknowledged.catch(() => {});
       const durable = context.tryCommit([...operations, ...added.map(({ operation }) => operation)]).then(
@@ -249,10 +253,13 @@ export async function openOutbox(
       capacity.close();
       queue.notify();
       await working;
-      for (const waiter of waiters.values())
-        waiter.reject(new SealMQError('USAGE_CLOSED', 'closed before it was acknowledged'));
+      for (const waiter of waiters.values()) waiter.reject(closedError());
     },
   };
+}
+
+function closedError(): SealMQError {
+  return new SealMQError('USAGE_CLOSED', 'closed before it was acknowledged');
 }
 
 function keyOf({ to, stream, seq }: OutboxEntry): string {

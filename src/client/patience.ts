@@ -9,9 +9,12 @@ export interface Patience {
 /** What even the last in the row gets, in milliseconds. */
 const A_MOMENT = 250;
 
-/** Starts now. */
+/** Longest time that a timer takes, in milliseconds, some 24 days; a longer one would run out at once. */
+export const LONGEST_TIMER = 2 ** 31 - 1;
+
+/** Starts now. Beyond {@link LONGEST_TIMER} it is no longer than that. */
 export function createPatience(milliseconds: number): Patience {
-  const end = performance.now() + milliseconds;
+  const end = performance.now() + Math.min(milliseconds, LONGEST_TIMER);
   const left = () => Math.max(0, end - performance.now());
   return {
     left,

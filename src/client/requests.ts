@@ -1,12 +1,13 @@
 import { SealMQError } from '../errors.js';
 import type { Message } from './message.js';
+import { LONGEST_TIMER } from './patience.js';
 
 /** Requests of this process that wait for their answers. */
 export interface Requests {
   /**
    * The answer of `from` to the message `id`.
    *
-   * @param timeout - milliseconds
+   * @param timeout - milliseconds, of which {@link LONGEST_TIMER} are waited at most
    * @throws `TRANSPORT_TIMEOUT` when none came in time, `USAGE_CLOSED` on {@link close}
    */
   answer(id: string, from: string, timeout: number): Promise<Message>;
@@ -24,12 +25,17 @@ interface Waiting {
 /** No requests yet. */
 export function createRequests(): Requests {
   const waiting = new Map<string, Waiting>();
+  let closed = false;
   return {
     answer(id, from, timeout) {
       return new Promise<Message>((resolve, reject) => {
-        const timer = setTimeout(() => {
-          reject(new SealMQError('TRANSPORT_TIMEOUT', `${from} has not answered in ${timeout} ms`));
-        }, timeout);
+        if (closed) return reject(closedError());
+        const timer = setTimeout(
+          () => {
+            reject(new SealMQError('TRANSPORT_TIMEOUT', `${from} has not answered in time`));
+          },
+          Math.min(timeout, LONGEST_TIMER),
+        );
         waiting.set(id, {
           from,
           resolve: (message) => {
@@ -53,8 +59,12 @@ export function createRequests(): Requests {
       return true;
     },
     close() {
-      for (const { reject } of waiting.values())
-        reject(new SealMQError('USAGE_CLOSED', 'closed before the answer came'));
+      closed = true;
+      for (const { reject } of waiting.values()) reject(closedError());
     },
   };
+}
+
+function closedError(): SealMQError {
+  return new SealMQError('USAGE_CLOSED', 'closed before the answer came');
 }

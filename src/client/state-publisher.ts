@@ -130,7 +130,9 @@ export function createStatePublisher(context: Context, parts: StatePublisherPart
     publish(key, { to }) {
       states.set(key, { to, published: undefined });
       const done = new Promise<void>((resolve, reject) => {
-        waiters.set(key, [...(waiters.get(key) ?? []), { resolve, reject }]);
+        // Kept all the same, for the next time.
+        if (closed) reject(closedError());
+        else waiters.set(key, [...(waiters.get(key) ?? []), { resolve, reject }]);
       });
       // Most callers do not look at it.
       done.catch(() => {});
@@ -151,7 +153,11 @@ export function createStatePublisher(context: Context, parts: StatePublisherPart
       closed = true;
       unlisten();
       clearTimeout(timer);
-      for (const key of waiters.keys()) fail(key, new SealMQError('USAGE_CLOSED', 'closed before it was published'));
+      for (const key of waiters.keys()) fail(key, closedError());
     },
   };
+}
+
+function closedError(): SealMQError {
+  return new SealMQError('USAGE_CLOSED', 'closed before it was published');
 }

@@ -33,9 +33,13 @@ const UNFOLLOWED = '';
 /** Tracking of nothing yet. */
 export function createTracking(): Tracking {
   const followed = new Map<string, { devices: string[]; resolve(): void; reject(error: unknown): void }>();
+  let closed = false;
   const track = (key: string): Tracked => {
     const devices: string[] = [];
-    const delivered = new Promise<void>((resolve, reject) => followed.set(key, { devices, resolve, reject }));
+    const delivered = new Promise<void>((resolve, reject) => {
+      if (closed) reject(closedError());
+      else followed.set(key, { devices, resolve, reject });
+    });
     // Most callers do not look at it.
     delivered.catch(() => {});
     return { delivered, deliveredTo: devices };
@@ -59,9 +63,13 @@ export function createTracking(): Tracking {
       followed.delete(key);
     },
     close() {
-      for (const { reject } of followed.values())
-        reject(new SealMQError('USAGE_CLOSED', 'closed before it was receipted'));
+      closed = true;
+      for (const { reject } of followed.values()) reject(closedError());
       followed.clear();
     },
   };
+}
+
+function closedError(): SealMQError {
+  return new SealMQError('USAGE_CLOSED', 'closed before it was receipted');
 }

@@ -46,3 +46,13 @@ test('a handler that answers undefined sends nothing, and closing ends what wait
   await alice.close();
   expect(await waiting).toBe('USAGE_CLOSED');
 });
+
+test('a request may wait for longer than a timer can', async () => {
+  const world = await createWorld();
+  const [alice, bob] = [await world.join('alice'), await world.join('bob')];
+  bob.respond(async () => {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    return 'at last';
+  });
+  expect((await alice.request('bob', 'when?', { timeout: 30 * 24 * 3_600_000 })).text).toBe('at last');
+});

@@ -54,3 +54,29 @@ test('a numbering that one device refuses goes on to the others', async () => {
   expect((await box.refused('bob', 'tablet', 1)).map(({ stream }) => stream)).toEqual([1]);
   expect(box.depth).toBe(1);
 });
+
+test('who has it and since when is remembered over a restart', async () => {
+  const { clock, context, box } = await boxAt(1000 * DAY);
+  await context.commit([box.keep(entry(1))]);
+  await box.receipt('bob', 'phone', receipt(1));
+  clock.now += 30 * DAY;
+  const reopened = await openSentBox(context);
+  expect(reopened.find('bob', 1, 1)).toMatchObject({
+    outstanding: new Set(['tablet']),
+    receipted: new Set(['phone']),
+  });
+  clock.now += 1;
+  expect((await reopened.giveUp()).map(({ seq }) => seq)).toEqual([1]);
+});
+
+test('the receipt of a device that it was not sealed to says nothing', async () => {
+  const { clock, context, box } = await boxAt(1000 * DAY);
+  await context.commit([box.keep(entry(1))]);
+  expect(await box.receipt('bob', 'slipped-in', receipt(1))).toEqual({ arrived: [], absent: [] });
+  expect(box.find('bob', 1, 1)).toMatchObject({
+    outstanding: new Set(['phone', 'tablet']),
+    receipted: new Set(),
+  });
+  clock.now += 100 * DAY;
+  expect(await box.giveUp()).toEqual([]);
+});

@@ -249,7 +249,11 @@ export async function openHandIns(context: Context, parts: HandInParts): Promise
     isPending: (key) => pending.has(key),
     put(entry, write) {
       const { n, operation } = queue.append(entry);
-      const outcomes = new Promise<readonly CopyOutcome[]>((resolve, reject) => waiters.set(n, { resolve, reject }));
+      const outcomes = new Promise<readonly CopyOutcome[]>((resolve, reject) => {
+        // Kept all the same, for the next time.
+        if (closed) reject(closedError());
+        else waiters.set(n, { resolve, reject });
+      });
       // Most callers do not look at it.
       outcomes.catch(() => {});
       const durable = write(operation).then(
@@ -278,10 +282,13 @@ export async function openHandIns(context: Context, parts: HandInParts): Promise
       flights.clear();
       queue.notify();
       await working;
-      for (const waiter of waiters.values())
-        waiter.reject(new SealMQError('USAGE_CLOSED', 'closed before the relay answered'));
+      for (const waiter of waiters.values()) waiter.reject(closedError());
     },
   };
+}
+
+function closedError(): SealMQError {
+  return new SealMQError('USAGE_CLOSED', 'closed before the relay answered');
 }
 
 const NOTHING = new Uint8Array(0);

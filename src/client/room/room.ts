@@ -11,7 +11,7 @@ import {
   type Rules,
   text,
 } from '../arguments.js';
-import { createPatience } from '../patience.js';
+import { createPatience, LONGEST_TIMER } from '../patience.js';
 import type { Admit } from './admission.js';
 import type { MemberView, RoomEvents, RoomFrame } from './events.js';
 import type { FrameQueue } from './frame-queue.js';
@@ -25,9 +25,6 @@ const INVITATION_LIFE = 24 * 3600;
 
 /** How long a broker may take to hear that we leave, in milliseconds. */
 const FAREWELL = 5000;
-
-/** What timers can measure, in milliseconds: with more they go off at once. */
-const MAX_TIMER = 2 ** 31 - 1;
 
 const FRAME_RULES: Rules<FrameOptions> = { channel: text, qos: oneOf(0, 1) };
 
@@ -103,7 +100,7 @@ export class Room {
         void this.#left.then(out);
         stops.push(this.on('assembled', () => resolve()));
         stops.push(this.on('left', ({ device }) => device === self && out()));
-        if (timeout === undefined || timeout > MAX_TIMER) return;
+        if (timeout === undefined || timeout > LONGEST_TIMER) return;
         const late = () => new SealMQError('TRANSPORT_TIMEOUT', `not in the room in time: ${this.absent.join(', ')}`);
         const timer = setTimeout(() => reject(late()), timeout);
         stops.push(() => clearTimeout(timer));
