@@ -64,6 +64,22 @@ test('sends at the same time do not overfill the outbox', async () => {
   expect(alice.status().outbox).toBe(5);
 });
 
+test('the outbox is bounded in bytes as well', async () => {
+  const world = await createWorld();
+  await world.join('bob');
+  const alice = await world.join('alice', { ...offline, limits: { outbox: { bytes: 100_000 } } });
+  const large = new Uint8Array(30_000);
+  const results = [];
+  for (let i = 0; i < 5; i++)
+    results.push(
+      await alice.send('bob', large, { whenFull: 'refuse' }).then(
+        () => 'kept',
+        (error) => error.code,
+      ),
+    );
+  expect(results).toEqual(['kept', 'kept', 'kept', 'kept', 'STATE_FULL']);
+});
+
 test('a send that fails gives its room back', async () => {
   const world = await createWorld();
   await world.join('bob');

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { memoryStore } from '../../src/adapters/store/memory-store.js';
 import { offlineTransport } from '../../src/cli/offline-transport.js';
 import type { Messenger } from '../../src/client/messenger.js';
-import { createWorld, next, take, type World } from './world.js';
+import { createBroker } from '../../src/server/broker/broker.js';
+import { closing, createWorld, next, take, type World } from './world.js';
 
 /** Another device of an account, by its exported identity: it can do what the first can. */
 async function secondDevice(world: World, first: Messenger, deviceName: string): Promise<Messenger> {
@@ -51,4 +52,27 @@ test('who was away when a device was revoked learns it on connecting; an announc
   const told = heard(again, 'bob');
   await world.open('bob', { store: lasting });
   expect(await told).toMatchObject({ removed: [{ id: phone.deviceId }] });
+});
+
+test('who was cut off asks the directory before sealing again: the notice of a revocation may be lost', async () => {
+  const world = await createWorld();
+  const lasting = { ...memoryStore(), close: async () => {} };
+  const alice = await world.join('alice');
+  const laptop = await world.join('bob', { store: lasting });
+  const phone = await secondDevice(world, laptop, 'phone');
+  await alice.send('bob', 'to both');
+  await take(phone, 1);
+  await laptop.close();
+  const offline = await world.open('bob', { store: lasting, broker: offlineTransport() });
+  await offline.devices.revoke(phone.deviceId);
+
+  const back = [alice, phone].map((one) => next(one, 'connection', ({ state }) => state === 'connected'));
+  await world.broker.close();
+  const broker = await createBroker({ mqtt: Number(new URL(world.brokerUrl).port) });
+  closing(() => broker.close());
+  await Promise.all(back);
+  // What was not receipted comes again, as a duplicate.
+  const dropped = next(phone, 'rejected', ({ reason }) => reason !== 'duplicate');
+  await alice.send('bob', 'not to the phone');
+  expect(await dropped).toEqual({ reason: 'not-for-me' });
 });
