@@ -40,19 +40,17 @@ export function bareEnd(onMessage: () => void): BareEnd {
       drained: () => drained(),
     },
   });
-  const addAll = ({ candidates }: Description) => {
-    for (const one of candidates) connection.addCandidate(one);
-  };
   return {
     async describe(theirs) {
-      const sdp = await (theirs ? connection.answer(theirs.sdp) : connection.offer());
-      if (theirs) addAll(theirs);
+      // Candidates of an offer come behind the answer, and are not needed: the one who answers hears where we are.
+      if (!theirs) return { sdp: await connection.offer(), candidates: [] };
+      const sdp = await connection.answer(theirs.sdp);
       await gathered.came;
       return { sdp, candidates };
     },
     async accept(theirs) {
       await connection.accept(theirs.sdp);
-      addAll(theirs);
+      for (const one of theirs.candidates) connection.addCandidate(one);
       await connected.came;
     },
     async burst(bytes, count) {

@@ -29,7 +29,7 @@ export type RtcState = 'connecting' | 'connected' | 'disconnected' | 'failed' | 
 
 /** What a connection hands in. */
 export interface RtcHandlers {
-  /** One of our candidates, as soon as it is known. */
+  /** One of our candidates, as soon as it is known; of an offer perhaps not before it is answered. */
   candidate(candidate: RtcCandidate): void;
   /** Each change of the state. */
   state(state: RtcState): void;

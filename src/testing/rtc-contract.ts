@@ -158,10 +158,13 @@ export function rtcContract(name: string, { left, right }: RtcSubject, tests: Te
 
     clause(
       'offers no address of its own where only relays may be used',
-      async (a) => {
+      async (a, b) => {
         const offer = await a.connection.offer();
+        const answer = await b.connection.answer(offer);
+        await a.connection.accept(answer);
         await new Promise((resolve) => setTimeout(resolve, 300));
-        const addresses = [offer, ...a.candidates.map(({ candidate }) => candidate)].join('\n');
+        const candidates = [...a.candidates, ...b.candidates].map(({ candidate }) => candidate);
+        const addresses = [offer, answer, ...candidates].join('\n');
         deepEqual(/typ (host|srflx|prflx)/.test(addresses), false);
       },
       'relay',

@@ -48,6 +48,46 @@ test.each(
   expect(states).not.toContain('connected');
 });
 
+/** A connection over node-datachannel, and what it has told. */
+function line() {
+  const [told, states]: [RtcCandidate[], RtcState[]] = [[], []];
+  const connection = nodeDataChannelRtc().create({
+    ...{ iceServers: [], policy: 'all' },
+    handlers: {
+      candidate: (one) => void told.push(one),
+      state: (state) => void states.push(state),
+      message() {},
+      drained() {},
+    },
+  });
+  open.push(connection);
+  const gathered = () => until(() => (told.some(({ candidate }) => candidate === '') ? true : undefined));
+  const connected = () => until(() => (states.includes('connected') ? true : undefined));
+  return { connection, told, gathered, connected };
+}
+
+test('over node-datachannel nobody knocks before the answer is known, which its DTLS could overtake', async () => {
+  const [a, b] = [line(), line()];
+  const answer = await b.connection.answer(await a.connection.offer());
+  await b.gathered();
+  expect(a.told).toEqual([]);
+  const accepted = a.connection.accept(answer);
+  await a.gathered();
+  await accepted;
+  expect(a.told.length).toBeGreaterThan(1);
+  for (const one of b.told) a.connection.addCandidate(one);
+  await Promise.all([a.connected(), b.connected()]);
+});
+
+test('an answer may bring all of its candidates', async () => {
+  const [a, b] = [line(), line()];
+  const answer = await b.connection.answer(await a.connection.offer());
+  await b.gathered();
+  const lines = b.told.flatMap(({ candidate }) => (candidate === '' ? ['a=end-of-candidates'] : [`a=${candidate}`]));
+  await a.connection.accept([answer.trimEnd(), ...lines, ''].join('\r\n'));
+  await Promise.all([a.connected(), b.connected()]);
+});
+
 test('of names only a few of the local network are tried', () => {
   const isTried = triedCandidates();
   for (const address of ['192.0.2.1', '2001:db8::1', '::ffff:192.0.2.1', '0c6f-41aa.local']) {

@@ -37,6 +37,8 @@ function nativePeer({ iceServers, policy }: RtcOptions): PeerConnection<NamedCha
   const add = async ({ candidate, mid = MID }: RtcCandidate) => peer.addRemoteCandidate(candidate, mid);
   // What is none is passed over.
   const relays = policy === 'relay' ? trustedRelays((one) => void add(one).catch(() => {})) : undefined;
+  const theirs = async (one: RtcCandidate) => (relays ? relays.theirs(one) : add(one));
+  const ours = candidatesOfOurs();
   const channels: DataChannel[] = [];
   const kept = (channel: DataChannel) => {
     channels.push(channel);
@@ -51,26 +53,26 @@ function nativePeer({ iceServers, policy }: RtcOptions): PeerConnection<NamedCha
     });
   return {
     createChannel: (label, ordered) => kept(peer.createDataChannel(label, { unordered: !ordered })),
-    createOffer: () => described('offer'),
+    createOffer() {
+      ours.hold();
+      return described('offer');
+    },
     createAnswer: () => described('answer'),
     async setRemote(type, sdp) {
-      if (!relays) return peer.setRemoteDescription(sdp, type);
-      const theirs: string[] = [];
-      const bare = withCandidates(sdp, (candidate) => {
-        theirs.push(candidate);
-        return false;
-      });
+      const [bare, candidates] = apart(sdp);
       peer.setRemoteDescription(bare, type);
-      for (const candidate of theirs) relays.theirs({ candidate });
+      for (const candidate of candidates) void theirs({ candidate }).catch(() => {});
+      ours.release();
     },
-    addCandidate: async (one) => (relays ? relays.theirs(one) : add(one)),
+    addCandidate: theirs,
     onState: (listener) => peer.onStateChange(listener),
     onCandidate(listener) {
+      ours.listener = listener;
       peer.onLocalCandidate((line, mid) => {
         relays?.ours(line);
-        listener(candidateOf(line, mid));
+        ours.found(candidateOf(line, mid));
       });
-      peer.onGatheringStateChange((state) => state === 'complete' && listener({ candidate: '' }));
+      peer.onGatheringStateChange((state) => state === 'complete' && ours.found({ candidate: '' }));
     },
     onChannel: (listener) => peer.onDataChannel((channel) => listener(kept(channel))),
     // False says that it is buffered, not that it is lost.
@@ -115,6 +117,38 @@ function named(native: DataChannel): NamedChannel {
 /** Libdatachannel writes a whole line of SDP. */
 function candidateOf(line: string, mid: string): RtcCandidate {
   return { candidate: line.replace(/^a=/, ''), mid };
+}
+
+/**
+ * Our candidates, which wait until an offer of ours is answered. Libdatachannel lets ICE know of the answer before it remembers the
+ * fingerprint in it: where the other side knocks at our address already, DTLS can be faster, and fails ("unknown CA").
+ */
+function candidatesOfOurs() {
+  let held: RtcCandidate[] | undefined;
+  const candidates = {
+    listener: (_candidate: RtcCandidate): void => {},
+    found: (one: RtcCandidate): void => (held ? void held.push(one) : candidates.listener(one)),
+    hold() {
+      held = [];
+    },
+    release() {
+      const ready = held ?? [];
+      held = undefined;
+      for (const one of ready) candidates.listener(one);
+    },
+  };
+  return candidates;
+}
+
+/** A description without its candidates, and they: for the reason of {@link candidatesOfOurs} they are told behind it. */
+function apart(sdp: string): readonly [bare: string, candidates: readonly string[]] {
+  const candidates: string[] = [];
+  const bare = withCandidates(sdp, (candidate) => {
+    candidates.push(candidate);
+    return false;
+  });
+  // None would be taken behind their end.
+  return [bare.replace(/^a=end-of-candidates\r\n/gm, ''), candidates];
 }
 
 /** What {@link trustedRelays} is told: candidates of ours, and of the other side. */
