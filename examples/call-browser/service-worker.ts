@@ -1,5 +1,5 @@
 /** Says who calls while no page is open, and leaves the call to the page that a click opens: service workers have no WebRTC. */
-import { type IncomingCall, isSealMQError, Messenger } from 'sealmq';
+import { type IncomingCall, Messenger } from 'sealmq';
 import { optionsOf } from './options.js';
 
 /** What is used here of a service worker's globals; TypeScript knows them only where it does not know those of pages. */
@@ -47,9 +47,9 @@ async function ring(push: string): Promise<{ title: string; data: string }> {
     await messenger.close();
     return { title: incoming ? `${incoming.from.address} is calling` : 'You missed a call', data };
   } catch (error) {
-    // A page has the account, and has slept: it hears the call once it is looked at.
-    if (isSealMQError(error) && error.code === 'STATE_LOCKED') return { title: 'Somebody is calling', data: '' };
-    throw error;
+    // A page has the account (`STATE_LOCKED`), and has slept: it hears the call once it is looked at. Whatever else it is, the page says.
+    console.error(error);
+    return { title: 'Somebody is calling', data: '' };
   }
 }
 

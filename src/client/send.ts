@@ -115,17 +115,17 @@ async function post(context: Context, { outbox, counters, tracking }: SendState,
     const entry = messages.length === 1 ? sealed : { ...sealed, ids: messages.map(({ id }) => id) };
     const tracked = tracking.follow(kept ? sentKey(to, entry.stream, seq) : undefined);
     const copyReaders = !copied || to === account.address ? [] : readersOfCopies(context);
-    if (copyReaders.length === 0) {
-      giveBack(content.payload);
-      return { seq, tracked, ...outbox.put(entry, [counted]) };
-    }
-    return counters.next(account.address, account.stream, async (copySeq, copyCounted) => {
-      const copyContent = { ...content, audience: account.address, to, seq: copySeq };
-      const copy = await sealEntry(context, copyContent, copyReaders, kept);
-      giveBack(content.payload);
-      context.echoes.note(copy.sealed);
-      return { seq, tracked, ...outbox.put(entry, [counted, copyCounted], copy) };
-    });
+    const posted =
+      copyReaders.length === 0
+        ? { seq, tracked, ...outbox.put(entry, [counted]) }
+        : await counters.next(account.address, account.stream, async (copySeq, copyCounted) => {
+            const copyContent = { ...content, audience: account.address, to, seq: copySeq };
+            const copy = await sealEntry(context, copyContent, copyReaders, kept);
+            context.echoes.note(copy.sealed);
+            return { seq, tracked, ...outbox.put(entry, [counted, copyCounted], copy) };
+          });
+    giveBack(content.payload);
+    return posted;
   });
 }
 
