@@ -114,31 +114,50 @@ test('of two dials of one device the second one rings, and the line is not busy 
   expect(a.id).toBe(b.id);
 });
 
-test.each([
-  ['dial', 'alice', 0],
-  ['offer', 'bob', 0],
-  ['answer', 'alice', 1],
-] as const)('%s: what the connection took along is said again over the next one', async (_frame, who, before) => {
+/** Two of whom one has a connection of its own, which `breaks` when it is asked before a frame or record goes out. */
+async function unsteady(who: string, breaks: () => boolean) {
   const world = await createWorld();
   const network = await startProxy(Number(new URL(world.brokerUrl).port));
   closing(() => network.close());
   const inner = mqttTransport({ broker: `mqtt://127.0.0.1:${network.port}`, clientId: who });
-  let left = before;
   const broker: Transport = {
     ...inner,
     publish(topic, ...rest) {
-      if (topic.endsWith('/signal') && left-- === 0) network.cut();
+      if (topic.endsWith('/signal') && breaks()) network.cut();
       return inner.publish(topic, ...rest);
     },
   };
   const join = (address: string) => world.join(address, { calls: MQTT, ...(address === who && { broker }) });
   const [alice, bob] = [await join('alice'), await join('bob')];
-  const lost = next(who === 'alice' ? alice : bob, 'warning', ({ code }) => code === 'TRANSPORT_CLOSED');
+  return {
+    alice,
+    bob,
+    lost: next(who === 'alice' ? alice : bob, 'warning', ({ code }) => code === 'TRANSPORT_CLOSED'),
+  };
+}
+
+test.each([
+  ['dial', 'alice', 0],
+  ['offer', 'bob', 0],
+  ['answer', 'alice', 1],
+] as const)('%s: what the connection took along is said again over the next one', async (_frame, who, before) => {
+  let left = before;
+  const { alice, bob, lost } = await unsteady(who, () => left-- === 0);
   const [a, b] = await connect(alice, bob);
   await lost;
   const heard = first(b);
   await a.send('all the same');
   expect(await heard).toBe('all the same');
+});
+
+test('close: a call that is over while there is no connection says so over the next one', async () => {
+  let left = Number.POSITIVE_INFINITY;
+  const { alice, bob, lost } = await unsteady('alice', () => left-- === 0);
+  const [a, b] = await connect(alice, bob);
+  left = 0;
+  await a.hangUp({ patience: 0 });
+  await lost;
+  expect(await b.ended).toEqual({ reason: 'hangup', by: 'them' });
 });
 
 test('a message is text or bytes, and options are what they have to be', async () => {

@@ -6,6 +6,7 @@ import type { RelayOptions } from '../../src/server/relay/relay.js';
 import { linkTo } from '../client/linking.js';
 import { createWorld, next, take, until, type World } from '../client/world.js';
 import { native } from '../envelope/parties.js';
+import { createPushService } from './push-service.js';
 import { startRelay } from './site.js';
 
 const SOON = { handInAgainAfter: 200 };
@@ -208,22 +209,28 @@ test('answers that are none of the relay’s settle nothing', async () => {
   await alice.close({ patience: 50 });
 });
 
-test('a clock that is wrong is set right by the relay where the directory has no time', async () => {
-  const world = await related();
-  const skew = 3_600_000;
-  const clock = { now: () => Date.now() - skew };
-  const { directory } = world;
-  const timeless = { ...httpKeyDirectory({ url: directory.url, provider: native }), time: async () => undefined };
-  const bob = await world.join('bob');
-  const store = sharedStore();
-  // Registered while its clock was right: a record that was issued an hour ago would be refused.
-  await (await world.join('alice', { store })).close();
-  const alice = await world.open('alice', { clock, directory: timeless, store });
-  const sent = await alice.send(['bob'], 'late');
-  await sent.outcomes;
-  expect(Math.abs(alice.status().clockDelta - skew)).toBeLessThan(20_000);
-  expect((await take(bob, 1))[0]?.text).toBe('late');
-});
+test.each(['a message', 'where to be woken'])(
+  'a clock that is wrong is set right by the answer to %s where the directory has no time',
+  async (what) => {
+    const service = await createPushService();
+    const world = await related({ push: service.options });
+    const skew = 3_600_000;
+    const clock = { now: () => Date.now() - skew };
+    const { directory } = world;
+    const timeless = { ...httpKeyDirectory({ url: directory.url, provider: native }), time: async () => undefined };
+    const bob = await world.join('bob');
+    const store = sharedStore();
+    // Registered while its clock was right: a record that was issued an hour ago would be refused.
+    await (await world.join('alice', { store })).close();
+    const alice = await world.open('alice', { clock, directory: timeless, store });
+    if (what === 'a message') {
+      const sent = await alice.send(['bob'], 'late');
+      await sent.outcomes;
+      expect((await take(bob, 1))[0]?.text).toBe('late');
+    } else await alice.updatePush(service.subscribe());
+    expect(Math.abs(alice.status().clockDelta - skew)).toBeLessThan(20_000);
+  },
+);
 
 async function related(options: Partial<RelayOptions> = {}): Promise<World> {
   const world = await createWorld();

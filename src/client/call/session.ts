@@ -217,9 +217,10 @@ export class CallSession {
     }
   }
 
-  /** Resolves when the broker has what we have said. */
-  async told(): Promise<void> {
+  /** Resolves when the broker has what we have said: whether something still waits for a connection. */
+  async told(): Promise<boolean> {
     await this.#teller.told();
+    return this.#teller.waits;
   }
 
   /** The keys of messages are there. */

@@ -13,6 +13,7 @@ import { timeOf } from '../../protocol/call/timeliness.js';
 import { type TokenBucket, takeToken } from '../../protocol/token-bucket.js';
 import type { Rejection } from '../rejection.js';
 import { Call, type CallPeer, IncomingCall } from './call.js';
+import { Farewells } from './farewells.js';
 import { DialCache, type Novelty } from './nonce-cache.js';
 import type { CallPort, OpenedFrame } from './port.js';
 import { CallSession } from './session.js';
@@ -44,6 +45,7 @@ export class Switchboard {
   readonly #sessions = new Map<string, CallSession>();
   readonly #dials = new DialCache();
   readonly #ended = new Map<string, true>();
+  readonly #farewells = new Farewells();
   readonly #callers = new Map<string, TokenBucket>();
   /** Our own dials, and which call they became. */
   readonly #dialling = new Map<CallSession, (session: CallSession) => void>();
@@ -127,7 +129,9 @@ export class Switchboard {
 
   /** The connection to the broker came or went. */
   connected(up: boolean): void {
-    if (up) for (const session of this.#sessions.values()) session.reconnected();
+    if (!up) return;
+    for (const session of this.#sessions.values()) session.reconnected();
+    this.#farewells.again();
   }
 
   /** Hangs up everything. */
@@ -256,7 +260,10 @@ export class Switchboard {
         refused: (reason, from) => this.#events.rejected({ reason: reason as Rejection['reason'], from: from.address }),
         warn: (error) => this.#events.warn(error),
         hasRoom: () => this.#goingOn < this.#settings.limit,
-        forget: () => this.#sessions.delete(name),
+        forget: () => {
+          this.#sessions.delete(name);
+          void this.#farewells.part(session);
+        },
       },
       first,
     );

@@ -42,6 +42,11 @@ export class Teller {
     void publishing.then(() => this.#publishing.delete(publishing));
   }
 
+  /** Whether a frame waits for a connection. */
+  get waits(): boolean {
+    return this.#unsaid.length > 0;
+  }
+
   /** There is a connection again. */
   again(): void {
     for (const output of this.#unsaid.splice(0)) this.tell(output);
