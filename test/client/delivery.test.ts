@@ -113,6 +113,23 @@ test('a handler that throws gets the message again, and after fifteen times it i
   expect(bob.status().failed).toBe(1);
 });
 
+test('how often a handler threw on a message is remembered over a restart', async () => {
+  const world = await createWorld();
+  const store = { ...memoryStore(), close: async () => {} };
+  const alice = await world.join('alice');
+  const fail = () => Promise.reject(new TypeError('cannot digest this'));
+  const bob = await world.join('bob', { store, timing: { handleAgainAfter: 600_000 } });
+  bob.on('message', fail);
+  const first = next(bob, 'warning', ({ code }) => code === 'USAGE_HANDLER_FAILED');
+  await alice.send('bob', 'poison');
+  expect((await first).message).toContain('(1 of 15)');
+  await bob.close();
+  const again = await world.open('bob', { store });
+  const second = next(again, 'warning', ({ code }) => code === 'USAGE_HANDLER_FAILED');
+  again.on('message', fail);
+  expect((await second).message).toContain('(2 of 15)');
+});
+
 test('what was set aside can be read, retried and dropped, also after a restart', async () => {
   const world = await createWorld();
   const store = { ...memoryStore(), close: async () => {} };
