@@ -101,6 +101,22 @@ test('a flood of refusals starts three numberings at most, and is answered by no
   expect((await read(latest, mallory, signKeyOf(alice))).stream).toBe(ahead + 3);
 });
 
+test('a refusal that names a time ahead, or another device, starts no numbering', async () => {
+  const meeting = await meet();
+  const { alice, wire, mallory, control } = meeting;
+  const stream = await write(alice, wire, mallory, 1);
+  const refuse = (device: string, newest: number) => control({ kind: 'refuse', device, stream, newest });
+  // Of a numbering that lies ahead those who hear of it would call all that come after it stale.
+  await flood(meeting, 'control', [
+    await refuse(alice.deviceId, Date.now() + 3_600_000),
+    await refuse(alice.deviceId, Number.MAX_SAFE_INTEGER),
+    await refuse('a'.repeat(16), stream),
+  ]);
+  await (await alice.send('mallory', 'in which numbering?')).published;
+  const latest = wire.to('nes/mallory/message')[1]?.payload as Uint8Array;
+  expect((await read(latest, mallory, signKeyOf(alice))).stream).toBe(stream);
+});
+
 test('a flood of duplicates is answered by gathered receipts', async () => {
   const meeting = await meet();
   const { wire, sealed } = meeting;

@@ -7,6 +7,37 @@ import { createWorld, next, take, until } from './world.js';
 
 const timing = { receiptDelay: 20, gapDelay: 30 };
 
+test('what is asked for while it is still on its way is not said to be gone', async () => {
+  const world = await createWorld();
+  const inner = lossy(world, () => false);
+  let letGo = () => {};
+  const held = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
+  let count = 0;
+  const slow: Transport = {
+    ...inner,
+    async publish(topic, payload, options) {
+      if (topic === 'nes/bob/message' && ++count === 2) await held;
+      await inner.publish(topic, payload, options);
+    },
+  };
+  const alice = await world.join('alice', { broker: slow });
+  const bob = await world.join('bob', { timing });
+  let asked = 0;
+  const listener = await world.client();
+  listener.on('message', () => asked++);
+  await (await alice.send('bob', 'one')).delivered;
+  await listener.subscribeAsync('nes/alice/control');
+  const delayed = await alice.send('bob', 'two');
+  await (await alice.send('bob', 'three')).delivered;
+  // Its receipt, and requests for what lies below it; the last may not be read yet.
+  await until(() => asked > 3 || undefined);
+  letGo();
+  await delayed.delivered;
+  expect((await take(bob, 3)).map(({ text }) => text)).toEqual(['one', 'three', 'two']);
+});
+
 test('while what one peer lacks goes out again, mail of others is opened', async () => {
   const world = await createWorld();
   const inner = lossy(world, (topic, count) => topic === 'nes/bob/message' && count > 1 && count < 10);
