@@ -11,9 +11,10 @@ export interface Capacity {
    * Resolves when there is room for an entry, in the order of the calls.
    *
    * @param bytes - about how much it will take
-   * @throws `STATE_FULL` when there is none, or others wait for it, and one is not to wait; `USAGE_CLOSED`
+   * @param signal - gives up waiting
+   * @throws `STATE_FULL` when there is none, or others wait for it, and one is not to wait, or no longer; `USAGE_CLOSED`
    */
-  reserve(bytes: number, whenFull: 'wait' | 'refuse'): Promise<Release>;
+  reserve(bytes: number, whenFull: 'wait' | 'refuse', signal?: AbortSignal): Promise<Release>;
   /** Resolves when all room is given back: nobody is about to put anything in. */
   idle(): Promise<void>;
   close(): void;
@@ -76,12 +77,16 @@ export function createCapacity({ limits, used, changed, full }: CapacityParts): 
 
   return {
     // Not `async`: whoever waited goes on before whoever finds room later, by the same number of steps.
-    reserve(bytes, whenFull) {
+    reserve(bytes, whenFull, signal) {
       if (closed) return Promise.reject(closedError());
       if (waiting.size === 0 && hasRoom()) return Promise.resolve(take(bytes));
       if (whenFull === 'refuse') return Promise.reject(new SealMQError('STATE_FULL', full));
       return new Promise((resolve, reject) => {
-        waiting.add({ bytes, resolve, reject });
+        const waiter = { bytes, resolve, reject };
+        waiting.add(waiter);
+        signal?.addEventListener('abort', () => {
+          if (waiting.delete(waiter)) reject(new SealMQError('STATE_FULL', full));
+        });
         if (waiting.size === 1) void watch();
       });
     },

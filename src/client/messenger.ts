@@ -136,9 +136,14 @@ export class Messenger {
     this.#assertOpen();
     assertArgument(options, anObject, 'options');
     if (isList(to)) return sendSeveral(this.#context, this.#parts, to, payload, options);
+    return this.#sendToOne(to, payload, options);
+  }
+
+  async #sendToOne(to: string, payload: Payload, options: SendOptions, signal?: AbortSignal): Promise<Sent> {
+    this.#assertOpen();
     const via = options.via ?? this.#context.via;
-    if (via === 'direct' || to === this.address) return send(this.#context, this.#parts, to, payload, options);
-    const { each } = await sendSeveral(this.#context, this.#parts, [to], payload, options);
+    if (via === 'direct' || to === this.address) return send(this.#context, this.#parts, to, payload, options, signal);
+    const { each } = await sendSeveral(this.#context, this.#parts, [to], payload, options, signal);
     return each[0] as Sent;
   }
 
@@ -149,7 +154,7 @@ export class Messenger {
    * @throws `TRANSPORT_TIMEOUT` when no answer came in time; otherwise as {@link send}
    */
   async request(to: string, payload: Payload, options: RequestOptions = {}): Promise<Message> {
-    return request(this.#parts.requests, (...what) => this.send(...what), to, payload, options);
+    return request(this.#parts.requests, (...what) => this.#sendToOne(...what), to, payload, options);
   }
 
   /**
@@ -162,7 +167,7 @@ export class Messenger {
   respond(handler: (message: Message) => Answer | Promise<Answer>): () => void {
     return this.on(
       'message',
-      responder((...what) => this.send(...what), handler),
+      responder((...what) => this.#sendToOne(...what), handler),
     );
   }
 

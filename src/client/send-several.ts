@@ -50,6 +50,7 @@ export interface HandInState extends SendState {
  * atomic batch. The relay puts a copy into each queue.
  *
  * @param to - addresses without repetition, none of them our own
+ * @param signal - gives up waiting for room
  * @throws as `send`, `USAGE_TOO_MANY_RECIPIENTS` for more than 256 receivers or devices, `DIRECTORY_NOT_FOUND` also where the
  *   directory names no relay
  */
@@ -59,12 +60,13 @@ export async function sendSeveral(
   to: readonly string[],
   payload: Payload,
   options: SendOptions = {},
+  signal?: AbortSignal,
 ): Promise<SentToSeveral> {
   const composed = compose(context, payload, options);
   const receivers = sortedReceivers(to, context.account.address);
   for (const one of receivers) assertReceiver(context, one);
   await context.account.assertRegistered(context.keys);
-  const release = await reserveBoth(state, composed.message.payload.length, options.whenFull ?? 'wait');
+  const release = await reserveBoth(state, composed.message.payload.length, options.whenFull ?? 'wait', signal);
   const posted = await post(context, state, receivers, composed).finally(release);
   await posted.durable;
   const id = toBase64url(composed.message.id);

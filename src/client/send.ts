@@ -76,6 +76,7 @@ export interface SendState {
  * Room → directory → seal → counter and outbox entry in one atomic batch, with a copy for our own other devices; the outbox publishes.
  * What waits for the same receiver is sealed together. The mirror image of `receive.ts`.
  *
+ * @param signal - gives up waiting for room
  * @throws `STATE_NOT_REGISTERED`, `USAGE_INVALID_ADDRESS`, `USAGE_INVALID_ARGUMENT`, `USAGE_PAYLOAD_TOO_LARGE`, `USAGE_CONTACT_BLOCKED`,
  *   `DIRECTORY_NOT_FOUND`, `DIRECTORY_IDENTITY_HELD`, `DIRECTORY_RECORD_EXPIRED`, `DIRECTORY_NO_ACTIVE_DEVICE`,
  *   other `DIRECTORY_` codes, `STATE_FULL`, `STATE_UNAVAILABLE`
@@ -86,12 +87,13 @@ export async function send(
   to: string,
   payload: Payload,
   options: SendOptions = {},
+  signal?: AbortSignal,
 ): Promise<Sent> {
   const { message, terms } = compose(context, payload, options);
   assertReceiver(context, to);
   await context.account.assertRegistered(context.keys);
   // Before a turn to be numbered is taken: whoever holds one must not wait for what others do.
-  const release = await state.outbox.capacity.reserve(message.payload.length, options.whenFull ?? 'wait');
+  const release = await state.outbox.capacity.reserve(message.payload.length, options.whenFull ?? 'wait', signal);
   const posted = await state.batches.add(to, message, terms, (batch) => post(context, state, batch)).finally(release);
   await posted.durable;
   const { delivered, deliveredTo } = posted.tracked;

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { memoryStore } from '../../src/adapters/store/memory-store.js';
 import { createWorld, take } from './world.js';
 
 test('a request is answered by the one who was asked', async () => {
@@ -55,4 +56,20 @@ test('a request may wait for longer than a timer can', async () => {
     return 'at last';
   });
   expect((await alice.request('bob', 'when?', { timeout: 30 * 24 * 3_600_000 })).text).toBe('at last');
+});
+
+test('a request waits for room in the outbox no longer than for its answer, and is not sent afterwards', async () => {
+  const world = await createWorld();
+  const store = { ...memoryStore(), close: async () => {} };
+  const bob = await world.join('bob', { store });
+  const alice = await world.join('alice', { limits: { outbox: { entries: 1 } } });
+  await bob.close();
+  await alice.send('bob', 'fills the outbox');
+  await expect(alice.request('bob', 'anybody there?', { timeout: 100, expiresIn: 60 })).rejects.toMatchObject({
+    code: 'TRANSPORT_TIMEOUT',
+  });
+  const again = await world.open('bob', { store });
+  const heard = take(again, 2);
+  await alice.send('bob', 'the next');
+  expect((await heard).map(({ text }) => text)).toEqual(['fills the outbox', 'the next']);
 });
