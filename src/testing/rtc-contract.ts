@@ -129,6 +129,11 @@ export function rtcContract(name: string, { left, right }: RtcSubject, tests: Te
       deepEqual(await codeOf(() => a.connection.answer('nonsense')), 'DECODE_RTC');
     });
 
+    clause('refuses a description that announces no certificate', async (a, b) => {
+      const bare = (await a.connection.offer()).replace(/^a=fingerprint:.*\r?\n/gim, '');
+      deepEqual(await codeOf(() => b.connection.answer(bare)), 'DECODE_RTC');
+    });
+
     clause('sends nothing before it is connected, nor after it was closed', async (a, b) => {
       const code = () => codeOf(async () => a.connection.send('ordered', Uint8Array.of(1)));
       deepEqual(await code(), 'TRANSPORT_CLOSED');

@@ -94,6 +94,28 @@ describe('to the callee', () => {
     expect((await call).from.address).toBe('mallory');
   });
 
+  test('a dial does not ring when the end of its call was faster', async () => {
+    const { world, messenger: bob, mallory } = await scene('bob');
+    const carol = await tamperer(world, 'carol', bob);
+    const rang: string[] = [];
+    bob.on('call', ({ from }) => rang.push(from.address));
+    const rings = next(bob, 'call', ({ from }) => from.address === 'carol');
+    const call = native.randomBytes(16).slice();
+    await mallory.send({ type: 'close', call, reason: 'hangup' });
+    await mallory.send({ type: 'dial', call, identity: bob.record.identity, key: native.randomBytes(32).slice() });
+    await carol.dial();
+    await rings;
+    expect(rang).toEqual(['carol']);
+  });
+
+  test('whoever dials without end is not heard any more', async () => {
+    const { messenger: bob, mallory } = await scene('bob');
+    bob.on('call', () => {});
+    const refused = next(bob, 'rejected', ({ reason }) => reason === 'too-many');
+    for (let n = 0; n < 48; n++) await mallory.dial();
+    expect((await refused).from).toBe('mallory');
+  });
+
   /** A call of Mallory's that Bob has taken, and for whose answer he waits. */
   async function offered(bob: Messenger, mallory: Tamperer) {
     const incoming = ringing(bob);
