@@ -345,6 +345,18 @@ describe('the way', () => {
     const [back] = await connect(bob, alice);
     expect(back.path).toBe('mqtt');
   });
+
+  test('is MQTT, and at once, when one of the two wants relays and has no TURN server', async () => {
+    const rtc = nodeDataChannelRtc();
+    const hidden = { rtc, policy: 'relay', iceServers: [{ urls: 'stun:127.0.0.1:9' }], fallbackAfter: 60_000 } as const;
+    const { alice, bob } = await pair(hidden, { rtc, fallbackAfter: 60_000 });
+    const [a, b] = await connect(alice, bob);
+    expect([a.path, b.path]).toEqual(['mqtt', 'mqtt']);
+    await a.hangUp();
+    await b.ended;
+    const [back] = await connect(bob, alice);
+    expect(back.path).toBe('mqtt');
+  });
 });
 
 test('a call that ends while TURN servers are still asked for leaves no connection behind', async () => {

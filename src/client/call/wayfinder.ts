@@ -141,6 +141,8 @@ export class Wayfinder {
       const iceServers = await servers();
       // It may be over by now, and nobody would close what is made here.
       if (this.#stopped) return {};
+      // There is no way that we would take: nobody need wait for one.
+      if (policy === 'relay' && !iceServers.some(relays)) return {};
       this.#link ??= new Link({ rtc, policy, events: this.#linkEvents() });
       const sdp = await make(this.#link, iceServers);
       this.#weDescribed = true;
@@ -196,4 +198,8 @@ export class Wayfinder {
     clearTimeout(this.#fallback);
     this.#fallback = undefined;
   }
+}
+
+function relays({ urls }: IceServer): boolean {
+  return [urls].flat().some((url) => /^turns?:/i.test(url));
 }
