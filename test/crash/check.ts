@@ -29,7 +29,7 @@ export async function checkRun({
   messages,
   wire,
   autopsies,
-}: Remains): Promise<Omit<CrashOutcome, 'kills'>> {
+}: Remains): Promise<Omit<CrashOutcome, 'kills' | 'interrupted'>> {
   const problems: string[] = [];
   const journal = readHandings(bob);
   const handled = new Set(journal.filter(({ what }) => what === 'through').map(({ text }) => text));

@@ -27,6 +27,8 @@ export interface CrashPlan {
 export interface CrashOutcome {
   readonly problems: readonly string[];
   readonly kills: Readonly<Record<string, number>>;
+  /** How often the sender was killed that had begun and was not through. */
+  readonly interrupted: number;
   readonly handled: number;
   /** Messages that were handed over again since nobody had recorded that their handler was through. */
   readonly repeated: number;
@@ -60,8 +62,13 @@ export async function crashRun({
   });
   const [alice, bob] = [task('alice'), task('bob')];
   let done = false;
-  const sender = victim('sender-process.ts', [JSON.stringify(alice)], (line) => {
+  const writer = victim('sender-process.ts', [JSON.stringify(alice)], (line) => {
     done ||= line === 'done';
+  });
+  let interrupted = 0;
+  const sender = examined(writer, async () => {
+    const sent = readJournal(alice.journal).length;
+    if (sent > 0 && sent < messages) interrupted++;
   });
   const autopsies: Autopsy[] = [];
   const listener = victim('receiver-process.ts', [JSON.stringify(bob)]);
@@ -72,17 +79,17 @@ export async function crashRun({
   const wire = await recordWire(broker.url);
   try {
     await receiver.start();
-    void sender.start();
+    await sender.start();
     const random = seededRandom(seed);
     const victims = { sender, receiver, broker };
     const forget = () => loseQueue(victims, () => readJournal(alice.journal).length, messages);
     const killed = await kill(victims, { random, kills, isDone: () => done, ...(amnesia && { forget }) });
     while (!done || handled(bob) < messages) await sleep(50);
     await Promise.all([sender.kill(), receiver.kill()]);
-    return { kills: killed, ...(await checkRun({ alice, bob, messages, wire: wire.seen, autopsies })) };
+    return { kills: killed, interrupted, ...(await checkRun({ alice, bob, messages, wire: wire.seen, autopsies })) };
   } finally {
     wire.close();
-    for (const one of [sender, listener, broker]) await one.kill();
+    for (const one of [writer, listener, broker]) await one.kill();
     await directory.close();
     await rm(folder, { recursive: true, force: true });
   }

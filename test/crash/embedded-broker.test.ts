@@ -11,6 +11,7 @@ test.each([1])(
   async (seed) => {
     const outcome = await crashRun({ seed, messages: 2000, kills: 9, startBroker });
     expect(outcome).toMatchObject({ problems: [], handled: 2000 });
+    expect(outcome.interrupted).toBeGreaterThan(0);
   },
 );
 

@@ -11,7 +11,7 @@ process.stdout.write('ready\n');
 for (let n = readJournal(journal).length; n < messages; ) {
   const turn = n;
   // Now and then several in one turn: they may travel together, under one number.
-  const texts = Array.from({ length: Math.min(n % 4 === 0 ? 4 : 1, messages - n) }, () => String(n++));
+  const texts = Array.from({ length: Math.min(n % 8 === 0 ? 4 : 1, messages - n) }, () => String(n++));
   const sent = await Promise.all(texts.map((text) => messenger.send(to, text)));
   appendFileSync(journal, sent.map(({ id, seq }, i) => `${id} ${seq} ${texts[i]} ${turn}\n`).join(''));
   // So that the kills come in the middle.
