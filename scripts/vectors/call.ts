@@ -153,7 +153,14 @@ function recordVectors(keys: MessageKeys) {
       n: 0,
       content: encodeChunk({ text: true, last: true, bytes: utf8('Hello Bob!') }),
     },
-    { key: 'msg-a', stream: 'ordered', n: 1, content: encodeChunk({ unordered: 3 }) },
+    {
+      ...{ key: 'msg-a', stream: 'ordered', n: 1 },
+      content: [
+        ...encodeChunk({ text: false, last: true, bytes: fixedBytes('call/first', 5) }),
+        ...encodeChunk({ text: true, last: true, bytes: utf8('in one record') }),
+      ],
+    },
+    { key: 'msg-a', stream: 'ordered', n: 2, content: encodeChunk({ unordered: 3 }) },
     {
       ...{ key: 'msg-b', stream: 'unordered', n: 3 },
       content: encodeChunk({

@@ -21,7 +21,7 @@ import {
   type CallControl,
   type CallRecord,
   decodeCallControl,
-  decodeChunk,
+  decodeChunks,
   decodeRecord,
   decodeRecordMessage,
   isRecordMessage,
@@ -128,7 +128,7 @@ export async function read({ alice, bob, passed, keys }: Recording): Promise<Rea
   for (const { from, way, bytes } of passed) {
     if (way === 'rtc' || isRecordMessage(bytes)) {
       const record = way === 'rtc' ? decodeRecord(bytes) : decodeRecordMessage(bytes);
-      said.push({ from, way, ...(await contentOf(learnt, from, record)) });
+      for (const content of await contentOf(learnt, from, record)) said.push({ from, way, ...content });
       continue;
     }
     const opened = await run(
@@ -199,10 +199,12 @@ async function contentOf({ messages, transcript }: Learnt, from: Side, { ctr, ct
   const key = messages[from === 'alice' ? 'msg-a' : 'msg-b'];
   const content = await recordCipher(native, key, transcript.call).open(ctr, ct);
   if (!content) throw new RangeError('a record that the keys of the call do not open');
-  if (readCounter(ctr).high === Stream.control) return { what: decodeCallControl(content).kind };
-  const chunk = decodeChunk(content);
-  if ('unordered' in chunk) return { what: 'end' as const };
-  return { what: 'message' as const, text: Buffer.from(chunk.bytes).toString() };
+  if (readCounter(ctr).high === Stream.control) return [{ what: decodeCallControl(content).kind }];
+  return decodeChunks(content).map((chunk) =>
+    'unordered' in chunk
+      ? { what: 'end' as const }
+      : { what: 'message' as const, text: Buffer.from(chunk.bytes).toString() },
+  );
 }
 
 async function partyOf({ address, record: { identity, devices } }: Messenger): Promise<Party> {

@@ -12,7 +12,7 @@ import { decodeDescription, decodeIceBody, encodeDescription, encodeIceBody } fr
 import { decodeCallFrame, encodeCallFrame } from '../../src/protocol/call/frame.js';
 import {
   decodeCallControl,
-  decodeChunk,
+  decodeChunks,
   decodeRecordMessage,
   encodeCallControl,
   encodeChunk,
@@ -100,7 +100,7 @@ export const decoders: Readonly<Record<string, Decoder>> = {
   'call-description': (input) => again(input, decodeDescription, encodeDescription),
   'ice-body': (input) => again(input, decodeIceBody, encodeIceBody),
   'call-control': (input) => again(input, decodeCallControl, encodeCallControl),
-  'call-chunk': (input) => same(concat(...encodeChunk(decodeChunk(input))), input),
+  'call-chunk': (input) => same(concat(...decodeChunks(input).flatMap(encodeChunk)), input),
   'call-record'(input) {
     const write = (record: ReturnType<typeof decodeRecordMessage>) => encodeRecordMessage(record.callId, record);
     return again(input, decodeRecordMessage, write);

@@ -48,7 +48,7 @@ interface Waiting {
 export class Inflow {
   readonly #maxMessageBytes: number;
   /** Records of the ordered stream that came before one that is missing. */
-  readonly #ahead = new Map<number, Chunk>();
+  readonly #ahead = new Map<number, readonly Chunk[]>();
   #aheadCost = 0;
   readonly #partial = new Map<number, Partial>();
   #partialCost = 0;
@@ -115,23 +115,24 @@ export class Inflow {
   }
 
   /**
-   * Takes a piece in. Answers whether it is new.
+   * Takes a record in. Answers whether it is new.
    *
    * @throws `DECODE_TOO_LARGE` when a message grows beyond what we take, `DECODE_CLAIMS` for what cannot come where it does, or
    *   has no room
    */
-  take(stream: number, n: number, chunk: Chunk): boolean {
-    if ('bytes' in chunk && !chunk.last && chunk.bytes.length < MIN_PIECE_BYTES)
+  take(stream: number, n: number, chunks: readonly Chunk[]): boolean {
+    if (chunks.some((chunk) => 'bytes' in chunk && !chunk.last && chunk.bytes.length < MIN_PIECE_BYTES))
       throw new SealMQError('DECODE_CLAIMS', 'a piece that is too small');
-    if (stream === Stream.unordered) return this.#takeUnordered(n, chunk);
+    if (stream === Stream.unordered) return this.#takeUnordered(n, chunks);
     if (n < this.next || n >= this.next + MAX_AHEAD || this.#ahead.has(n)) return false;
-    this.#assertRoom(costIn(chunk));
-    this.#ahead.set(n, chunk);
-    this.#aheadCost += costIn(chunk);
+    this.#assertRoom(costIn(chunks));
+    this.#ahead.set(n, chunks);
+    this.#aheadCost += costIn(chunks);
     for (let ready = this.#ahead.get(this.next); ready; ready = this.#ahead.get(this.next)) {
       this.#ahead.delete(this.next++);
       this.#aheadCost -= costIn(ready);
-      this.#takeOrdered(ready);
+      // The record is done with when its last message is.
+      for (const chunk of ready) this.#takeOrdered(chunk, chunk === ready.at(-1) ? this.next : this.next - 1);
     }
     return true;
   }
@@ -167,15 +168,15 @@ export class Inflow {
     this.taken = this.next;
   }
 
-  #takeOrdered(chunk: Chunk): void {
+  #takeOrdered(chunk: Chunk, next: number): void {
     if (this.#end) throw new SealMQError('DECODE_CLAIMS', 'a record behind the end of the stream');
     if ('unordered' in chunk) {
       if (this.#ordered.length > 0) throw new SealMQError('DECODE_CLAIMS', 'the end of the stream within a message');
       this.#end = chunk;
-    } else this.#takePiece(chunk);
+    } else this.#takePiece(chunk, next);
   }
 
-  #takePiece({ bytes, last, text }: Piece): void {
+  #takePiece({ bytes, last, text }: Piece, next: number): void {
     this.#spent += costOf(bytes.length);
     this.#bytes += bytes.length;
     this.#orderedBytes += bytes.length;
@@ -185,11 +186,12 @@ export class Inflow {
     const [whole, cost] = [joined(this.#ordered), costOf(this.#orderedBytes, this.#ordered.length)];
     this.#ordered = [];
     this.#orderedBytes = 0;
-    this.#put(whole, cost, text, true);
+    this.#put(whole, cost, text, next);
   }
 
-  #takeUnordered(n: number, chunk: Chunk): boolean {
-    if ('unordered' in chunk) throw new SealMQError('DECODE_CLAIMS', 'the end of the stream on another one');
+  #takeUnordered(n: number, [chunk, ...more]: readonly Chunk[]): boolean {
+    if (!chunk || 'unordered' in chunk) throw new SealMQError('DECODE_CLAIMS', 'the end of the stream on another one');
+    if (more.length > 0) throw new SealMQError('DECODE_CLAIMS', 'several pieces of the unordered stream in one record');
     const { place, bytes, last, text } = chunk;
     const seen = seeCounter(this.#unordered, n);
     if (!seen || !place) return false;
@@ -223,7 +225,7 @@ export class Inflow {
     this.#forget(message, partial);
     const pieces = Array.from({ length: partial.pieces.size }, (_, i) => partial.pieces.get(i));
     if (pieces.every((piece) => piece !== undefined))
-      this.#put(joined(pieces), costOfAll(partial), partial.text, false);
+      this.#put(joined(pieces), costOfAll(partial), partial.text);
   }
 
   #forget(message: number, partial: Partial): void {
@@ -232,11 +234,14 @@ export class Inflow {
     this.#partialCost -= costOfAll(partial);
   }
 
-  #put(bytes: Uint8Array, cost: number, isText: boolean, ordered: boolean): void {
+  /** @param upTo - of the ordered stream: the application is done with the records below this one when it is with the message */
+  #put(bytes: Uint8Array, cost: number, isText: boolean, upTo?: number): void {
     const text = isText ? textOf(bytes) : undefined;
+    const ordered = upTo !== undefined;
     // What is unordered has no place in the count of the ordered ones.
-    const next = ordered ? this.next : Math.max(this.#handed, this.#waiting.at(-1)?.next ?? 0);
-    this.#waiting.push({ message: { bytes, ordered, ...(text !== undefined && { text }) }, cost, next });
+    const next = upTo ?? Math.max(this.#handed, this.#waiting.at(-1)?.next ?? 0);
+    const message = text === undefined ? { bytes, ordered } : { bytes, ordered, text };
+    this.#waiting.push({ message, cost, next });
     if (!ordered) this.#unorderedMessages++;
     this.#waitingCost += cost;
     this.#messages++;
@@ -257,14 +262,18 @@ function costOfAll({ bytes, pieces }: Partial): number {
   return costOf(bytes, pieces.size);
 }
 
-function costIn(chunk: Chunk): number {
-  return 'bytes' in chunk ? costOf(chunk.bytes.length) : 0;
+function costIn(chunks: readonly Chunk[]): number {
+  return chunks.reduce((sum, chunk) => ('bytes' in chunk ? sum + costOf(chunk.bytes.length) : sum), 0);
 }
 
-/** All of them in one, without a copy where it is one already. */
+/** Whoever keeps a small message must not keep all of a large record. */
+const MOST_OF_RECORD = 4;
+
+/** All of them in one, without a copy where it is one already, and most of its memory. */
 function joined(pieces: readonly Uint8Array[]): Uint8Array {
   const [first] = pieces;
-  return first && pieces.length === 1 ? first : join(pieces);
+  if (!first || pieces.length > 1) return join(pieces);
+  return first.length * MOST_OF_RECORD < first.buffer.byteLength ? first.slice() : first;
 }
 
 function textOf(bytes: Uint8Array): string | undefined {

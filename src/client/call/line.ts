@@ -5,7 +5,7 @@ import {
   type CallControl,
   type CallRecord,
   decodeCallControl,
-  decodeChunk,
+  decodeChunks,
   Stream,
 } from '../../protocol/call/record.js';
 import { createSignal } from '../signal.js';
@@ -172,7 +172,7 @@ export class Line {
 
   #take(stream: number, n: number, content: Uint8Array): boolean {
     if (stream !== Stream.ordered && stream !== Stream.unordered) return false;
-    const isNew = this.#inflow.take(stream, n, decodeChunk(content));
+    const isNew = this.#inflow.take(stream, n, decodeChunks(content));
     this.#arrived.notify();
     // What comes again was perhaps not acknowledged.
     if (isNew && this.#inflow.ended) this.#ended();

@@ -2,23 +2,20 @@ import { utf8 } from '../../bytes/bytes.js';
 import { SealMQError } from '../../errors.js';
 import { createCourtesy } from '../../pause.js';
 import type { RtcChannel } from '../../ports/rtc.js';
-import { counter, RECORD_OVERHEAD, type RecordCipher, recordBytes } from '../../protocol/call/cipher.js';
+import { counter, type RecordCipher } from '../../protocol/call/cipher.js';
 import {
   type CallControl,
-  CHUNK_OVERHEAD,
   costOf,
   encodeCallControl,
   encodeChunk,
-  MAX_RECORD_BYTES,
+  MAX_PIECE_BYTES,
   Stream,
 } from '../../protocol/call/record.js';
 import { createSignal } from '../signal.js';
 import { WINDOW } from './inflow.js';
+import { Packer } from './packer.js';
 import { RecordMemory, type Slot } from './record-memory.js';
 import type { Way } from './way.js';
-
-/** Bytes of a message in one record. */
-const PIECE_BYTES = MAX_RECORD_BYTES - RECORD_OVERHEAD - CHUNK_OVERHEAD;
 
 /** Takes messages apart into records: each encrypted once, sent as the other side has room, and kept until it is acknowledged. */
 export class Outflow {
@@ -27,6 +24,9 @@ export class Outflow {
   /** Records of the ordered stream without acknowledgement, by their number. */
   readonly #kept = new Map<number, Slot>();
   readonly #memory = new RecordMemory();
+  readonly #packer = new Packer(this.#memory, (content, slot) =>
+    this.#seal(Stream.ordered, [content], 'ordered', { slot }),
+  );
   readonly #counters = { [Stream.ordered]: 0, [Stream.unordered]: 0, [Stream.control]: 0 };
   #turns: Record<RtcChannel, Promise<unknown>> = { ordered: Promise.resolve(), unordered: Promise.resolve() };
   #way: Way | undefined;
@@ -70,7 +70,7 @@ export class Outflow {
 
   /** Whether something waits for its acknowledgement. */
   get pending(): boolean {
-    return this.#kept.size > 0;
+    return this.#kept.size > 0 || this.#packer.pending;
   }
 
   /** Goes on over another way, or waits for one. */
@@ -121,9 +121,9 @@ export class Outflow {
       throw new SealMQError('USAGE_PAYLOAD_TOO_LARGE', `the other side takes ${this.peerMaxMessageBytes} bytes`);
     }
     const message = channel === 'unordered' ? this.#unorderedMessages++ : 0;
-    for (let index = 0, start = 0; ; index++, start += PIECE_BYTES) {
-      const piece = bytes.subarray(start, start + PIECE_BYTES);
-      const last = start + PIECE_BYTES >= bytes.length;
+    for (let index = 0, start = 0; ; index++, start += MAX_PIECE_BYTES) {
+      const piece = bytes.subarray(start, start + MAX_PIECE_BYTES);
+      const last = start + MAX_PIECE_BYTES >= bytes.length;
       const othersTurn = this.#courtesy();
       if (othersTurn) await othersTurn;
       if (!this.#hasRoom(channel, piece.length)) await this.#room(channel, piece.length);
@@ -132,8 +132,10 @@ export class Outflow {
       const cost = costOf(piece.length);
       this.#spent += cost;
       if (channel === 'unordered') this.#unorderedSpent += cost;
-      const place = channel === 'unordered' ? { place: { message, index } } : {};
-      const sealing = this.#put(Stream[channel], encodeChunk({ text, last, bytes: piece, ...place }), channel);
+      const sealing =
+        channel === 'ordered'
+          ? this.#packer.add(encodeChunk({ text, last, bytes: piece }))
+          : this.#seal(Stream.unordered, encodeChunk({ text, last, bytes: piece, place: { message, index } }), channel);
       if (sealing) await sealing;
       if (last) break;
     }
@@ -150,18 +152,22 @@ export class Outflow {
 
   /** Sends what is not a message. It is lost where there is no way. @param by - not the present one */
   tell(control: CallControl, by?: Way): void {
-    if (!this.#over) void this.#put(Stream.control, [encodeCallControl(control)], 'unordered', by);
+    if (!this.#over) void this.#seal(Stream.control, [encodeCallControl(control)], 'unordered', { by });
   }
 
-  /** Encrypts and sends one record; the promise, if there is one, is the backend's. */
-  #put(
+  /**
+   * Encrypts and sends one record; the promise, if there is one, is the backend's.
+   *
+   * @param slot - where it is made, if it is to be kept
+   * @param by - not the present way
+   */
+  #seal(
     stream: (typeof Stream)[keyof typeof Stream],
     content: readonly Uint8Array[],
     channel: RtcChannel,
-    by?: Way,
+    { slot, by }: { readonly slot?: Slot; readonly by?: Way | undefined } = {},
   ): Promise<void> | undefined {
     const n = this.#counters[stream]++;
-    const slot = stream === Stream.ordered ? this.#memory.take(recordBytes(content)) : undefined;
     const go = (record: Uint8Array) => {
       if (slot) this.#kept.set(n, slot);
       (by ?? this.#way)?.send(channel, record);
@@ -185,9 +191,11 @@ export class Outflow {
 
   async #end(): Promise<void> {
     await Promise.all(Object.values(this.#turns));
+    await this.#packer.flush();
     if (this.#over) throw this.#over;
     this.#endRecord = this.#counters[Stream.ordered];
-    await this.#put(Stream.ordered, encodeChunk({ unordered: this.#unorderedMessages }), 'ordered');
+    this.#packer.add(encodeChunk({ unordered: this.#unorderedMessages }));
+    await this.#packer.flush();
     await this.#until(() => this.#taken > this.#endRecord);
   }
 
@@ -207,6 +215,7 @@ export class Outflow {
   /** It is over: what is still to be sent fails with `error`. */
   close(error: SealMQError): void {
     this.#over = error;
+    this.#packer.close();
     this.use(undefined);
     this.#kept.clear();
     this.#changed.notify();

@@ -36,6 +36,12 @@ export class RecordMemory {
     return { bytes, slab };
   }
 
+  /** Of the one that was taken last only the first `length` bytes are wanted. */
+  shorten({ bytes, slab }: Slot, length: number): Slot {
+    slab.end -= bytes.length - length;
+    return { bytes: bytes.subarray(0, length), slab };
+  }
+
   /** That record is not wanted any more; once for each. */
   give({ slab }: Slot): void {
     if (--slab.wanted > 0) return;

@@ -50,7 +50,7 @@ export function decodeRecordMessage(bytes: Uint8Array): CallRecord & { readonly 
   };
 }
 
-/** What a record of the ordered or unordered stream holds. */
+/** What the records of the ordered and the unordered stream hold: pieces, one after the other, or the end. */
 export type Chunk = Piece | EndOfStream;
 
 /** A piece of a message of the application. */
@@ -72,15 +72,19 @@ const LAST = 1;
 const TEXT = 2;
 const PLACED = 4;
 const PLACE_BYTES = 8;
+const LENGTH_BYTES = 2;
 const END = 8;
 const END_BYTES = 5;
 
-/** Bytes that a chunk is longer than its part of the message. */
-export const CHUNK_OVERHEAD = 1 + PLACE_BYTES;
+/** Bytes that a piece without a place takes in a record beside its part of the message. */
+export const PIECE_OVERHEAD = 1 + LENGTH_BYTES;
+
+/** Most bytes of a message in one piece. */
+export const MAX_PIECE_BYTES = MAX_RECORD_BYTES - RECORD_OVERHEAD - PIECE_OVERHEAD - PLACE_BYTES;
 
 /**
- * The content of a record of the ordered or unordered stream: a byte of flags, the place if there is one, the bytes. In parts,
- * since those that make up most of it are the caller's, and are copied where they are encrypted.
+ * A chunk as it stands in a record: a byte of flags, the place if there is one, the length, the bytes. In parts, since those that
+ * make up most of it are the caller's, and are copied where they are encrypted.
  */
 export function encodeChunk(chunk: Chunk): readonly Uint8Array[] {
   if ('unordered' in chunk) {
@@ -90,27 +94,34 @@ export function encodeChunk(chunk: Chunk): readonly Uint8Array[] {
     return [end];
   }
   const { text, last, place, bytes } = chunk;
-  const head = new Uint8Array(place ? CHUNK_OVERHEAD : 1);
+  const head = new Uint8Array(place ? PIECE_OVERHEAD + PLACE_BYTES : PIECE_OVERHEAD);
+  const view = new DataView(head.buffer);
   head[0] = (last ? LAST : 0) | (text ? TEXT : 0) | (place ? PLACED : 0);
   if (place) {
-    const view = new DataView(head.buffer);
     view.setUint32(1, place.message);
     view.setUint32(5, place.index);
   }
+  view.setUint16(head.length - LENGTH_BYTES, bytes.length);
   return [head, bytes];
 }
 
-/** @throws `DECODE_CBOR` */
-export function decodeChunk(content: Uint8Array): Chunk {
-  const flags = content[0] ?? 0xff;
-  const number = (at: number) => new DataView(content.buffer, content.byteOffset, content.length).getUint32(at);
-  if (flags === END && content.length === END_BYTES) return { unordered: number(1) };
-  const placed = (flags & PLACED) !== 0;
-  if (flags > 7 || (placed && content.length < CHUNK_OVERHEAD)) throw new SealMQError('DECODE_CBOR', 'malformed chunk');
-  const common = { text: (flags & TEXT) !== 0, last: (flags & LAST) !== 0 };
-  if (!placed) return { ...common, bytes: content.subarray(1) };
-  const place = { message: number(1), index: number(5) };
-  return { ...common, place, bytes: content.subarray(CHUNK_OVERHEAD) };
+/** The content of a record, of which pieces are views. @throws `DECODE_CBOR` */
+export function decodeChunks(content: Uint8Array): readonly Chunk[] {
+  const view = new DataView(content.buffer, content.byteOffset, content.length);
+  if (content[0] === END && content.length === END_BYTES) return [{ unordered: view.getUint32(1) }];
+  const chunks: Chunk[] = [];
+  for (let at = 0; at < content.length || at === 0; ) {
+    const flags = content[at] ?? 0xff;
+    const placed = (flags & PLACED) !== 0;
+    const start = at + PIECE_OVERHEAD + (placed ? PLACE_BYTES : 0);
+    const end = start <= content.length ? start + view.getUint16(start - LENGTH_BYTES) : start;
+    if (flags > 7 || end > content.length) throw new SealMQError('DECODE_CBOR', 'malformed chunk');
+    const place = placed ? { message: view.getUint32(at + 1), index: view.getUint32(at + 5) } : undefined;
+    const piece = { text: (flags & TEXT) !== 0, last: (flags & LAST) !== 0, bytes: content.subarray(start, end) };
+    chunks.push(place ? { ...piece, place } : piece);
+    at = end;
+  }
+  return chunks;
 }
 
 /** Bytes that a piece has at least which is not the last of its message: smaller ones would cost more than they carry. */
