@@ -20,7 +20,7 @@ const MAX_OPENING = 4096;
 const ACK_DELAY = 50;
 
 /** So much room that the other side has not heard of is told at once, in bytes: it must not come to wait for it. */
-const ACK_BYTES = WINDOW / 16;
+const ACK_BYTES = WINDOW / 4;
 
 /** Pings that come sooner behind one that was answered are not, in milliseconds. */
 const PONG_GAP = 50;
