@@ -5,7 +5,15 @@ import { ring } from '../../src/protocol/call/callee.js';
 import { dial } from '../../src/protocol/call/caller.js';
 import { type CallFrame, CLOSE_REASONS, type CloseReason, type FrameType } from '../../src/protocol/call/frame.js';
 import { TABLE } from '../../src/protocol/call/handshake.js';
-import type { CallOutput, CallState, Phase, ReceivedFrame, Transition } from '../../src/protocol/call/state.js';
+import type {
+  CallInput,
+  CallOutput,
+  CallState,
+  Dialling,
+  Phase,
+  ReceivedFrame,
+  Transition,
+} from '../../src/protocol/call/state.js';
 import { type Actor, actor, framed, go, lastSent, NOW, native } from './actors.js';
 
 const TYPES: readonly FrameType[] = ['dial', 'offer', 'answer', 'ice', 'close'];
@@ -313,11 +321,30 @@ describe('several devices of the callee', () => {
       );
       const last = reason === 'busy' ? 'busy' : 'failed';
       expect(told(go(alice, step.state, closing(scene, bob, 'failed')))).toBe(`closed ended(${last} by them)`);
-      const late = reason === 'busy' ? 'busy' : 'timeout';
+      const [late, life] = reason === 'busy' ? ['busy', 30_000] : ['timeout', 90_000];
       const wanted = `closed publish ended(${late} by us)`;
-      expect(told(go(alice, step.state, { kind: 'tick', now: NOW + 90_000 }))).toBe(wanted);
+      expect(told(go(alice, step.state, { kind: 'tick', now: NOW + life - 1 }))).toBe('dialling');
+      expect(told(go(alice, step.state, { kind: 'tick', now: NOW + life }))).toBe(wanted);
     },
   );
+
+  test('behind the first that is busy the time is set, and by no later one put off, nor beyond that of the dial', async () => {
+    const scene = await story();
+    const { alice, bobsLaptop, states } = scene;
+    const bobsTablet = actor('bob', scene.bob);
+    const { state } = states.dialling as Story['states'][string];
+    const asked = [...(state as Dialling).asked, bobsTablet.party.signing];
+    const busy = (from: CallState, who: Actor, after: number) =>
+      go(alice, from, { ...closing(scene, who, 'busy'), now: NOW + after } as CallInput).state;
+    const lasts = (from: CallState, until: number) => {
+      expect(go(alice, from, { kind: 'tick', now: NOW + until - 1 }).state.phase).toBe('dialling');
+      expect(go(alice, from, { kind: 'tick', now: NOW + until }).state.phase).toBe('closed');
+    };
+    const first = busy({ ...(state as Dialling), asked }, bobsLaptop, 10_000);
+    lasts(first, 40_000);
+    lasts(busy(first, bobsTablet, 30_000), 40_000);
+    lasts(busy(state, bobsLaptop, 80_000), 90_000);
+  });
 });
 
 describe('candidates', () => {

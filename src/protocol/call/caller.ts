@@ -24,6 +24,9 @@ import {
   type Transition,
 } from './state.js';
 
+/** How long a dial goes on behind the first `busy`, in milliseconds: time to take it on another device, and those that are off never say no. */
+const RINGS_BESIDE_BUSY = 30_000;
+
 /**
  * Begins a call: the dial, to all devices of the callee.
  *
@@ -74,7 +77,7 @@ export const dialling: Row<'dialling'> = {
       if (state.held.length >= MAX_WAITING) return refuse(state, received.from, 'too-many');
       return stay({ ...state, held: [...state.held, received] });
     },
-    *close(context, state, { frame: { reason }, from }) {
+    *close(context, state, { frame: { reason }, from }, now) {
       if (!isAsked(state, from)) return refuse(state, from, 'not-the-peer');
       const asked = state.asked.filter((signing) => !equal(signing, from.signing));
       // Somebody is there and says no, for all devices. Anything else is a device's own affair: another one may take it.
@@ -83,7 +86,9 @@ export const dialling: Row<'dialling'> = {
         return { state: closed, outputs: [...(yield* tellOthers(context, state, from, 'elsewhere')), ...outputs] };
       }
       const refusal = state.refusal === 'busy' ? 'busy' : reason;
-      return asked.length > 0 ? stay({ ...state, asked, refusal }) : endedByThem(state, refusal);
+      if (asked.length === 0) return endedByThem(state, refusal);
+      const deadline = reason === 'busy' ? Math.min(state.deadline, now + RINGS_BESIDE_BUSY) : state.deadline;
+      return stay({ ...state, asked, refusal, deadline });
     },
   },
   inputs: {
