@@ -224,8 +224,7 @@ export class Inflow {
   #complete(message: number, partial: Partial): void {
     this.#forget(message, partial);
     const pieces = Array.from({ length: partial.pieces.size }, (_, i) => partial.pieces.get(i));
-    if (pieces.every((piece) => piece !== undefined))
-      this.#put(joined(pieces), costOfAll(partial), partial.text);
+    if (pieces.every((piece) => piece !== undefined)) this.#put(joined(pieces), costOfAll(partial), partial.text);
   }
 
   #forget(message: number, partial: Partial): void {
