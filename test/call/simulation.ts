@@ -6,10 +6,12 @@ import { callSettings } from '../../src/client/call/settings.js';
 import { Switchboard } from '../../src/client/call/switchboard.js';
 import { nativeProvider } from '../../src/crypto/native.js';
 import { step } from '../../src/crypto/steps.js';
+import type { Rtc } from '../../src/ports/rtc.js';
 import { decodeCallFrame, encodeCallFrame } from '../../src/protocol/call/frame.js';
 import type { Party } from '../../src/protocol/call/keys.js';
 import { type Random, seededRandom } from '../../src/testing/seeded.js';
 import { virtualTime } from '../../src/testing/virtual-time.js';
+import { simulatedRtc } from './simulated-rtc.js';
 
 const native = nativeProvider();
 
@@ -34,20 +36,27 @@ interface Device {
   readonly board: Switchboard;
   readonly calls: Call[];
   readonly failures: string[];
+  /** What was heard in each call, by its id. */
+  readonly heard: Map<string, (string | undefined)[]>;
 }
+
+/** What everybody says in each call. */
+const WORDS = Array.from({ length: 12 }, (_, i) => `word ${i}`);
+const PAUSE = 5_000;
 
 /**
  * Two people with one or two devices each, who call one another at about the same time, take, decline or ignore what rings, and
- * give up, over a network that loses, doubles and reorders.
+ * give up, over a network that loses, doubles and reorders; with WebRTC, whose connections fail and break, or without.
  *
- * @returns what is wrong in the end; empty when there is one call, on two devices, or none
+ * @returns what is wrong in the end; empty when there is one call, on two devices that have heard all that the other one said, or none
  */
-export async function simulateCalls(seed: number): Promise<{ problems: string[]; calls: number }> {
+export async function simulateCalls(seed: number): Promise<{ problems: string[]; calls: number; direct: number }> {
   const random = seededRandom(seed);
   const time = virtualTime();
   const devices: Device[] = [];
   const problems: string[] = [];
   const weather = { loss: random.pick([0, 0, 0.05]), doubling: 0.1, slowest: random.pick([50, 500, 4_000]) };
+  const rtc = simulatedRtc(random, { unreachable: 0.2, broken: 0.3, slowest: weather.slowest / 5 });
 
   const publish = async (address: string, bytes: Uint8Array): Promise<void> => {
     for (const { party, board } of devices) {
@@ -61,7 +70,7 @@ export async function simulateCalls(seed: number): Promise<{ problems: string[];
   const join = (address: string, like?: Device) => {
     const name = `${address}${devices.filter(({ party }) => party.address === address).length + 1}`;
     const party = { address, identity: like?.party.identity ?? random.bytes(32), signing: random.bytes(32) };
-    devices.push(deviceOf(name, party, { random, devices, publish, problems }));
+    devices.push(deviceOf(name, party, { random, devices, publish, problems, rtc }));
     return devices.at(-1) as Device;
   };
 
@@ -76,7 +85,7 @@ export async function simulateCalls(seed: number): Promise<{ problems: string[];
       if (random.chance(0.1)) setTimeout(() => abort.abort(), random.next(5_000));
       const to = device.party.address === 'alice' ? 'bob' : 'alice';
       await device.board.call(to, abort.signal).then(
-        (call) => device.calls.push(call),
+        (call) => talk(device, call),
         (error) => device.failures.push(String(error.code ?? error)),
       );
     });
@@ -86,7 +95,8 @@ export async function simulateCalls(seed: number): Promise<{ problems: string[];
     });
     await time.pass(SETTLING);
     if (!done) problems.push('somebody still waits for a call to begin');
-    return { problems: [...problems, ...judge(devices)], calls: liveCalls(devices).size };
+    const direct = devices.filter(({ calls }) => calls.some(({ path }) => path === 'direct')).length / 2;
+    return { problems: [...problems, ...judge(devices)], calls: liveCalls(devices).size, direct };
   } finally {
     for (const { board } of devices) await board.close();
     for (const { name, board } of devices) if (board.size > 0) problems.push(`${name} has not let go`);
@@ -94,16 +104,32 @@ export async function simulateCalls(seed: number): Promise<{ problems: string[];
   }
 }
 
+/** Says all words, and listens. */
+function talk({ calls, heard }: Device, call: Call): void {
+  if (calls.some(({ id }) => id === call.id)) return;
+  calls.push(call);
+  const words: (string | undefined)[] = [];
+  heard.set(call.id, words);
+  void (async () => {
+    for await (const { text } of call.messages()) words.push(text);
+  })();
+  void (async () => {
+    for (const word of WORDS) {
+      await new Promise((resolve) => setTimeout(resolve, PAUSE));
+      await call.send(word);
+    }
+  })().catch(() => {});
+}
+
 interface World {
   readonly random: Random;
+  readonly rtc: Rtc;
   readonly devices: readonly Device[];
   readonly problems: string[];
   publish(address: string, bytes: Uint8Array): Promise<void>;
 }
 
-function deviceOf(name: string, party: Party, { random, devices, publish, problems }: World): Device {
-  const calls: Call[] = [];
-  const failures: string[] = [];
+function deviceOf(name: string, party: Party, { random, devices, publish, problems, rtc }: World): Device {
   const now = () => Date.now();
   const port: CallPort = {
     ...{ provider: native, address: party.address, now, publish, tell: publish, heard: () => {} },
@@ -139,15 +165,15 @@ function deviceOf(name: string, party: Party, { random, devices, publish, proble
       return { frame: decodeCallFrame(payload), from, hash, id, issuedAt, sealed: bytes };
     },
   };
-  const board = new Switchboard(port, callSettings({ rtc: false }), {
+  const board: Switchboard = new Switchboard(port, callSettings({ rtc: random.chance(0.7) ? rtc : false }), {
     async ring(incoming) {
       const dice = random.next(10);
       if (dice === 9) return false;
       setTimeout(() => {
         if (dice < 7) {
           incoming.accept().then(
-            (call) => calls.push(call),
-            (error) => failures.push(String(error.code ?? error)),
+            (call) => talk(device, call),
+            (error) => device.failures.push(String(error.code ?? error)),
           );
         } else if (dice < 8) void incoming.decline();
       }, random.next(3_000));
@@ -156,7 +182,8 @@ function deviceOf(name: string, party: Party, { random, devices, publish, proble
     rejected: () => {},
     warn: (error) => problems.push(`${name}: ${error.code} ${error.message}`),
   });
-  return { name, party, board, calls, failures };
+  const device: Device = { name, party, board, calls: [], failures: [], heard: new Map() };
+  return device;
 }
 
 /** Which devices are in which call. */
@@ -175,6 +202,11 @@ function judge(devices: readonly Device[]): string[] {
   for (const [id, names] of live) {
     const sides = new Set(names.map((name) => name.slice(0, -1)));
     if (names.length !== 2 || sides.size !== 2) problems.push(`call ${id.slice(0, 8)} is on ${names.join(', ')}`);
+  }
+  for (const { name, heard } of devices) {
+    for (const [id, words] of heard)
+      if (live.has(id) && words.join() !== WORDS.join())
+        problems.push(`${name} heard ${words.length} words in call ${id.slice(0, 8)}`);
   }
   const open = devices.filter(({ board }) => board.size > 0).map(({ name }) => name);
   const talking = [...live.values()].flat();

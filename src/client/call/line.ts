@@ -115,9 +115,9 @@ export class Line {
     return this.#outflow.pending;
   }
 
-  /** Whether something waits for its acknowledgement although nothing is under way. */
-  get overdue(): boolean {
-    return this.pending && this.way?.clear === true;
+  /** How long something has waited for its acknowledgement although nothing is under way, in milliseconds. */
+  get overdue(): number {
+    return this.way?.clear ? this.#outflow.stalled : 0;
   }
 
   /** Measures the way, and shows that we are there. */

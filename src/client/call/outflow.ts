@@ -23,6 +23,8 @@ export class Outflow {
   readonly #changed = createSignal();
   /** Records of the ordered stream without acknowledgement, by their number. */
   readonly #kept = new Map<number, Slot>();
+  /** When the last acknowledgement has come that made a difference, or the first record began to wait for one. */
+  #progressAt = performance.now();
   readonly #memory = new RecordMemory();
   readonly #packer = new Packer(this.#memory, (content, slot) =>
     this.#seal(Stream.ordered, [content], 'ordered', { slot }),
@@ -85,8 +87,14 @@ export class Outflow {
     this.tell({ kind: 'hello', maxMessageBytes, next: this.#counters[Stream.unordered], spent: this.#unorderedSpent });
   }
 
+  /** How long something has waited for its acknowledgement, and none has come, in milliseconds. */
+  get stalled(): number {
+    return this.#kept.size > 0 ? performance.now() - this.#progressAt : 0;
+  }
+
   /** Sends again what is not acknowledged. */
   repeat(): void {
+    this.#progressAt = performance.now();
     for (const { bytes } of this.#kept.values()) this.#way?.send('ordered', bytes);
     this.#changed.notify();
   }
@@ -96,12 +104,14 @@ export class Outflow {
     this.#heard = Math.max(this.#heard, next);
     this.#taken = Math.max(this.#taken, taken);
     this.#credit = Math.max(this.#credit, credit);
+    const before = this.#kept.size;
     for (const [n, slot] of this.#kept) {
       // The last one is said again until all of it has been taken: that, too, can be lost.
       if (n >= next || (n === this.#endRecord && taken <= n)) break;
       this.#kept.delete(n);
       this.#memory.give(slot);
     }
+    if (this.#kept.size < before) this.#progressAt = performance.now();
     if (this.#kept.size === 0) this.#memory.trim();
     this.#changed.notify();
   }
@@ -169,6 +179,7 @@ export class Outflow {
   ): Promise<void> | undefined {
     const n = this.#counters[stream]++;
     const go = (record: Uint8Array) => {
+      if (slot && this.#kept.size === 0) this.#progressAt = performance.now();
       if (slot) this.#kept.set(n, slot);
       (by ?? this.#way)?.send(channel, record);
     };

@@ -256,7 +256,7 @@ export class CallSession {
     else if ((silence >= SILENT * settings.heartbeat && this.path !== 'mqtt') || this.#line.apart)
       this.#wayfinder.doubt();
     if (silence >= settings.heartbeat) this.#line.ping();
-    if (this.path === 'mqtt' && this.#line.overdue && silence >= settings.heartbeat) this.#line.repeat();
+    if (this.path === 'mqtt' && this.#line.overdue >= settings.heartbeat) this.#line.repeat();
   }
 
   #fail(cause: unknown): void {
