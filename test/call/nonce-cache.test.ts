@@ -32,14 +32,24 @@ test('a frame is remembered for as long as it is timely, however early it came',
 
 test('one who dials without end leaves the others their room, as do many', () => {
   const cache = new DialCache();
-  for (let n = 0; n < MOST; n++) cache.hear('mallory', id(n), 1000);
-  expect(cache.hear('mallory', id(MOST), 1000)).toBe('too-many');
-  expect(cache.hear('alice', id(MOST), 1000)).toBe('new');
-  for (let n = 2; n < MOST; n++) expect(cache.hear(`mallory-${n}`, id(0), 1000)).toBe('new');
-  // Nobody is forgotten for a newcomer.
-  expect(cache.hear('bob', id(0), 1000)).toBe('too-many');
-  expect(cache.hear('alice', id(MOST), 1000)).toBe('replayed');
-  expect(cache.hear('bob', id(0), 1001 + FRAME_MEMORY)).toBe('new');
+  const stranger = (from: string, n: number, now = 1000) => cache.hear(from, 'strangers', id(n), now);
+  for (let n = 0; n < MOST; n++) stranger('mallory', n);
+  expect(stranger('mallory', MOST)).toBe('too-many');
+  expect(stranger('alice', MOST)).toBe('new');
+  for (let n = 2; n < MOST; n++) expect(stranger(`mallory-${n}`, 0)).toBe('new');
+  // Nobody is forgotten for a newcomer, unless we know them.
+  expect(stranger('bob', 0)).toBe('too-many');
+  expect(stranger('alice', MOST)).toBe('replayed');
+  expect(cache.hear('carol', 'contacts', id(0), 1000)).toBe('new');
+  expect(stranger('bob', 0, 1001 + FRAME_MEMORY)).toBe('new');
+});
+
+test('who becomes a contact, or is none any more, is not heard twice', () => {
+  const cache = new DialCache();
+  expect(cache.hear('alice', 'strangers', id(1), 1000)).toBe('new');
+  expect(cache.hear('alice', 'contacts', id(1), 1000)).toBe('replayed');
+  expect(cache.hear('bob', 'contacts', id(1), 1000)).toBe('new');
+  expect(cache.hear('bob', 'strangers', id(1), 1000)).toBe('replayed');
 });
 
 test('the frames of many calls leave their caller room for the next one', async () => {

@@ -4,7 +4,7 @@ import { FRAME_MEMORY } from '../../protocol/call/timeliness.js';
 /** Frames that are remembered of one call, or dials of one sender, at most: more are not heard until some are forgotten. */
 const MAX_FRAMES = 1024;
 
-/** Senders whose dials are remembered, at most. */
+/** Senders whose dials are remembered, at most, of strangers and of contacts each. */
 const MAX_SENDERS = 1024;
 
 /** What a cache says of a timely frame. */
@@ -35,22 +35,29 @@ export class NonceCache {
   }
 }
 
-/** Which dials were heard, by sender: a stranger cannot make it forget what another has said, nor take their room. */
+/**
+ * Which dials were heard, by sender: a stranger cannot make it forget what another has said, nor take their room; and all strangers
+ * together cannot take that of those whom we know.
+ */
 export class DialCache {
-  readonly #senders = new Map<string, NonceCache>();
+  readonly #senders: Readonly<Record<Room, Map<string, NonceCache>>> = { strangers: new Map(), contacts: new Map() };
 
-  /** As {@link NonceCache.hear}. */
-  hear(from: string, id: Uint8Array, now: number): Novelty {
-    const known = this.#senders.get(from);
+  /** As {@link NonceCache.hear}. @param room - for a sender of whom nothing is remembered: somebody may become a contact meanwhile */
+  hear(from: string, room: Room, id: Uint8Array, now: number): Novelty {
+    const { strangers, contacts } = this.#senders;
+    const known = strangers.get(from) ?? contacts.get(from);
     if (known) return known.hear(id, now);
-    if (this.#senders.size >= MAX_SENDERS) this.#forgetSenders(now);
-    if (this.#senders.size >= MAX_SENDERS) return 'too-many';
+    const senders = this.#senders[room];
+    if (senders.size >= MAX_SENDERS) forgetSenders(senders, now);
+    if (senders.size >= MAX_SENDERS) return 'too-many';
     const fresh = new NonceCache();
-    this.#senders.set(from, fresh);
+    senders.set(from, fresh);
     return fresh.hear(id, now);
   }
+}
 
-  #forgetSenders(now: number): void {
-    for (const [from, heard] of this.#senders) if (heard.forgetOld(now)) this.#senders.delete(from);
-  }
+type Room = 'strangers' | 'contacts';
+
+function forgetSenders(senders: Map<string, NonceCache>, now: number): void {
+  for (const [from, heard] of senders) if (heard.forgetOld(now)) senders.delete(from);
 }

@@ -170,13 +170,17 @@ export class Switchboard {
 
   /** Whether a frame is timely and new. Those of a call are remembered as long as the call: behind it they lead nowhere. */
   #hear(
-    { frame: { type }, from: { address }, id, issuedAt }: OpenedFrame,
+    { frame: { type }, from, id, issuedAt }: OpenedFrame,
     session: CallSession | undefined,
     now: number,
   ): Novelty | 'late' | 'early' {
     const time = timeOf({ type, issuedAt }, now);
     if (time !== 'timely') return time;
-    if (type === 'dial') return this.#dials.hear(address, id, now);
+    const { address } = from;
+    if (type === 'dial') {
+      const room = this.#port.standing(from) === 'stranger' ? 'strangers' : 'contacts';
+      return this.#dials.hear(address, room, id, now);
+    }
     // Frames that are not the peer's must not take the room of those that are.
     return session?.peer.address === address ? session.heard.hear(id, now) : 'new';
   }
