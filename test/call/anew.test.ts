@@ -63,6 +63,77 @@ describe('a device that was started anew in mid-call', () => {
   });
 });
 
+describe('a device that was started anew in mid-handshake', () => {
+  /** Alice has called, or was called, and comes as far as `until` with Bob. */
+  async function handshake(role: 'caller' | 'callee', far: 'offering' | 'connecting', issuedAt = now()) {
+    const world = await createWorld();
+    const bob = await world.join('bob', { calls: MQTT });
+    const alice = await tamperer(world, 'alice', bob);
+    if (role === 'callee') {
+      const call = bob.call('alice').catch((error) => error.code);
+      const ours = await alice.ring();
+      await ours.does({ kind: 'accept', now: Date.now() });
+      await alice.hears('answer');
+      return { bob, alice, call };
+    }
+    const incoming = ringing(bob);
+    const theirs = await alice.dial({ draft: { issuedAt } });
+    const call = (await incoming).accept().catch((error) => error.code);
+    await theirs.takes('offer');
+    if (far === 'connecting') await theirs.does({ kind: 'describe', now: Date.now() });
+    return { bob, alice, call };
+  }
+
+  test.each([
+    ['caller', 'offering'],
+    ['caller', 'connecting'],
+    ['callee', 'connecting'],
+  ] as const)(
+    'as %s while the other side is %s calls again, and the line is not busy with its old call',
+    async (role, far) => {
+      const { bob, alice, call } = await handshake(role, far);
+      const rings = ringing(bob);
+      await alice.dial(later());
+      expect((await rings).from.address).toBe('alice');
+      expect(await call).toBe('CALL_FAILED');
+    },
+  );
+
+  test.each([
+    ['caller', 0],
+    ['callee', -5],
+  ] as const)('is none whose dial, as %s, is not from after what it has said', async (role, seconds) => {
+    const issuedAt = now();
+    const { alice, call } = await handshake(role, 'offering', issuedAt);
+    let over = false;
+    void call.then(() => {
+      over = true;
+    });
+    await alice.dial({ draft: { issuedAt: issuedAt + seconds } });
+    expect((await alice.hears('close')).frame.reason).toBe('busy');
+    expect(over).toBe(false);
+  });
+
+  test('is nobody else: neither another device of the same person, nor somebody else', async () => {
+    const world = await createWorld();
+    const bob = await world.join('bob', { calls: MQTT });
+    const [alice, carol] = [await tamperer(world, 'alice', bob), await tamperer(world, 'carol', bob)];
+    const device = await secondDevice(world, alice.account);
+    const laptop = await tamperer(world, 'alice', bob, { ...alice.account, device });
+    const incoming = ringing(bob);
+    const theirs = await alice.dial();
+    const accepting = (await incoming).accept();
+    await theirs.takes('offer');
+    for (const other of [carol, laptop]) {
+      await other.dial(later());
+      expect((await other.hears('close')).frame.reason).toBe('busy');
+    }
+    await theirs.does({ kind: 'describe', now: Date.now() });
+    await theirs.hello();
+    expect((await accepting).path).toBe('mqtt');
+  });
+});
+
 test('a device that is there is busy with the call that it is in', async () => {
   const { alice, theirs, ours } = await scene();
   let n = 1;

@@ -4,6 +4,7 @@ import { recordCipher } from '../../protocol/call/cipher.js';
 import type { CloseReason } from '../../protocol/call/frame.js';
 import { advance } from '../../protocol/call/handshake.js';
 import type { Party } from '../../protocol/call/keys.js';
+import { isPeer } from '../../protocol/call/moves.js';
 import type { CallRecord } from '../../protocol/call/record.js';
 import type {
   CallInput,
@@ -18,7 +19,7 @@ import { createPatience } from '../patience.js';
 import { Line } from './line.js';
 import { NonceCache } from './nonce-cache.js';
 import { type CallEnd, type Ending, errorOf } from './outcome.js';
-import type { CallPort } from './port.js';
+import type { CallPort, OpenedFrame } from './port.js';
 import { Pulse } from './pulse.js';
 import type { CallSettings } from './settings.js';
 import { Teller } from './teller.js';
@@ -74,6 +75,8 @@ export class CallSession {
   #ending: Ending | undefined;
   readonly #pulse = new Pulse();
   #connectedAt = Number.POSITIVE_INFINITY;
+  /** The time of the newest frame of the other side's device, in seconds. */
+  #said: number | undefined;
   readonly #ticking: ReturnType<typeof setInterval>;
   #settle!: { resolve: (line: Line) => void; reject: (error: SealMQError) => void };
   /** Resolves when both sides are heard under the keys of messages; rejects when it comes to an end before. */
@@ -82,9 +85,11 @@ export class CallSession {
   /** Resolves when it is over. */
   readonly ended: Promise<CallEnd>;
 
-  constructor(parts: SessionParts, { state, outputs }: Transition) {
+  /** @param dialledAt - when the other side dialled, in seconds */
+  constructor(parts: SessionParts, { state, outputs }: Transition, dialledAt?: number) {
     this.#parts = parts;
     this.#state = state;
+    this.#said = dialledAt;
     this.#wayfinder = new Wayfinder({
       ...{ port: parts.port, settings: parts.settings, warn: parts.warn },
       state: () => this.#state,
@@ -139,6 +144,26 @@ export class CallSession {
   abandon(): void {
     this.#state = { phase: 'closed', call: this.#state.call };
     this.#close({ reason: 'elsewhere', by: 'us' });
+  }
+
+  /** A frame of this call came; resolves when it was dealt with. */
+  async frame(received: OpenedFrame): Promise<void> {
+    await this.input({ kind: 'frame', received, now: performance.now() });
+    if (this.#isWith(received.from)) this.#said = Math.max(this.#said ?? 0, received.issuedAt);
+  }
+
+  /**
+   * Whether the device that this handshake is with was started anew, and knows nothing of it: it dials behind the last that it said here.
+   *
+   * @param issuedAt - the dial's, in seconds
+   */
+  isForgotten(from: Party, issuedAt: number): boolean {
+    const isHandshake = ['offering', 'answering', 'connecting'].includes(this.phase);
+    return isHandshake && this.#isWith(from) && this.#said !== undefined && issuedAt > this.#said;
+  }
+
+  #isWith(from: Party): boolean {
+    return 'peer' in this.#state && isPeer(this.#state.peer, from);
   }
 
   /** Something happened; resolves when it was dealt with. */

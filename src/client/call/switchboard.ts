@@ -8,7 +8,7 @@ import type { Party } from '../../protocol/call/keys.js';
 import { type Caller, goingOn, judgeDial, type Ongoing } from '../../protocol/call/line.js';
 import { isPeer } from '../../protocol/call/moves.js';
 import { decodeRecordMessage, isRecordMessage } from '../../protocol/call/record.js';
-import type { Transition } from '../../protocol/call/state.js';
+import type { HandshakeContext, Transition } from '../../protocol/call/state.js';
 import { timeOf } from '../../protocol/call/timeliness.js';
 import { type TokenBucket, takeToken } from '../../protocol/token-bucket.js';
 import type { Rejection } from '../rejection.js';
@@ -161,7 +161,7 @@ export class Switchboard {
     const session = this.#sessions.get(toHex(frame.call));
     const novelty = this.#hear(opened, session, Math.floor(now / 1000));
     if (novelty !== 'new') return this.#events.rejected({ reason: novelty, from: from.address });
-    if (session) return session.input({ kind: 'frame', received: opened, now: performance.now() });
+    if (session) return session.frame(opened);
     if (frame.type === 'dial') return this.#dialled({ ...opened, frame });
     // A call may be over before its dial is here.
     if (frame.type === 'close') remember(this.#ended, nameOf(frame, from), true, MAX_ENDED);
@@ -218,8 +218,10 @@ export class Switchboard {
     const handshake = await run(this.#port.handshake());
     const state = ring(handshake.self, opened, now - age);
     if (!state) return this.#events.rejected({ reason: 'not-for-me', from: from.address });
-    // A device that dials in mid-call may have been started anew: nobody is at the other end of the old line then.
+    // A device that dials in mid-call, or in mid-handshake, may have been started anew: nobody is at the other end of the old line then.
     await this.#question((peer) => isPeer(peer, from), issuedAt * 1000);
+    const forgotten = [...this.#sessions.values()].filter((session) => session.isForgotten(from, issuedAt));
+    await Promise.all(forgotten.map((session) => session.hangUp('failed')));
     if (over()) return;
     // From here to the entry in the table nothing is awaited: two dials cannot both find it empty.
     // Of one device only the last dial rings: it may have been started anew, and know nothing of the one before.
@@ -231,7 +233,7 @@ export class Switchboard {
     if (verdict.kind === 'busy') return this.#close(opened, 'busy');
     if (verdict.kind === 'ring' && verdict.instead) this.#drop(verdict.instead.session, 'busy');
     const ours = verdict.kind === 'theirs' ? this.#find(from.address, 'dialling') : undefined;
-    const session = this.#add(handshake, { state, outputs: [] });
+    const session = this.#add(handshake, { state, outputs: [] }, issuedAt);
     if (ours) {
       this.#dialling.get(ours)?.(session);
       this.#drop(ours, 'glare');
@@ -256,7 +258,7 @@ export class Switchboard {
     if (sealed) await this.#port.tell(from.address, sealed.bytes, false);
   }
 
-  #add(handshake: ConstructorParameters<typeof CallSession>[0]['handshake'], first: Transition): CallSession {
+  #add(handshake: HandshakeContext, first: Transition, dialledAt?: number): CallSession {
     const name = toHex(first.state.call);
     const session = new CallSession(
       {
@@ -270,6 +272,7 @@ export class Switchboard {
         },
       },
       first,
+      dialledAt,
     );
     this.#sessions.set(name, session);
     return session;
