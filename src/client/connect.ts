@@ -192,7 +192,7 @@ export async function connectParts(
       ownStates,
       latest,
     },
-    devices: createDevices(context, announcements),
+    devices: createDevices(context, announcements, redelivery),
     connection: () => connection,
     async registered() {
       if (!admission || connection.state === 'connected') return;

@@ -1,8 +1,9 @@
-import { type DeviceEntry, retireDevice, revokeDevice } from '../protocol/identity/index.js';
+import { type DeviceEntry, type RecordEdit, retireDevice, revokeDevice } from '../protocol/identity/index.js';
 import type { Announcements } from './announcements.js';
 import { assertArgument, text } from './arguments.js';
 import { type Context, seconds } from './context.js';
 import { type LinkOptions, type LinkRequest, requestLink } from './offer-link.js';
+import type { Redelivery } from './redelivery.js';
 
 /** The devices of our own account. */
 export interface Devices {
@@ -32,8 +33,13 @@ export interface Devices {
 }
 
 /** The devices of `context.account`; who knows us is told of every change. */
-export function createDevices(context: Context, announcements: Announcements): Devices {
+export function createDevices(context: Context, announcements: Announcements, redelivery: Redelivery): Devices {
   const { account, keys } = context;
+  const change = async (edit: RecordEdit) => {
+    await account.change(edit, keys, seconds(context));
+    redelivery.recordChanged();
+    announcements.changed();
+  };
   return {
     list: () => account.record.devices,
     announced: () => announcements.settled(),
@@ -41,13 +47,7 @@ export function createDevices(context: Context, announcements: Announcements): D
       assertArgument(link, text, 'a link');
       return requestLink(context, announcements, link, options);
     },
-    async retire(id) {
-      await account.change(retireDevice(id, seconds(context)), keys, seconds(context));
-      announcements.changed();
-    },
-    async revoke(id) {
-      await account.change(revokeDevice(id, seconds(context)), keys, seconds(context));
-      announcements.changed();
-    },
+    retire: async (id) => change(retireDevice(id, seconds(context))),
+    revoke: async (id) => change(revokeDevice(id, seconds(context))),
   };
 }

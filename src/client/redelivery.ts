@@ -1,6 +1,7 @@
-import { asSealMQError, isSealMQError, SealMQError } from '../errors.js';
+import { asSealMQError, type ErrorCode, isSealMQError, SealMQError } from '../errors.js';
 import type { Receipt, Refuse, Resend } from '../protocol/envelope/control.js';
 import type { Range } from '../protocol/envelope/sequence.js';
+import { removedDevices } from '../protocol/identity/account.js';
 import { type TokenBucket, type TokenRate, takeToken } from '../protocol/token-bucket.js';
 import { type Context, seconds } from './context.js';
 import { sendControl } from './control.js';
@@ -17,6 +18,8 @@ export interface Redelivery {
   receipt(from: string, device: string, receipt: Receipt): Promise<void>;
   resend(from: string, device: string, request: Resend): Promise<void>;
   refuse(from: string, device: string, refusal: Refuse): Promise<void>;
+  /** Our own record has changed: devices of ours that were removed owe no receipts for copies any more. */
+  recordChanged(): void;
   /**
    * Publishes again, now and then, the newest message of each peer that owes a receipt, and announces what is given up.
    *
@@ -83,7 +86,7 @@ export function createRedelivery(context: Context, parts: RedeliveryParts): Rede
   });
 
   const keyOf = ({ to, stream, seq }: SentEntry) => sentKey(to, stream, seq);
-  const fail = (entries: readonly SentEntry[], code: 'STATE_EXPIRED' | 'STATE_OUTDATED', why: string) => {
+  const fail = (entries: readonly SentEntry[], code: ErrorCode, why: string) => {
     for (const entry of entries) tracking.failed(keyOf(entry), new SealMQError(code, why));
   };
 
@@ -127,7 +130,28 @@ export function createRedelivery(context: Context, parts: RedeliveryParts): Rede
   };
   const isPast = (expiresAt: number | undefined) => expiresAt !== undefined && expiresAt <= seconds(context);
 
-  const remind = (address: string) => {
+  /** Whoever was retired or revoked is not waited for. Where nobody is left, whether it was read is not known. */
+  const dismiss = async (address: string, devices: ReadonlySet<string>) => {
+    const over = await sentBox.removed(address, devices);
+    fail(over, 'DIRECTORY_NO_ACTIVE_DEVICE', `all devices of ${address} that it was sealed to were retired or revoked`);
+  };
+  /** By the record that stands, never by one that is merely offered; nobody is asked for it. */
+  const dismissRemoved = async (address: string) => {
+    const isOurs = address === account.address;
+    const record = isOurs ? account.record : await context.keys.known(address);
+    if (record && !closed) await dismiss(address, removedDevices(record));
+  };
+  const dismissAll = async () => {
+    for (const address of [...sentBox.debtors()]) if (!closed) await dismissRemoved(address);
+  };
+  const unlisten = context.events.on('devicesChanged', ({ address, removed }) => {
+    dismiss(address, new Set(removed.map(({ id }) => id))).catch(stumble);
+  });
+  // A crash, or a message that was on its way then, may have come between a removal and what follows from it.
+  void dismissAll().catch(stumble);
+
+  const remind = async (address: string) => {
+    await dismissRemoved(address);
     const newest = sentBox.newest(address);
     if (newest) resend(newest);
   };
@@ -136,8 +160,11 @@ export function createRedelivery(context: Context, parts: RedeliveryParts): Rede
     if (!up) return;
     await giveUp();
     for (const address of reminders.due(sentBox.debtors(), performance.now())) {
-      remind(address);
+      await remind(address);
     }
+  };
+  const remindAll = async () => {
+    for (const address of [...sentBox.debtors()]) await remind(address);
   };
   const timer = setInterval(() => round().catch(stumble), Math.min(ROUND, republishAfter));
 
@@ -172,7 +199,7 @@ export function createRedelivery(context: Context, parts: RedeliveryParts): Rede
         if (isPending(sentKey(from, stream, seq))) continue;
         const entry = sentBox.find(from, stream, seq);
         if (!entry) skips.add(from, device, stream, 'gone', seq);
-        else if (!entry.outstanding.has(device) && !entry.receipted.has(device))
+        else if (![entry.outstanding, entry.receipted, entry.removed].some((devices) => devices.has(device)))
           skips.add(from, device, stream, 'not-recipient', seq);
         else if (isPast(entry.expiresAt)) skips.add(from, device, stream, 'expired', seq);
         else resend(entry);
@@ -190,13 +217,16 @@ export function createRedelivery(context: Context, parts: RedeliveryParts): Rede
       fail(await sentBox.refused(from, device, stream), 'STATE_OUTDATED', 'the receiver knows a newer numbering');
     },
 
+    recordChanged: () => void dismissRemoved(account.address).catch(stumble),
+
     connected(state, isForgotten) {
       up = state;
-      if (isForgotten) for (const address of sentBox.debtors()) remind(address);
+      if (isForgotten) remindAll().catch(stumble);
       if (!up) onItsWay.clear();
     },
     close() {
       closed = true;
+      unlisten();
       onItsWay.clear();
       clearInterval(timer);
     },

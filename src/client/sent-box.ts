@@ -12,6 +12,8 @@ import { sentKey } from './tracking.js';
 /** How long an entry is kept for devices that stay away, after the first of the receiver's devices has it. */
 const KEEP_AFTER_FIRST = 30 * 24 * 3600 * 1000;
 
+const isDevices = isArrayOf(isText(64), 256);
+
 /** What is known of a sealed message that the broker has and not all of the receiver's devices. */
 export interface SentEntry {
   readonly to: string;
@@ -20,6 +22,8 @@ export interface SentEntry {
   /** Devices that it was sealed to and that have not receipted it, and those that have. */
   readonly outstanding: Set<string>;
   readonly receipted: Set<string>;
+  /** Devices that it was sealed to and that were retired or revoked without a receipt: they are not waited for. */
+  readonly removed: Set<string>;
   readonly expiresAt: number | undefined;
   readonly publishedAt: number;
   /** Where it is stored. */
@@ -30,7 +34,7 @@ export interface SentEntry {
   readonly sharedId: Uint8Array | undefined;
   /** When the first device had it, in milliseconds. */
   firstReceipt: number | undefined;
-  /** Whether it is stored which devices have it, and since when. */
+  /** Whether it is stored which devices have it, and since when, and which were removed. */
   isProgressKept: boolean;
 }
 
@@ -56,6 +60,8 @@ export interface SentBox {
   receipt(address: string, device: string, receipt: Receipt): Promise<Receipted>;
   /** A device takes nothing of a numbering: its receipts are not waited for. Answers the entries that nobody else will receipt. */
   refused(address: string, device: string, stream: number): Promise<readonly SentEntry[]>;
+  /** Devices of `address` were retired or revoked. Answers the entries that nobody else will receipt; durable when it resolves. */
+  removed(address: string, devices: ReadonlySet<string>): Promise<readonly SentEntry[]>;
   /** Forgets what has expired, and what was kept long enough for devices that stay away; answers it. */
   giveUp(): Promise<readonly SentEntry[]>;
   /** The entry under a number, if it is still kept. */
@@ -100,6 +106,7 @@ export async function openSentBox(context: Pick<Context, 'store' | 'now' | 'comm
         seq,
         outstanding: new Set(devices),
         receipted: new Set(),
+        removed: new Set(),
         expiresAt,
         publishedAt,
         key,
@@ -135,12 +142,13 @@ export async function openSentBox(context: Pick<Context, 'store' | 'now' | 'comm
     add(outboxCodec.decode(value), at, key, value.length);
   }
   for await (const [key, value] of context.store.iterator({ gte: 'receipted/', lt: 'receipted0' })) {
-    const { devices, at } = readProgress(value);
+    const { devices, at, removed } = readProgress(value);
     const entry = boxes.get(key.split('/')[2] as string)?.get(key.slice('receipted/'.length));
     if (!entry) continue;
     entry.firstReceipt = at;
     entry.isProgressKept = true;
     for (const device of devices) markReceipted(entry, device);
+    for (const device of removed) markRemoved(entry, device);
   }
 
   return {
@@ -194,6 +202,22 @@ export async function openSentBox(context: Pick<Context, 'store' | 'now' | 'comm
       if (over.length > 0) await context.commit(over.flatMap(forget));
       return over;
     },
+    async removed(address, devices) {
+      const operations: StoreOperation[] = [];
+      const over: SentEntry[] = [];
+      for (const entry of [...(boxes.get(address)?.values() ?? [])]) {
+        const concerned = [...entry.outstanding].filter((device) => devices.has(device));
+        if (concerned.length === 0) continue;
+        for (const device of concerned) markRemoved(entry, device);
+        if (entry.outstanding.size > 0) operations.push(putProgress(entry));
+        else {
+          over.push(entry);
+          operations.push(...forget(entry));
+        }
+      }
+      if (operations.length > 0) await context.commit(operations);
+      return over;
+    },
     async giveUp() {
       const now = context.now();
       const over = [...boxes.values()].flatMap((box) => [...box.values()].filter((entry) => isOver(entry, now)));
@@ -228,16 +252,25 @@ function isOver({ firstReceipt, expiresAt }: SentEntry, now: number): boolean {
 }
 
 function markReceipted(entry: SentEntry, device: string): boolean {
-  return entry.outstanding.delete(device) && entry.receipted.add(device).size > 0;
+  // What a retired device had before comes with its receipt all the same.
+  const isNew = entry.outstanding.delete(device) || entry.removed.delete(device);
+  if (isNew) entry.receipted.add(device);
+  return isNew;
+}
+
+function markRemoved(entry: SentEntry, device: string): void {
+  if (entry.outstanding.delete(device)) entry.removed.add(device);
 }
 
 function nameOf({ to, stream, seq }: Pick<SentEntry, 'to' | 'stream' | 'seq'>): string {
   return `sent/${sentKey(to, stream, seq)}`;
 }
 
-/** Which devices have an entry lies beside it, so that its bytes need not be written again. */
+/** Which devices have an entry, and which are not waited for, lies beside it, so that its bytes need not be written again. */
 function putProgress(entry: SentEntry): StoreOperation {
-  const value = encodeCbor(toMap({ devices: [...entry.receipted], at: entry.firstReceipt }));
+  const value = encodeCbor(
+    toMap({ devices: [...entry.receipted], at: entry.firstReceipt, removed: [...entry.removed] }),
+  );
   entry.isProgressKept = true;
   return { type: 'put', key: progressKey(entry), value };
 }
@@ -246,7 +279,11 @@ function progressKey(entry: SentEntry): string {
   return `receipted/${nameOf(entry)}`;
 }
 
-function readProgress(bytes: Uint8Array): { devices: readonly string[]; at: number } {
+function readProgress(bytes: Uint8Array) {
   const fields = readFields(decodeCbor(bytes), 'STATE_CORRUPT', 'receipts');
-  return { devices: fields.required('devices', isArrayOf(isText(64), 256)), at: fields.required('at', isCounter) };
+  return {
+    devices: fields.required('devices', isDevices),
+    at: fields.optional('at', isCounter),
+    removed: fields.optional('removed', isDevices) ?? [],
+  };
 }

@@ -2,7 +2,10 @@ import { SealMQError } from '../errors.js';
 
 /** How far a sent message has come. */
 export interface Tracked {
-  /** Resolves when the first of the receiver's devices has receipted it; rejects with `USAGE_CLOSED` on `close()`. */
+  /**
+   * Resolves when the first of the receiver's devices has receipted it; rejects with `USAGE_CLOSED` on `close()`,
+   * `DIRECTORY_NO_ACTIVE_DEVICE` when all devices that it was sealed to were retired or revoked before.
+   */
   readonly delivered: Promise<void>;
   /** Ids of the receiver's devices that have receipted it so far. */
   readonly deliveredTo: readonly string[];

@@ -80,3 +80,36 @@ test('the receipt of a device that it was not sealed to says nothing', async () 
   clock.now += 100 * DAY;
   expect(await box.giveUp()).toEqual([]);
 });
+
+test('a removed device is not waited for, over a restart as well; what is settled by it goes in one write', async () => {
+  const { clock, context, box } = await boxAt(1000 * DAY);
+  await context.commit([box.keep(entry(1)), box.keep(entry(2)), box.keep({ ...entry(3), devices: ['phone'] })]);
+  await box.receipt('bob', 'tablet', receipt(1));
+  let writes = 0;
+  const { batch } = context.store;
+  context.store.batch = (operations, options) => {
+    writes++;
+    return batch(operations, options);
+  };
+  const gone = new Set(['phone', 'stranger']);
+  expect(await box.removed('carol', gone)).toEqual([]);
+  expect((await box.removed('bob', gone)).map(({ seq }) => seq)).toEqual([1, 3]);
+  expect(writes).toBe(1);
+  const reopened = await openSentBox(context);
+  expect(reopened.depth).toBe(1);
+  const [kept] = reopened.all('bob');
+  expect(kept).toMatchObject({ seq: 2, outstanding: new Set(['tablet']), removed: new Set(['phone']) });
+  // Nobody has it yet.
+  clock.now += 100 * DAY;
+  expect(await reopened.giveUp()).toEqual([]);
+  expect((await reopened.receipt('bob', 'tablet', receipt(2))).arrived).toHaveLength(1);
+  expect((await openSentBox(context)).depth).toBe(0);
+});
+
+test('the receipt of a retired device that comes late counts', async () => {
+  const { context, box } = await boxAt(1000 * DAY);
+  await context.commit([box.keep(entry(1))]);
+  await box.removed('bob', new Set(['phone']));
+  expect((await box.receipt('bob', 'phone', receipt(1))).arrived).toHaveLength(1);
+  expect(box.find('bob', 1, 1)).toMatchObject({ outstanding: new Set(['tablet']), receipted: new Set(['phone']) });
+});

@@ -13,6 +13,7 @@ import {
   enterDevice,
   generateDeviceKeys,
   isActive,
+  isCurrent,
   RETIRED_GRACE,
 } from './device.js';
 import { type Capabilities, type KeyRecord, signRecord } from './record.js';
@@ -162,6 +163,12 @@ export function revokeDevice(id: string, now: number): RecordEdit {
 /** The devices that receive messages at `now`. */
 export function activeDevices(record: KeyRecord, now: number): readonly DeviceEntry[] {
   return record.devices.filter((device) => isActive(device, now));
+}
+
+/** The ids of the devices that the record has as retired or revoked; one that rotated its keys is neither. */
+export function removedDevices({ devices }: KeyRecord): ReadonlySet<string> {
+  const current = new Set(devices.filter(isCurrent).map(({ id }) => id));
+  return new Set(devices.map(({ id }) => id).filter((id) => !current.has(id)));
 }
 
 /** The sealing keys of {@link activeDevices}. */
