@@ -1,6 +1,14 @@
 import { afterEach, expect, test } from 'vitest';
 import { nodeDataChannelRtc } from '../../src/adapters/rtc/node-datachannel.js';
-import { mayBeTold, triedCandidates, withCandidates } from '../../src/adapters/rtc/peer-connection.js';
+import {
+  type DataChannel,
+  mayBeTold,
+  type PeerConnection,
+  readCandidate,
+  rtcConnection,
+  triedCandidates,
+  withCandidates,
+} from '../../src/adapters/rtc/peer-connection.js';
 import { weriftRtc } from '../../src/adapters/rtc/werift.js';
 import type { RtcCandidate, RtcConnection, RtcHandlers, RtcState } from '../../src/ports/rtc.js';
 import { until } from '../client/world.js';
@@ -108,3 +116,44 @@ test('a candidate is what stands in its place, on whatever lines', () => {
     expect(withCandidates(sdp, () => false)).toBe('v=0\r\ns=-\r\n');
   }
 });
+
+/** A stack whose descriptions have candidates in them, as those of some do that have gathered before. */
+function gathered(lines: readonly string[]): PeerConnection<DataChannel> {
+  const sdp = ['v=0', 'm=application 9 UDP/DTLS/SCTP webrtc-datachannel', 'a=fingerprint:sha-256 00', ...lines, ''];
+  const channel = (label: string): DataChannel => {
+    return { label, bufferedAmount: 0, bufferedAmountLowThreshold: 0, readyState: 'connecting', close() {} };
+  };
+  const described = async () => sdp.join('\r\n');
+  return {
+    ...{ createChannel: channel, createOffer: described, createAnswer: described },
+    async setRemote() {},
+    async addCandidate() {},
+    onState() {},
+    onCandidate() {},
+    onChannel() {},
+    send() {},
+    listen() {},
+    pair: async () => [],
+    maxMessageBytes: () => 65_536,
+    close() {},
+  };
+}
+
+test.each([
+  ['relay', ['relay']],
+  ['all', ['host', 'srflx', 'relay']],
+] as const)(
+  'a description tells candidates by the policy, %s, whatever the stack has put there',
+  async (policy, types) => {
+    const lines = (['host', 'srflx', 'relay'] as const).map((type) => `a=${candidate('192.0.2.1', type)}`);
+    const handlers: RtcHandlers = { candidate() {}, state() {}, message() {}, drained() {} };
+    const connection = rtcConnection(gathered(lines), { handlers, policy });
+    open.push(connection);
+    const offer = await connection.offer();
+    for (const sdp of [offer, await connection.answer(offer)]) {
+      const told = sdp.split('\r\n').filter((line) => line.startsWith('a=candidate'));
+      expect(told.map((line) => readCandidate(line).type)).toEqual(types);
+      expect(sdp).toContain('a=fingerprint:sha-256 00');
+    }
+  },
+);
