@@ -16,7 +16,7 @@ export interface Terms {
 export interface Batch {
   readonly to: string;
   readonly terms: Terms;
-  /** The messages, in the order in which they were added; none are added any more. */
+  /** The messages, in the order in which they were added, without those that were given up; none are added any more. */
   close(): readonly BatchMessage[];
 }
 
@@ -31,8 +31,12 @@ export type Post = (batch: Batch) => Promise<PostedBatch>;
 
 /** What waits for its turn to be numbered: messages for the same receiver, on the same terms, wait together. */
 export interface Batches {
-  /** Adds a message behind all that were added for `to` before; `post` is called with a batch that it begins. */
-  add(to: string, message: BatchMessage, terms: Terms, post: Post): Promise<PostedBatch>;
+  /**
+   * Adds a message behind all that were added for `to` before; `post` is called with a batch that it begins.
+   *
+   * @param signal - gives the message up until its batch is closed; what is answered then is about the others
+   */
+  add(to: string, message: BatchMessage, terms: Terms, post: Post, signal?: AbortSignal): Promise<PostedBatch>;
 }
 
 /** Bytes that a message takes up besides its payload, content type and channel. */
@@ -47,10 +51,10 @@ export function createBatches(maxPayloadBytes: number): Batches {
   /** The last batch for each receiver. */
   const last = new Map<string, { readonly batch: Waiting; readonly posted: Promise<PostedBatch> }>();
   return {
-    add(to, message, terms, post) {
+    add(to, message, terms, post, signal) {
       const before = last.get(to);
-      if (before?.batch.takes(message, terms)) return before.posted;
-      const batch = new Waiting(to, terms, message, most);
+      if (before?.batch.takes(message, terms, signal)) return before.posted;
+      const batch = new Waiting(to, terms, { message, signal }, most);
       const posted = post(batch).finally(() => {
         // It may have failed before its turn.
         batch.close();
@@ -62,8 +66,13 @@ export function createBatches(maxPayloadBytes: number): Batches {
   };
 }
 
+interface Added {
+  readonly message: BatchMessage;
+  readonly signal: AbortSignal | undefined;
+}
+
 class Waiting implements Batch {
-  readonly #messages: BatchMessage[];
+  readonly #added: Added[];
   readonly #most: number;
   #bytes: number;
   #isClosed = false;
@@ -71,28 +80,28 @@ class Waiting implements Batch {
   constructor(
     readonly to: string,
     readonly terms: Terms,
-    first: BatchMessage,
+    first: Added,
     most: number,
   ) {
-    this.#messages = [first];
-    this.#bytes = sizeOf(first);
+    this.#added = [first];
+    this.#bytes = sizeOf(first.message);
     this.#most = most;
   }
 
   /** Adds a message, or answers false. */
-  takes(message: BatchMessage, { expiresIn, kept, copied }: Terms): boolean {
+  takes(message: BatchMessage, { expiresIn, kept, copied }: Terms, signal: AbortSignal | undefined): boolean {
     const bytes = this.#bytes + sizeOf(message);
-    if (this.#isClosed || bytes > this.#most || this.#messages.length === MAX_BATCH_MESSAGES) return false;
+    if (this.#isClosed || bytes > this.#most || this.#added.length === MAX_BATCH_MESSAGES) return false;
     const { terms } = this;
     if (terms.expiresIn !== expiresIn || terms.kept !== kept || terms.copied !== copied) return false;
-    this.#messages.push(message);
+    this.#added.push({ message, signal });
     this.#bytes = bytes;
     return true;
   }
 
   close(): readonly BatchMessage[] {
     this.#isClosed = true;
-    return this.#messages;
+    return this.#added.filter(({ signal }) => !signal?.aborted).map(({ message }) => message);
   }
 }
 

@@ -80,7 +80,7 @@ export function createCapacity({ limits, used, changed, full }: CapacityParts): 
     reserve(bytes, whenFull, signal) {
       if (closed) return Promise.reject(closedError());
       if (waiting.size === 0 && hasRoom()) return Promise.resolve(take(bytes));
-      if (whenFull === 'refuse') return Promise.reject(new SealMQError('STATE_FULL', full));
+      if (whenFull === 'refuse' || signal?.aborted) return Promise.reject(new SealMQError('STATE_FULL', full));
       return new Promise((resolve, reject) => {
         const waiter = { bytes, resolve, reject };
         waiting.add(waiter);

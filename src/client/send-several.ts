@@ -19,6 +19,7 @@ import {
   type Composed,
   clockFor,
   compose,
+  givenUp,
   readersOfCopies,
   receiverRecord,
   type SendOptions,
@@ -50,7 +51,7 @@ export interface HandInState extends SendState {
  * atomic batch. The relay puts a copy into each queue.
  *
  * @param to - addresses without repetition, none of them our own
- * @param signal - gives up waiting for room
+ * @param signal - as for `send`
  * @throws as `send`, `USAGE_TOO_MANY_RECIPIENTS` for more than 256 receivers or devices, `DIRECTORY_NOT_FOUND` also where the
  *   directory names no relay
  */
@@ -67,7 +68,7 @@ export async function sendSeveral(
   for (const one of receivers) assertReceiver(context, one);
   await context.account.assertRegistered(context.keys);
   const release = await reserveBoth(state, composed.message.payload.length, options.whenFull ?? 'wait', signal);
-  const posted = await post(context, state, receivers, composed).finally(release);
+  const posted = await post(context, state, receivers, composed, signal).finally(release);
   await posted.durable;
   const id = toBase64url(composed.message.id);
   const each = posted.each.map((one, i) => ({ ...one, id, published: publishedOf(posted.outcomes, i) }));
@@ -95,6 +96,7 @@ async function post(
   { outbox, handIns, counters, tracking }: HandInState,
   receivers: readonly string[],
   { message, terms }: Composed,
+  signal: AbortSignal | undefined,
 ) {
   const { account } = context;
   const { kept, copied } = terms;
@@ -102,6 +104,7 @@ async function post(
   if (settling) await settling;
   const records = await Promise.all([...receivers.map((one) => receiverRecord(context, one)), relayRecord(context)]);
   return counters.nextOfAll(receivers, account.stream, async (seqs, counted) => {
+    if (signal?.aborted) throw givenUp();
     const content = { ...message, ...timesOf(context, terms) };
     const { id, issuedAt, expiresAt } = content;
     const readers = receivers.map((_, i) => activeDevices(records[i] as (typeof records)[number], issuedAt));

@@ -76,7 +76,7 @@ export interface SendState {
  * Room → directory → seal → counter and outbox entry in one atomic batch, with a copy for our own other devices; the outbox publishes.
  * What waits for the same receiver is sealed together. The mirror image of `receive.ts`.
  *
- * @param signal - gives up waiting for room
+ * @param signal - gives up, as long as it is not being sealed
  * @throws `STATE_NOT_REGISTERED`, `USAGE_INVALID_ADDRESS`, `USAGE_INVALID_ARGUMENT`, `USAGE_PAYLOAD_TOO_LARGE`, `USAGE_CONTACT_BLOCKED`,
  *   `DIRECTORY_NOT_FOUND`, `DIRECTORY_IDENTITY_HELD`, `DIRECTORY_RECORD_EXPIRED`, `DIRECTORY_NO_ACTIVE_DEVICE`,
  *   other `DIRECTORY_` codes, `STATE_FULL`, `STATE_UNAVAILABLE`
@@ -94,7 +94,9 @@ export async function send(
   await context.account.assertRegistered(context.keys);
   // Before a turn to be numbered is taken: whoever holds one must not wait for what others do.
   const release = await state.outbox.capacity.reserve(message.payload.length, options.whenFull ?? 'wait', signal);
-  const posted = await state.batches.add(to, message, terms, (batch) => post(context, state, batch)).finally(release);
+  const posted = await state.batches
+    .add(to, message, terms, (batch) => post(context, state, batch), signal)
+    .finally(release);
   await posted.durable;
   const { delivered, deliveredTo } = posted.tracked;
   return { id: toBase64url(message.id), to, seq: posted.seq, published: posted.acknowledged, delivered, deliveredTo };
@@ -111,6 +113,7 @@ async function post(context: Context, { outbox, counters, tracking }: SendState,
   const record = await receiverRecord(context, to);
   return counters.next(to, account.stream, async (seq, counted) => {
     const messages = batch.close();
+    if (messages.length === 0) throw givenUp();
     const content = { ...contentOf(context, messages), ...timesOf(context, terms) };
     const readers = activeDevices(record, content.issuedAt);
     const sealed = await sealEntry(context, { ...content, audience: to, seq }, readers, kept);
@@ -129,6 +132,11 @@ async function post(context: Context, { outbox, counters, tracking }: SendState,
     giveBack(content.payload);
     return posted;
   });
+}
+
+/** Nobody waits for the message any more, so that it must not go out. */
+export function givenUp(): SealMQError {
+  return new SealMQError('TRANSPORT_TIMEOUT', 'given up before it was sealed');
 }
 
 /** What the sealed message carries: the application's, or several of them. */

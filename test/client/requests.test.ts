@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { memoryStore } from '../../src/adapters/store/memory-store.js';
+import { carelessDirectory } from './careless-directory.js';
 import { createWorld, take } from './world.js';
 
 test('a request is answered by the one who was asked', async () => {
@@ -72,4 +73,34 @@ test('a request waits for room in the outbox no longer than for its answer, and 
   const heard = take(again, 2);
   await alice.send('bob', 'the next');
   expect((await heard).map(({ text }) => text)).toEqual(['fills the outbox', 'the next']);
+});
+
+test('a request that waited too long for the keys is not sent; what waited beside it is', async () => {
+  const world = await createWorld();
+  const directory = carelessDirectory();
+  let answer = () => {};
+  const held = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const slow: typeof directory = {
+    ...directory,
+    async lookup(...what) {
+      if (what[0] === 'bob') await held;
+      return directory.lookup(...what);
+    },
+  };
+  const [alice, bob] = [await world.join('alice', { directory: slow }), await world.join('bob', { directory })];
+  const terms = { expiresIn: 60 };
+  const asked = alice.request('bob', 'anybody there?', { timeout: 50, ...terms });
+  const beside = alice.send('bob', 'beside it', terms);
+  const alone = alice.request('bob', 'and now?', { timeout: 50, expiresIn: 30 });
+  for (const one of [asked, alone]) await expect(one).rejects.toMatchObject({ code: 'TRANSPORT_TIMEOUT' });
+  const heard = take(bob, 2);
+  answer();
+  await beside;
+  await alice.send('bob', 'the next');
+  expect((await heard).map(({ text, seq }) => [text, seq])).toEqual([
+    ['beside it', 1],
+    ['the next', 2],
+  ]);
 });
