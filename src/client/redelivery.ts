@@ -49,6 +49,12 @@ const RESEND_RATE: TokenRate = { burst: 1024, perSecond: 20 };
 /** Least time between two times that one message goes out again, in milliseconds. */
 const RESEND_PAUSE = 2000;
 
+/** How long a message may be on its way from the broker to a receiver that is there, in milliseconds. */
+const UNDER_WAY = 5000;
+
+/** Receipts of one peer without anything new in them that may make us remind it out of turn. */
+const HURRY_RATE: TokenRate = { burst: 3, perSecond: 1 / 60 };
+
 /** What goes out on demand that may wait for its acknowledgement, and what may wait for one peer to be sent. */
 const RESENDS = { window: 16, perPeer: 2048 };
 
@@ -68,6 +74,7 @@ export function createRedelivery(context: Context, parts: RedeliveryParts): Rede
   const reminders = createReminders(republishAfter);
   const mayResend = limiter(RESEND_RATE);
   const mayRenumber = limiter(RENUMBER_RATE);
+  const mayHurry = limiter(HURRY_RATE);
   const publishedAt = new WeakMap<SentEntry, number>();
   /** Numberings of ours that turned out to be used twice: what a receipt says of them may be of another message. */
   const outdated = new Set<number>();
@@ -163,6 +170,15 @@ export function createRedelivery(context: Context, parts: RedeliveryParts): Rede
       await remind(address);
     }
   };
+  /** A receiver that repeats its receipt, as it does on connecting, without the newest message: the broker may have lost its queue. */
+  const hurry = (address: string, newest: SentEntry) => {
+    if (!mayHurry(address)) return;
+    const now = performance.now();
+    const again = publishedAt.get(newest) ?? Number.NEGATIVE_INFINITY;
+    const wait = UNDER_WAY - Math.min(context.now() - newest.publishedAt, now - again);
+    if (wait <= 0) resend(newest);
+    else reminders.soon(address, now + Math.min(wait, UNDER_WAY), now);
+  };
   const remindAll = async () => {
     for (const address of [...sentBox.debtors()]) await remind(address);
   };
@@ -188,6 +204,9 @@ export function createRedelivery(context: Context, parts: RedeliveryParts): Rede
       if (outdated.has(receipt.stream)) fail(arrived, 'STATE_OUTDATED', 'the number was used before, by a later state');
       else for (const entry of arrived) tracking.arrived(keyOf(entry), device, entry.outstanding.size === 0);
       for (const entry of absent) resend(entry);
+      const newest = sentBox.newest(from);
+      const isLacking = newest?.stream === receipt.stream && newest.outstanding.has(device);
+      if (isLacking && arrived.length === 0) hurry(from, newest);
     },
 
     async resend(from, device, request) {

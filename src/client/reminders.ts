@@ -5,6 +5,8 @@ const LONGEST_PAUSE = 3600 * 1000;
 export interface Reminders {
   /** Those of `debtors` whose turn has come at `now`; who is no debtor any more is forgotten. Milliseconds. */
   due(debtors: Iterable<string>, now: number): readonly string[];
+  /** The peer's turn comes at `at`, or after a first pause where that is sooner. Milliseconds. */
+  soon(address: string, at: number, now: number): void;
   /** A sign of life came: the peer starts over. */
   heard(address: string): void;
 }
@@ -28,6 +30,9 @@ export function createReminders(firstPause: number): Reminders {
       }
       turns = next;
       return due;
+    },
+    soon(address, at, now) {
+      turns.set(address, { at: Math.min(at, now + firstPause), pause: firstPause });
     },
     heard: (address) => {
       turns.delete(address);

@@ -24,3 +24,14 @@ test('each peer has turns of its own, and starts over after a sign of life or wh
   expect(reminders.due([], 5 * MINUTE)).toEqual([]);
   expect(reminders.due(['bob'], 100 * MINUTE)).toEqual([]);
 });
+
+test('a turn can come sooner, and never later than the first pause', () => {
+  const reminders = createReminders(MINUTE);
+  expect(reminders.due(['bob', 'carol'], 0)).toEqual([]);
+  reminders.soon('bob', 5000, 0);
+  reminders.soon('carol', 2 * MINUTE, 0);
+  expect(reminders.due(['bob', 'carol'], 4999)).toEqual([]);
+  expect(reminders.due(['bob', 'carol'], 5000)).toEqual(['bob']);
+  expect(reminders.due(['bob', 'carol'], MINUTE)).toEqual(['carol']);
+  expect(reminders.due(['bob', 'carol'], 5000 + 2 * MINUTE)).toEqual(['bob']);
+});

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { publishRefusal } from '../../src/adapters/mqtt/reasons.js';
 import { createFairQueue } from '../../src/client/fair-queue.js';
 import type { Transport, TransportHandlers } from '../../src/ports/transport.js';
+import { lasting } from './linking.js';
 import { lossy } from './lossy.js';
 import { createWorld, next, take, until } from './world.js';
 
@@ -87,6 +88,23 @@ test('when the broker has forgotten us, what others may have lost with it goes o
   connection({ state: 'disconnected' });
   connection({ state: 'connected', sessionPresent: false });
   expect((await taken)[0]?.text).toBe('lost');
+});
+
+test('who comes back without the newest message, which the broker had a while ago, is sent it at once', async () => {
+  const world = await createWorld();
+  const broker = lossy(world, (topic, count) => topic === 'nes/bob/message' && count === 2);
+  let ahead = 0;
+  const clock = { now: () => Date.now() + ahead };
+  const store = lasting();
+  const alice = await world.join('alice', { broker, clock });
+  const bob = await world.join('bob', { store, timing });
+  await (await alice.send('bob', 'seen')).delivered;
+  await bob.close();
+  await (await alice.send('bob', 'lost')).published;
+  await until(() => alice.status().unreceipted === 1 || undefined);
+  ahead = 10_000;
+  const again = await world.open('bob', { store, timing });
+  expect((await take(again, 2)).map(({ text }) => text)).toEqual(['seen', 'lost']);
 });
 
 test('what the broker does not take for now goes out again, with a warning', async () => {
