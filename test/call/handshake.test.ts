@@ -257,6 +257,14 @@ test('closing is told from every state, to whoever must know', async () => {
   });
 });
 
+test('that the other side is gone ends a call that has keys of messages, without a word', async () => {
+  for (const name of STATES) {
+    const { who, state } = (await story()).states[name] as Story['states'][string];
+    const ends = /connect/.test(name);
+    expect(told(go(who, state, { kind: 'gone' }))).toBe(ends ? 'closed ended(hangup by them)' : state.phase);
+  }
+});
+
 describe('several devices of the callee', () => {
   test('the first offer wins, the next device is told that the call is elsewhere', async () => {
     const { alice, bob, bobsLaptop, states, frames } = await story();

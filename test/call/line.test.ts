@@ -26,7 +26,7 @@ function pair(passes: (record: CallRecord) => boolean = () => true, heard = () =
   const make = (ours: number, theirs: number) =>
     new Line({
       ...{ sending: cipherOf(ours), receiving: cipherOf(theirs), maxMessageBytes: 1 << 20 },
-      events: { heard, broken: (error) => broken.push(error) },
+      events: { heard, gone: () => {}, broken: (error) => broken.push(error) },
     });
   const [alice, bob] = [make(1, 2), make(2, 1)];
   const wayTo = (other: Line): Way => ({

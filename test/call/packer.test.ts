@@ -17,7 +17,7 @@ function lossy(provider: CryptoProvider) {
   const end = (ours: number, theirs: number) => {
     const cipherOf = (key: number) => recordCipher(provider, new Uint8Array(32).fill(key), new Uint8Array(16));
     const broken = (error: Error) => expect.unreachable(error.message);
-    const events = { heard: () => {}, broken };
+    const events = { heard: () => {}, gone: () => {}, broken };
     return new Line({ sending: cipherOf(ours), receiving: cipherOf(theirs), maxMessageBytes: 1 << 22, events });
   };
   const [alice, bob] = [end(1, 2), end(2, 1)];

@@ -8,6 +8,7 @@ import { encodePublicKey } from '../../src/cose/key.js';
 import { decodeSign1 } from '../../src/cose/sign1.js';
 import { nativeProvider } from '../../src/crypto/native.js';
 import { encodeDescription, encodeIceBody } from '../../src/protocol/call/body.js';
+import { encodeCallControl } from '../../src/protocol/call/record.js';
 import { signTokenRequest } from '../../src/protocol/directory/admission.js';
 import { signVoucher } from '../../src/protocol/directory/guest.js';
 import { encodeClaims } from '../../src/protocol/envelope/claims.js';
@@ -72,7 +73,7 @@ export function seeds(): Readonly<Record<string, readonly Uint8Array[]>> {
       encodeIceBody({ kind: 'offer', round: 1, sdp: 'v=0' }),
       encodeIceBody({ kind: 'restart', round: 1 }),
     ],
-    'call-control': contents(true),
+    'call-control': [...contents(true), encodeCallControl({ kind: 'bye', next: 3, credit: 1 << 22, taken: 2 })],
     'call-chunk': contents(false),
     'call-record': calls.records.map(({ message }) => bytesOf(message)),
     'room-message': rooms.messages.map(({ message }) => bytesOf(message)),

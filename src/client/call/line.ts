@@ -32,6 +32,8 @@ const LATE = 2_000;
 export interface LineEvents {
   /** Something opened: the other side is there. */
   heard(): void;
+  /** The other side has hung up. */
+  gone(): void;
   /** What came cannot be dealt with: the other side does not keep to the rules. */
   broken(error: SealMQError): void;
 }
@@ -197,6 +199,10 @@ export class Line {
       case 'ack':
         this.#outflow.acknowledged(control);
         break;
+      case 'bye':
+        this.#outflow.acknowledged(control);
+        this.#options.events.gone();
+        break;
       case 'ping':
         this.#answer(control.n);
         break;
@@ -231,11 +237,20 @@ export class Line {
 
   /** Says how far we have come. @param by - a way that outlives the present one */
   acknowledge(by?: Way): void {
+    this.#sayHowFar('ack', by);
+  }
+
+  /** Says how far we have come, and that we have hung up. */
+  bye(): void {
+    this.#sayHowFar('bye');
+  }
+
+  #sayHowFar(kind: 'ack' | 'bye', by?: Way): void {
     clearTimeout(this.#ackTimer);
     this.#ackTimer = undefined;
     this.#toldCredit = this.#inflow.grant();
     const { next, taken } = this.#inflow;
-    this.#outflow.tell({ kind: 'ack', next, credit: this.#toldCredit, taken }, by);
+    this.#outflow.tell({ kind, next, credit: this.#toldCredit, taken }, by);
   }
 
   /** The messages of the other side, for one loop. @throws `USAGE_CONSUMER_EXISTS` */

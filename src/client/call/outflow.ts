@@ -100,7 +100,7 @@ export class Outflow {
   }
 
   /** How far the other side has come. */
-  acknowledged({ next, credit, taken }: Extract<CallControl, { kind: 'ack' }>): void {
+  acknowledged({ next, credit, taken }: Extract<CallControl, { kind: 'ack' | 'bye' }>): void {
     this.#heard = Math.max(this.#heard, next);
     this.#taken = Math.max(this.#taken, taken);
     this.#credit = Math.max(this.#credit, credit);

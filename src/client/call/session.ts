@@ -61,6 +61,9 @@ const MAX_EARLY = 64;
 const FAREWELL = 2_000;
 const LAST_WORD = 5_000;
 
+/** How long the word of it by the broker is waited for where the other side has said by the direct way that it has hung up, in milliseconds. */
+const CLOSE_FRAME = 1_000;
+
 /** Drives one call: the handshake's table, the line, and the wayfinder that looks for its ways. */
 export class CallSession {
   readonly events: Events<CallEvents> = createEvents();
@@ -77,6 +80,7 @@ export class CallSession {
   #connectedAt = Number.POSITIVE_INFINITY;
   /** The time of the newest frame of the other side's device, in seconds. */
   #said: number | undefined;
+  #leaving: ReturnType<typeof setTimeout> | undefined;
   readonly #ticking: ReturnType<typeof setInterval>;
   #settle!: { resolve: (line: Line) => void; reject: (error: SealMQError) => void };
   /** Resolves when both sides are heard under the keys of messages; rejects when it comes to an end before. */
@@ -208,6 +212,8 @@ export class CallSession {
   /** Ends it, from whatever state. */
   async hangUp(reason: CloseReason = 'hangup'): Promise<void> {
     this.#wayfinder.confirm();
+    // The broker may be away.
+    if (reason === 'hangup' && this.path !== 'mqtt') this.#line?.bye();
     await this.input({ kind: 'hangUp', reason });
   }
 
@@ -261,6 +267,9 @@ export class CallSession {
           this.#pulse.heard();
           if (this.#state.phase === 'connecting') void this.input({ kind: 'heard' });
         },
+        gone: () => {
+          this.#leaving ??= setTimeout(() => void this.input({ kind: 'gone' }), CLOSE_FRAME);
+        },
         broken: (error) => this.#fail(error),
       },
     });
@@ -297,6 +306,7 @@ export class CallSession {
     if (this.#ending) return;
     this.#ending = ending;
     clearInterval(this.#ticking);
+    clearTimeout(this.#leaving);
     this.#wayfinder.stop();
     const error = errorOf(ending, this.#lastPeer.address);
     this.#settle.reject(error);
@@ -314,6 +324,8 @@ export class CallSession {
     this.#line?.close(error);
     // They should hear that it is over before they see the way go.
     await createPatience(FAREWELL).wait(this.told());
+    // Without the broker they hear it by this way alone, and a stack that is closed drops what it has not sent.
+    if (this.#teller.waits) await new Promise((resolve) => setTimeout(resolve, FAREWELL));
     await this.#wayfinder.close();
   }
 }

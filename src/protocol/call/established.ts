@@ -37,6 +37,7 @@ export const established = {
     if (!isPeer(state.peer, from)) return refuse(state, from, 'not-the-peer');
     return endedByThem(state, (frame as CloseFrame).reason);
   },
+  gone: (_context: HandshakeContext, state: Connecting | Connected): Transition => endedByThem(state, 'hangup'),
   *candidate(
     context: HandshakeContext,
     state: Keyed,

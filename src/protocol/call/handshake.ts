@@ -19,7 +19,7 @@ const shared = {
       return yield* takePeersIce(context, state.role, state, received);
     },
   },
-  inputs: { candidate: established.candidate, hangUp: established.hangUp, restart, redescribe },
+  inputs: { candidate: established.candidate, hangUp: established.hangUp, gone: established.gone, restart, redescribe },
 };
 
 const connecting: Row<'connecting'> = {

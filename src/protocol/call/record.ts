@@ -144,13 +144,13 @@ export type CallControl =
   | { readonly kind: 'hello'; readonly maxMessageBytes: number; readonly next: number; readonly spent: number }
   /**
    * Of the ordered stream everything below `next` is here, and the application is done with everything below `taken`; all pieces
-   * that are ever sent may count for `credit` ({@link costOf}).
+   * that are ever sent may count for `credit` ({@link costOf}). `bye` says so for the last time: whoever says it has hung up.
    */
-  | { readonly kind: 'ack'; readonly next: number; readonly credit: number; readonly taken: number }
+  | { readonly kind: 'ack' | 'bye'; readonly next: number; readonly credit: number; readonly taken: number }
   | { readonly kind: 'ping' | 'pong'; readonly n: number };
 
 /** How many numbers each kind has. */
-const NUMBERS = { hello: 3, ack: 3, ping: 1, pong: 1 } as const;
+const NUMBERS = { hello: 3, ack: 3, bye: 3, ping: 1, pong: 1 } as const;
 const isNumbers = isArrayOf(isCounter, 3);
 const isKind: Check<CallControl['kind']> = (value): value is CallControl['kind'] =>
   typeof value === 'string' && Object.hasOwn(NUMBERS, value);
@@ -172,6 +172,7 @@ export function decodeCallControl(content: Uint8Array): CallControl {
     case 'hello':
       return { kind, maxMessageBytes: first, next: second, spent: third };
     case 'ack':
+    case 'bye':
       return { kind, next: first, credit: second, taken: third };
     default:
       return { kind, n: first };

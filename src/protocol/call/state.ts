@@ -150,6 +150,8 @@ export type CallInput =
   | { readonly kind: 'redescribe'; readonly round: number; readonly sdp: string }
   /** Something of the other side opened under the keys of messages. */
   | { readonly kind: 'heard' }
+  /** The other side said under these keys that it has hung up. */
+  | { readonly kind: 'gone' }
   | { readonly kind: 'hangUp'; readonly reason: CloseReason }
   | { readonly kind: 'tick'; readonly now: number };
 
