@@ -15,10 +15,10 @@ import type {
   Transition,
 } from '../../protocol/call/state.js';
 import { createEvents, type Events } from '../events.js';
-import { createPatience } from '../patience.js';
 import { Line } from './line.js';
 import { NonceCache } from './nonce-cache.js';
 import { type CallEnd, type Ending, errorOf } from './outcome.js';
+import { part } from './part.js';
 import type { CallPort, OpenedFrame } from './port.js';
 import { Pulse } from './pulse.js';
 import type { CallSettings } from './settings.js';
@@ -56,10 +56,6 @@ const GONE = 6;
 
 /** Records that may come before their keys. */
 const MAX_EARLY = 64;
-
-/** How long the way stays open, at most, for the word that it is over, in milliseconds; and for the acknowledgement that that word has overtaken. */
-const FAREWELL = 2_000;
-const LAST_WORD = 5_000;
 
 /** How long the word of it by the broker is waited for where the other side has said by the direct way that it has hung up, in milliseconds. */
 const CLOSE_FRAME = 1_000;
@@ -249,9 +245,8 @@ export class CallSession {
   }
 
   /** Resolves when the broker has what we have said: whether something still waits for a connection. */
-  async told(): Promise<boolean> {
-    await this.#teller.told();
-    return this.#teller.waits;
+  told(): Promise<boolean> {
+    return this.#teller.told();
   }
 
   /** The keys of messages are there. */
@@ -311,21 +306,9 @@ export class CallSession {
     const error = errorOf(ending, this.#lastPeer.address);
     this.#settle.reject(error);
     this.#parts.forget();
-    void this.#part(ending, error);
+    void part({ line: this.#line, teller: this.#teller, wayfinder: this.#wayfinder }, ending, error);
     const { reason, by } = ending;
     this.events.emit('ended', { reason, by });
     this.#end({ reason, by });
-  }
-
-  async #part({ reason, by }: Ending, error: SealMQError): Promise<void> {
-    // Their last acknowledgement may be slower than the word that it is over.
-    const awaited = reason === 'hangup' && by === 'them' ? this.#line?.ending : undefined;
-    if (awaited) await createPatience(LAST_WORD).wait(awaited);
-    this.#line?.close(error);
-    // They should hear that it is over before they see the way go.
-    await createPatience(FAREWELL).wait(this.told());
-    // Without the broker they hear it by this way alone, and a stack that is closed drops what it has not sent.
-    if (this.#teller.waits) await new Promise((resolve) => setTimeout(resolve, FAREWELL));
-    await this.#wayfinder.close();
   }
 }

@@ -3,31 +3,22 @@ import { run } from '../../crypto/steps.js';
 import { asSealMQError, isSealMQError, SealMQError } from '../../errors.js';
 import { ring } from '../../protocol/call/callee.js';
 import { dial } from '../../protocol/call/caller.js';
-import { CALL_ID_BYTES, type CallFrame, type CloseReason, type DialFrame } from '../../protocol/call/frame.js';
+import { CALL_ID_BYTES, type CloseReason, type DialFrame } from '../../protocol/call/frame.js';
 import type { Party } from '../../protocol/call/keys.js';
 import { type Caller, goingOn, judgeDial, type Ongoing } from '../../protocol/call/line.js';
 import { isPeer } from '../../protocol/call/moves.js';
 import { decodeRecordMessage, isRecordMessage } from '../../protocol/call/record.js';
 import type { HandshakeContext, Transition } from '../../protocol/call/state.js';
-import { timeOf } from '../../protocol/call/timeliness.js';
-import { type TokenBucket, takeToken } from '../../protocol/token-bucket.js';
 import type { Rejection } from '../rejection.js';
 import { Call, type CallPeer, IncomingCall } from './call.js';
 import { Farewells } from './farewells.js';
-import { DialCache, type Novelty } from './nonce-cache.js';
+import { FrameFilter } from './frame-filter.js';
 import type { CallPort, OpenedFrame } from './port.js';
 import { CallSession } from './session.js';
 import type { CallSettings } from './settings.js';
 
 /** Frames that are being opened, at most: what comes beyond that is lost. */
 const MAX_OPENING = 256;
-
-/** Calls that ended before their dial came, and callers whose dials are counted, at most. */
-const MAX_ENDED = 1024;
-const MAX_CALLERS = 4096;
-
-/** Dials of one caller that are heard. */
-const DIALS = { burst: 32, perSecond: 1 };
 
 /** Where calls are told. */
 export interface SwitchboardEvents {
@@ -43,10 +34,8 @@ export class Switchboard {
   readonly #settings: CallSettings;
   readonly #events: SwitchboardEvents;
   readonly #sessions = new Map<string, CallSession>();
-  readonly #dials = new DialCache();
-  readonly #ended = new Map<string, true>();
+  readonly #filter: FrameFilter;
   readonly #farewells = new Farewells();
-  readonly #callers = new Map<string, TokenBucket>();
   /** Our own dials, and which call they became. */
   readonly #dialling = new Map<CallSession, (session: CallSession) => void>();
   #opening = 0;
@@ -54,6 +43,7 @@ export class Switchboard {
 
   constructor(port: CallPort, settings: CallSettings, events: SwitchboardEvents) {
     this.#port = port;
+    this.#filter = new FrameFilter(port);
     this.#settings = settings;
     this.#events = events;
   }
@@ -157,32 +147,14 @@ export class Switchboard {
 
   async #frame(opened: OpenedFrame): Promise<void> {
     const { frame, from } = opened;
-    const now = this.#port.now();
     const session = this.#sessions.get(toHex(frame.call));
-    const novelty = this.#hear(opened, session, Math.floor(now / 1000));
+    const novelty = this.#filter.hear(opened, session, Math.floor(this.#port.now() / 1000));
     if (novelty !== 'new') return this.#events.rejected({ reason: novelty, from: from.address });
     if (session) return session.frame(opened);
     if (frame.type === 'dial') return this.#dialled({ ...opened, frame });
     // A call may be over before its dial is here.
-    if (frame.type === 'close') remember(this.#ended, nameOf(frame, from), true, MAX_ENDED);
+    if (frame.type === 'close') this.#filter.ended(frame, from);
     else this.#events.rejected({ reason: 'unexpected', from: from.address });
-  }
-
-  /** Whether a frame is timely and new. Those of a call are remembered as long as the call: behind it they lead nowhere. */
-  #hear(
-    { frame: { type }, from, id, issuedAt }: OpenedFrame,
-    session: CallSession | undefined,
-    now: number,
-  ): Novelty | 'late' | 'early' {
-    const time = timeOf({ type, issuedAt }, now);
-    if (time !== 'timely') return time;
-    const { address } = from;
-    if (type === 'dial') {
-      const room = this.#port.standing(from) === 'stranger' ? 'strangers' : 'contacts';
-      return this.#dials.hear(address, room, id, now);
-    }
-    // Frames that are not the peer's must not take the room of those that are.
-    return session?.peer.address === address ? session.heard.hear(id, now) : 'new';
   }
 
   /** How many calls go on that do not merely ring. */
@@ -210,11 +182,9 @@ export class Switchboard {
     const { frame, from, issuedAt } = opened;
     const now = performance.now();
     const age = Math.max(0, this.#port.now() - issuedAt * 1000);
-    const over = () => this.#closed || this.#ended.delete(nameOf(frame, from));
+    const over = () => this.#closed || this.#filter.wasEnded(frame, from);
     if (over()) return;
-    const { bucket, wait } = takeToken(this.#callers.get(from.address), DIALS, now);
-    remember(this.#callers, from.address, bucket, MAX_CALLERS);
-    if (wait > 0) return this.#events.rejected({ reason: 'too-many', from: from.address });
+    if (this.#filter.isFlood(from)) return this.#events.rejected({ reason: 'too-many', from: from.address });
     const handshake = await run(this.#port.handshake());
     const state = ring(handshake.self, opened, now - age);
     if (!state) return this.#events.rejected({ reason: 'not-for-me', from: from.address });
@@ -294,10 +264,6 @@ export class Switchboard {
   }
 }
 
-function nameOf({ call }: CallFrame, { address }: Pick<Party, 'address'>): string {
-  return `${address}/${toHex(call)}`;
-}
-
 /** `work`, which `signal` gives up until it is done, and no longer. */
 async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined, giveUp: () => void): Promise<T> {
   signal?.addEventListener('abort', giveUp, { once: true });
@@ -307,11 +273,4 @@ async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefine
   } finally {
     signal?.removeEventListener('abort', giveUp);
   }
-}
-
-/** Enters the value, and forgets the oldest entry when there are too many. */
-function remember<V>(map: Map<string, V>, key: string, value: V, most: number): void {
-  map.delete(key);
-  map.set(key, value);
-  if (map.size > most) map.delete(map.keys().next().value as string);
 }

@@ -52,8 +52,9 @@ export class Teller {
     for (const output of this.#unsaid.splice(0)) this.tell(output);
   }
 
-  /** Resolves when the broker has what was said. */
-  async told(): Promise<void> {
+  /** Resolves when the broker has what was said: whether something still waits for a connection. */
+  async told(): Promise<boolean> {
     await Promise.all(this.#publishing);
+    return this.waits;
   }
 }
