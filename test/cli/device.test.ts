@@ -84,4 +84,7 @@ test('status prints the figures of the queues', async () => {
     code: 0,
     stdout: expect.stringMatching(/^connection: (disconnected|reconnecting|connecting)$/m),
   });
+  // For people, a figure a line.
+  expect(away.stdout).toMatch(/^([a-zA-Z]+(\.[a-zA-Z]+)*: [^{}]*\n)+$/);
+  expect(away.stdout).toMatch(/^keys\.\w+: \d+$/m);
 });

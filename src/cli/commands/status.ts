@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Messenger } from '../../client/messenger.js';
 import { addAccountOptions, addExamples, parseSeconds } from '../options.js';
+import { printable } from '../printable.js';
 import { findOrMakeAccount, type Program, unlessInterrupted, withMessenger } from '../session.js';
 import { type OptionValues, readSettings } from '../settings.js';
 
@@ -29,10 +30,17 @@ async function printStatus(program: Program, options: StatusOptions): Promise<vo
     const { address, deviceId, record } = messenger;
     const view = { address, device: deviceId, version: record.version, ...messenger.status() };
     if (options.json) return output.json(view);
-    for (const [name, value] of Object.entries(view)) {
-      await output.line(`${name}: ${typeof value === 'object' ? JSON.stringify(value) : value}`);
-    }
+    for (const line of linesOf(view)) await output.line(printable(line));
   });
+}
+
+/** A line for each figure, by its path: `waiting.inbox: 1200`. */
+function* linesOf(view: object, within = ''): Generator<string> {
+  for (const [name, value] of Object.entries(view)) {
+    if (typeof value !== 'object' || value === null) yield `${within}${name}: ${value}`;
+    else if (value instanceof Error) yield `${within}${name}: ${value.message}`;
+    else yield* linesOf(value, `${within}${name}.`);
+  }
 }
 
 /** Resolves when the broker answers, or that has taken too long. */
