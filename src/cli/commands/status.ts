@@ -30,7 +30,7 @@ async function printStatus(program: Program, options: StatusOptions): Promise<vo
     const { address, deviceId, record } = messenger;
     const view = { address, device: deviceId, version: record.version, ...messenger.status() };
     if (options.json) return output.json(view);
-    for (const line of linesOf(view)) await output.line(printable(line));
+    for (const line of linesOf(view)) await output.line(printable(line.replaceAll('\n', ' ')));
   });
 }
 
